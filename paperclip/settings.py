@@ -1,0 +1,198 @@
+"""Every setting, read from the environment (or .env beside manage.py).
+
+The defaults run one instance on this machine, on loopback. .env.example lists each
+variable. A PAPERCLIP_URL that starts with https:// turns on the settings of production.
+"""
+
+from urllib.parse import quote, urlsplit
+
+import environ
+
+from paperclip import home
+
+BASE_DIR = home.BASE_DIR
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+# --- Where this instance is ------------------------------------------------------
+
+HOME = home.path()
+PORT = env.int("PAPERCLIP_PORT", default=3100)
+BIND = env("PAPERCLIP_BIND", default="127.0.0.1")
+URL = env("PAPERCLIP_URL", default=f"http://localhost:{PORT}").rstrip("/")
+HTTPS = URL.startswith("https://")
+
+DEBUG = env.bool("PAPERCLIP_DEBUG", default=False)
+SECRET_KEY = env("PAPERCLIP_SECRET_KEY", default="") or home.secret("django")
+ALLOWED_HOSTS = [
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+    urlsplit(URL).hostname or "localhost",
+    *env.list("PAPERCLIP_ALLOWED_HOSTS", default=[]),
+]
+CSRF_TRUSTED_ORIGINS = [URL]
+
+# --- What it is made of ----------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "paperclip.apps.ConsoleConfig",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "django_celery_beat",
+    "paperclip",
+    "agents",
+    "issues",
+    "marketing",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "paperclip.urls"
+WSGI_APPLICATION = "paperclip.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "paperclip.User"
+STATIC_URL = "static/"
+# The assets come from installed packages; nothing has to be collected before a start.
+WHITENOISE_USE_FINDERS = True
+
+# --- Database and broker ---------------------------------------------------------
+
+
+def embedded(server: str, scheme: str, path: str) -> str:
+    """The address of an embedded server: its port is known once `up` has started it."""
+    password = quote(home.secret(server), safe="")
+    port = home.port_of(server) or 1  # nothing listens on 1: connecting is refused
+    return f"{scheme}{password}@127.0.0.1:{port}{path}"
+
+
+DATABASE_URL = env("DATABASE_URL", default="") or embedded(
+    "postgres", "postgres://paperclip:", "/paperclip"
+)
+DATABASES = {
+    "default": {
+        **environ.Env.db_url_config(DATABASE_URL),
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            # Celery closes connections around every task and a waiting run lets go of
+            # its own: the pool makes both cheap.
+            "pool": {
+                "min_size": 1,
+                "max_size": env.int("PAPERCLIP_DATABASE_POOL", default=20),
+                "timeout": 10,
+            },
+            "connect_timeout": 5,
+        },
+    }
+}
+
+REDIS_URL = env("REDIS_URL", default="") or embedded("valkey", "redis://:", "/0")
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 2,
+    "socket_timeout": 5,
+    "max_retries": 1,
+}
+# A message is a doorbell: acknowledged early, one at a time, no result, no second try.
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_DEFAULT_QUEUE = "runs"
+CELERY_TASK_ROUTES = {"issues.tasks.sweep": {"queue": "clock"}}
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# --- People ----------------------------------------------------------------------
+
+# Two instances on one machine differ by port only, which cookies do not look at.
+SESSION_COOKIE_NAME = f"paperclip_session_{PORT}"
+CSRF_COOKIE_NAME = f"paperclip_csrf_{PORT}"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+# The health check and the agents on this machine call the bound socket without TLS.
+SECURE_REDIRECT_EXEMPT = [r"^api/"]
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+LOGIN_URL = "/login/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator")
+]
+LANGUAGE_CODE = env("PAPERCLIP_LANGUAGE", default="en")
+TIME_ZONE = env("PAPERCLIP_TIME_ZONE", default="UTC")
+USE_TZ = True
+
+# --- The heartbeat ---------------------------------------------------------------
+
+# A run that is not renewed for this long has lost its supervisor and is ended.
+LEASE_SECONDS = env.float("PAPERCLIP_LEASE_SECONDS", default=15)
+# How many heartbeats one worker supervises at a time.
+WORKER_THREADS = env.int("PAPERCLIP_WORKER_THREADS", default=8)
+# How many web processes `up` starts.
+WEB_WORKERS = env.int("PAPERCLIP_WEB_WORKERS", default=2)
+
+# --- The HTTP API ----------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["agents.auth.BearerAuthentication", "agents.auth.SessionActor"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "paperclip.api.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Paperclip",
+    "DESCRIPTION": "The control plane for companies of AI agents.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+# --- Logs ------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stdout"], "level": env("PAPERCLIP_LOG_LEVEL", default="INFO")},
+}
