@@ -11,6 +11,7 @@ Standard library only: settings and the embedded servers both read it.
 """
 
 import contextlib
+import hashlib
 import os
 import secrets
 import tempfile
@@ -51,3 +52,8 @@ def port_of(server: str) -> int | None:
         return int((path() / "run" / f"{server}.port").read_text())
     except (FileNotFoundError, ValueError):
         return None
+
+
+def instance_id() -> str:
+    """A short name of this home, the same however its path is spelled."""
+    return hashlib.sha256(str(path().resolve()).encode()).hexdigest()[:12]

@@ -42,7 +42,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "paperclip.apps.ConsoleConfig",
+    "django.contrib.admin",
     "django_htmx",
     "rest_framework",
     "drf_spectacular",
@@ -171,7 +171,10 @@ WEB_WORKERS = env.int("PAPERCLIP_WEB_WORKERS", default=2)
 # --- The HTTP API ----------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["agents.auth.BearerAuthentication", "agents.auth.SessionActor"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "agents.auth.BearerAuthentication",
+        "agents.auth.SessionActor",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],

@@ -1,0 +1,34 @@
+"""What runs when an agent wakes: a table, one class each, one way to call it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from paperclip.exceptions import Invalid
+
+if TYPE_CHECKING:
+    from agents.adapters.base import Adapter
+
+ADAPTERS = {
+    "process": "agents.adapters.process.Process",
+}
+
+
+def adapter_class(adapter_type: str) -> type[Adapter]:
+    module, name = ADAPTERS[adapter_type].rsplit(".", 1)
+    found: type[Adapter] = getattr(import_module(module), name)
+    return found
+
+
+def checked_config(adapter_type: str, config: Any) -> dict[str, Any]:
+    """The configuration if this adapter takes it; Invalid names each wrong field."""
+    form = adapter_class(adapter_type).Config(data=config)
+    if form.is_valid():
+        return dict(config)
+    problems = {
+        key: " ".join(map(str, errors)) if isinstance(errors, list) else str(errors)
+        for key, errors in form.errors.items()
+    }
+    said = " ".join(f"{key}: {text}" for key, text in problems.items())
+    raise Invalid(f"The {adapter_type} adapter does not take this: {said}", **problems)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rest_framework import serializers
+
+from agents.models.run import Run
+
+
+@dataclass
+class Outcome:
+    """How one execution went: the status of the run and its other columns."""
+
+    status: str
+    columns: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an adapter is given: the run, its environment and a way to stay alive.
+
+    `beat` renews the lease, at most as often as needed. When it answers False the run
+    is over for everyone else: the adapter ends what it started and returns.
+    """
+
+    run: Run
+    env: dict[str, str]
+    beat: Callable[[], bool]
+
+
+class Config(serializers.Serializer):
+    """Base of the adapters' configuration forms: unknown keys are refused."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := set(data) - set(self.fields)):
+            known = ", ".join(sorted(self.fields))
+            raise serializers.ValidationError(
+                {key: [f"Unknown key. Known: {known}."] for key in sorted(unknown)}
+            )
+        return super().to_internal_value(data)
+
+
+class Adapter(ABC):
+    Config: type[Config] = Config
+
+    @abstractmethod
+    def execute(self, context: Context) -> Outcome:
+        """Run one heartbeat to its end. What the agent's program does wrong is an
+        Outcome; an exception means that Paperclip itself is at fault."""

@@ -1,0 +1,182 @@
+"""The `process` adapter: any program, in a process tree of its own."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from typing import Any
+
+from rest_framework import serializers
+
+from agents import workspaces
+from agents.adapters import base
+from agents.models.run import Run
+from agents.runlog import LogWriter
+from paperclip import processes
+from paperclip.exceptions import Invalid, Refused
+
+TICK = 0.5
+CHUNK = 65_536
+# What a child inherits of our own environment; secrets and addresses stay here.
+INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
+
+
+class ProcessConfig(base.Config):
+    """`command` is a program, not a shell line: write ["-c", "..."] after `sh`."""
+
+    command = serializers.CharField(max_length=1000)
+    args = serializers.ListField(
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False),
+        required=False,
+    )
+    cwd = serializers.CharField(required=False, allow_blank=True)
+    env = serializers.DictField(
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False),
+        required=False,
+    )
+    timeoutSec = serializers.IntegerField(min_value=0, required=False)  # noqa: N815
+    graceSec = serializers.IntegerField(min_value=0, max_value=600, required=False)  # noqa: N815
+
+    def validate_cwd(self, value: str) -> str:
+        try:
+            return workspaces.inside(value)
+        except Invalid as error:
+            raise serializers.ValidationError(str(error)) from error
+
+    def validate_env(self, value: dict[str, str]) -> dict[str, str]:
+        if ours := sorted(name for name in value if name.startswith("PAPERCLIP_")):
+            raise serializers.ValidationError(f"{', '.join(ours)} are set by Paperclip.")
+        if any("=" in name or "\0" in name + text for name, text in value.items()):
+            raise serializers.ValidationError("A name or value holds = or NUL.")
+        return value
+
+
+class Process(base.Adapter):
+    Config = ProcessConfig
+
+    def execute(self, context: base.Context) -> base.Outcome:
+        """Exit code 0 is success. The whole tree is gone when this returns."""
+        run, config = context.run, context.run.agent.adapter_config
+        try:
+            cwd = workspaces.of(run.agent, config.get("cwd", ""))
+            env = self._environment(context, str(cwd))
+            program = self._program(config["command"], env["PATH"], str(cwd))
+        except Refused as error:
+            return base.Outcome(
+                Run.Status.FAILED,
+                {"error": str(error), "error_code": "configuration_incomplete"},
+            )
+        with LogWriter(run) as log:
+            child = processes.spawn(
+                [program, *config.get("args", [])],
+                pid_file=run.directory / "pid",
+                cwd=cwd,
+                env=env,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            grace = config.get("graceSec", 15)
+            try:
+                ended_by = self._watch(child, context, log, config.get("timeoutSec", 3600))
+                if ended_by == "itself":
+                    # What it left behind had its chance: the heartbeat is over.
+                    grace = min(grace, 1)
+            finally:
+                processes.end_tree(str(run.pk), grace)
+                child.wait()
+                for pipe in (child.stdout, child.stderr):
+                    if pipe:
+                        pipe.close()
+            return self._outcome(child.returncode, ended_by, log)
+
+    def _environment(self, context: base.Context, cwd: str) -> dict[str, str]:
+        ours = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        ours.setdefault("PATH", os.defpath)
+        own = context.run.agent.adapter_config.get("env", {})
+        workspace = str(workspaces.of(context.run.agent))
+        return {
+            **ours,
+            "HOME": workspace,
+            **own,
+            **context.env,
+            "AGENT_HOME": workspace,
+            "PAPERCLIP_WORKSPACE_CWD": cwd,
+        }
+
+    def _program(self, command: str, path: str, cwd: str) -> str:
+        found = shutil.which(command, path=path)
+        if found is None and "/" in command:
+            found = shutil.which(os.path.join(cwd, command))
+        if found is None:
+            raise Invalid(
+                f"There is no program {command!r} on this machine. Install it, or change"
+                " the command of this agent."
+            )
+        return found
+
+    def _watch(
+        self,
+        child: subprocess.Popen[bytes],
+        context: base.Context,
+        log: LogWriter,
+        timeout: int,
+    ) -> str:
+        """Copy output to the log until the program ends: "itself", or by "timeout" or
+        "us" (cancelled, or the lease was lost)."""
+        deadline = time.monotonic() + timeout if timeout else float("inf")
+        with selectors.DefaultSelector() as selector:
+            for stream in ("stdout", "stderr"):
+                pipe = getattr(child, stream)
+                os.set_blocking(pipe.fileno(), False)
+                selector.register(pipe, selectors.EVENT_READ, stream)
+            while True:
+                # Asked before reading: what it printed before its end is read below.
+                over = child.poll() is not None
+                if over:
+                    # A left-over child may hold the pipes and print for ever.
+                    deadline = min(deadline, time.monotonic() + 1)
+                left = max(0.0, deadline - time.monotonic())
+                wrote = False
+                if selector.get_map():
+                    for key, _ in selector.select(0 if over else min(TICK, left)):
+                        wrote |= self._copy(key, selector, log)
+                elif not over:
+                    with suppress(subprocess.TimeoutExpired):
+                        child.wait(min(TICK, left))
+                if over and not (wrote and left):
+                    return "itself"
+                if wrote:
+                    context.run.changed()
+                if not context.beat():
+                    return "us"
+                if not left:
+                    return "timeout"
+
+    def _copy(
+        self, key: selectors.SelectorKey, selector: selectors.BaseSelector, log: LogWriter
+    ) -> bool:
+        data = b""
+        with suppress(BlockingIOError):
+            data = os.read(key.fd, CHUNK)
+            if not data:
+                selector.unregister(key.fileobj)
+        log.write(key.data, data)
+        return bool(data)
+
+    def _outcome(self, code: int, ended_by: str, log: LogWriter) -> base.Outcome:
+        columns: dict[str, Any] = {**log.columns(), "exit_code": code}
+        if code < 0:
+            columns |= {"exit_code": None, "signal": signal.Signals(-code).name}
+        if ended_by == "timeout":
+            columns |= {"error": "It took too long.", "error_code": "timeout"}
+            return base.Outcome(Run.Status.TIMED_OUT, columns)
+        if code == 0 and ended_by == "itself":
+            return base.Outcome(Run.Status.SUCCEEDED, columns)
+        how = f"exit code {code}" if code >= 0 else f"signal {columns['signal']}"
+        columns |= {"error": f"The program ended with {how}.", "error_code": "adapter_failed"}
+        return base.Outcome(Run.Status.FAILED, columns)

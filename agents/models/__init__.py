@@ -1,0 +1,6 @@
+from agents.models.agent import Agent
+from agents.models.key import ApiKey
+from agents.models.run import Run, RunEvent
+from agents.models.wakeup import Wakeup
+
+__all__ = ["Agent", "ApiKey", "Run", "RunEvent", "Wakeup"]

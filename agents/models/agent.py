@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import IntegrityError, models, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils.text import slugify
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from agents.adapters import ADAPTERS, checked_config
+from agents.models.run import Run
+from agents.models.wakeup import Wakeup
+from paperclip import audit
+from paperclip.exceptions import Conflict, Invalid
+from paperclip.models import Company, Scoped, ScopedQuerySet
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from paperclip.actors import Actor
+
+ROLES = (
+    "ceo cto cmo cfo security engineer designer pm qa devops researcher general"
+).split()
+SHORTEST_INTERVAL = 30
+PERMISSIONS = {"canCreateAgents", "canAssignTasks"}
+
+
+class AgentQuerySet(ScopedQuerySet):
+    def with_state(self) -> Self:
+        """Adds `has_live_run`, which `state` needs: one query for a whole list."""
+        live = Run.objects.live().filter(agent=OuterRef("pk"))
+        return self.annotate(has_live_run=Exists(live))
+
+    def employed(self) -> Self:
+        return self.exclude(status=Agent.Status.TERMINATED)
+
+    def invokable(self) -> Self:
+        """Those a wake may start."""
+        return self.filter(
+            status__in=[Agent.Status.IDLE, Agent.Status.ERROR],
+            company__status=Company.Status.ACTIVE,
+        )
+
+    def due(self, at: datetime) -> Self:
+        """Those whose timer rang."""
+        return self.invokable().filter(heartbeat_enabled=True, next_heartbeat_at__lte=at)
+
+    @transaction.atomic
+    def hire(self, company: Company, *, by: Actor, name: str, **fields: Any) -> Agent:
+        """A new agent of the company, idle and ready to be woken.
+
+        409 when an employed agent has the name; 422 for a manager or reviewer of
+        another company, an unknown adapter or a configuration it does not take.
+        """
+        by.must_be_operator(company.pk, "hire")
+        agent = Agent(company=company, name=name.strip())
+        agent._set(fields)
+        if agent.role == "ceo" and "permissions" not in fields:
+            agent.permissions = dict.fromkeys(sorted(PERMISSIONS), True)
+        try:
+            with transaction.atomic():
+                agent.save(force_insert=True)
+        except IntegrityError as error:
+            raise Conflict(
+                f"{company} already has an agent called {agent.name}: @mentions go by"
+                " name. Choose another one.",
+                code="duplicate_name",
+            ) from error
+        audit.record(by, "agent.created", agent, name=agent.name, role=agent.role)
+        return agent
+
+
+class Agent(Scoped):
+    """One employee: who it is, whom it reports to, what runs when it wakes."""
+
+    class Status(models.TextChoices):
+        IDLE = "idle", _("idle")
+        PAUSED = "paused", _("paused")
+        ERROR = "error", _("error")
+        PENDING = "pending_approval", _("pending approval")
+        TERMINATED = "terminated", _("terminated")
+
+    name = models.CharField(_("name"), max_length=80)
+    url_key = models.SlugField(max_length=80, editable=False)
+    role = models.CharField(
+        _("role"), max_length=16, choices=[(r, r) for r in ROLES], default="general"
+    )
+    title = models.CharField(_("title"), max_length=120, null=True, blank=True)  # noqa: DJ001
+    icon = models.CharField(max_length=40, null=True, blank=True)  # noqa: DJ001
+    capabilities = models.TextField(_("capabilities"), null=True, blank=True)  # noqa: DJ001
+    tools = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.IDLE)
+    error_reason = models.TextField(null=True, blank=True)  # noqa: DJ001
+    reports_to = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="reports"
+    )
+    reviewer = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="reviews"
+    )
+    adapter_type = models.CharField(_("adapter"), max_length=32, default="process")
+    adapter_config = models.JSONField(default=dict, blank=True)
+    heartbeat_enabled = models.BooleanField(default=False)
+    interval_seconds = models.PositiveIntegerField(_("interval in seconds"), default=0)
+    wake_on_demand = models.BooleanField(default=True)
+    max_concurrent_runs = models.PositiveSmallIntegerField(default=1)
+    next_heartbeat_at = models.DateTimeField(null=True, blank=True)
+    last_heartbeat_at = models.DateTimeField(null=True, blank=True)
+    budget_monthly_cents = models.PositiveIntegerField(_("monthly budget"), default=0)
+    spent_monthly_cents = models.PositiveIntegerField(default=0)
+    pause_reason = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001
+    paused_at = models.DateTimeField(null=True, blank=True)
+    permissions = models.JSONField(default=dict, blank=True)
+    metadata = models.JSONField(null=True, blank=True)
+
+    objects = AgentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("agent")
+        verbose_name_plural = _("agents")
+        ordering = ["name"]
+        constraints = [
+            # Mentions and URLs go by name; a name is free again after termination.
+            models.UniqueConstraint(
+                fields=["company", "url_key"],
+                condition=~Q(status="terminated"),
+                name="one_employed_agent_per_name",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_concurrent_runs__range=(1, 10)),
+                name="one_to_ten_concurrent_runs",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_heartbeat_at"],
+                condition=Q(heartbeat_enabled=True),
+                name="agent_timer",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    # --- questions ---------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """What people are shown: `running` while a run of it is live, else the status.
+
+        It is read from the runs, so it cannot say running when nothing runs.
+        """
+        if self.status in (self.Status.IDLE, self.Status.ERROR):
+            live = getattr(self, "has_live_run", None)
+            if live if live is not None else self.runs.live().exists():
+                return "running"
+        return str(self.status)
+
+    @property
+    def is_invokable(self) -> bool:
+        active = self.company.status == Company.Status.ACTIVE
+        return active and self.status in (self.Status.IDLE, self.Status.ERROR)
+
+    def may(self, permission: str) -> bool:
+        return bool(self.permissions.get(permission))
+
+    def chain_of_command(self) -> list[Agent]:
+        """Its manager, that one's manager, and so on up to the root."""
+        chain: list[Agent] = []
+        above = self.reports_to
+        while above is not None:
+            chain.append(above)
+            above = above.reports_to
+        return chain
+
+    def alarm_after(self, moment: datetime) -> datetime | None:
+        """The next time its timer rings. The phase is the agent's own, from its id,
+        so that the agents of a company do not all start together."""
+        if not (self.heartbeat_enabled and self.interval_seconds):
+            return None
+        phase = self.pk.int % self.interval_seconds
+        since = moment.timestamp() - phase
+        left = self.interval_seconds - since % self.interval_seconds
+        return moment + timedelta(seconds=left)
+
+    # --- verbs -------------------------------------------------------------------
+
+    @transaction.atomic
+    def change(self, *, by: Actor, **fields: Any) -> None:
+        """Set any of its fields; 422 for what `hire` refuses, 409 for a taken name."""
+        by.must_be_operator(self.company_id, "change an agent")
+        self._set(fields)
+        try:
+            with transaction.atomic():
+                self.save()
+        except IntegrityError as error:
+            raise Conflict(f"Another agent is called {self.name}.") from error
+        audit.record(by, "agent.updated", self, changed=sorted(fields))
+
+    def _set(self, fields: dict[str, Any]) -> None:
+        for name, value in fields.items():
+            setattr(self, name, value)
+        self.url_key = slugify(self.name, allow_unicode=True)
+        if not self.url_key:
+            raise Invalid("A name needs at least one letter or digit.")
+        if self.adapter_type not in ADAPTERS:
+            known = ", ".join(sorted(ADAPTERS))
+            raise Invalid(f"Unknown adapter {self.adapter_type!r}. Known: {known}.")
+        self.adapter_config = checked_config(self.adapter_type, self.adapter_config)
+        if 0 < self.interval_seconds < SHORTEST_INTERVAL:
+            raise Invalid(f"The shortest interval is {SHORTEST_INTERVAL} seconds.")
+        if unknown := set(self.permissions) - PERMISSIONS:
+            raise Invalid(f"Unknown permissions: {', '.join(sorted(unknown))}.")
+        self.next_heartbeat_at = self.alarm_after(now())
+        self._check_colleagues()
+
+    def _check_colleagues(self) -> None:
+        # One tree per company at a time: two moves that each look fine could together
+        # close a circle.
+        company = Company.objects.select_for_update(no_key=True)
+        if self.reports_to_id or self.reviewer_id:
+            company.get(pk=self.company_id)
+        for colleague in (self.reports_to, self.reviewer):
+            if colleague and colleague.company_id != self.company_id:
+                raise Invalid(f"{colleague} works for another company.")
+        if self.reviewer_id == self.pk:
+            raise Invalid(f"{self.name} cannot review its own work.")
+        above, names = self.reports_to, [self.name]
+        while above is not None:
+            names.append(above.name)
+            if above.pk == self.pk:
+                raise Invalid("Reporting in a circle: " + " → ".join(names) + ".")
+            above = above.reports_to
+
+    @transaction.atomic
+    def pause(self, *, by: Actor, reason: str = "manual") -> None:
+        """Nothing of it runs until resume: its runs are cancelled, queued ones too."""
+        by.must_be_operator(self.company_id, "pause an agent")
+        working = [self.Status.IDLE, self.Status.ERROR]
+        mine = Agent.objects.filter(pk=self.pk, status__in=working)
+        if mine.update(
+            status=self.Status.PAUSED,
+            pause_reason=reason,
+            paused_at=now(),
+            updated_at=now(),
+        ):
+            audit.record(by, "agent.paused", self, reason=reason)
+            self.runs.open().cancel(by=by, why=f"{self.name} was paused.")
+        self.refresh_from_db()
+        if self.status != self.Status.PAUSED:
+            raise Conflict(f"{self.name} is {self.status} and cannot be paused.")
+
+    @transaction.atomic
+    def resume(self, *, by: Actor) -> None:
+        """Wakes start it again. What was cancelled by the pause stays cancelled."""
+        by.must_be_operator(self.company_id, "resume an agent")
+        mine = Agent.objects.filter(pk=self.pk, status=self.Status.PAUSED)
+        if not mine.update(
+            status=self.Status.IDLE,
+            pause_reason=None,
+            paused_at=None,
+            next_heartbeat_at=self.alarm_after(now()),
+            updated_at=now(),
+        ):
+            self.refresh_from_db()
+            raise Conflict(f"{self.name} is {self.status}, not paused.")
+        self.refresh_from_db()
+        audit.record(by, "agent.resumed", self)
+
+    @transaction.atomic
+    def terminate(self, *, by: Actor) -> None:
+        """For good: its runs are cancelled and its keys stop working."""
+        by.must_be_operator(self.company_id, "terminate an agent")
+        self.runs.open().cancel(by=by, why=f"{self.name} was terminated.")
+        self.api_keys.filter(revoked_at=None).update(revoked_at=now())
+        Agent.objects.filter(pk=self.pk).update(
+            status=self.Status.TERMINATED, next_heartbeat_at=None, updated_at=now()
+        )
+        self.refresh_from_db()
+        audit.record(by, "agent.terminated", self)
+
+    def settle(self, run: Run) -> None:
+        """What the end of one of its runs says about the agent itself."""
+        at_work = [self.Status.IDLE, self.Status.ERROR]
+        mine = Agent.objects.filter(pk=self.pk)
+        mine.update(last_heartbeat_at=run.finished_at, updated_at=now())
+        failed = run.status in (Run.Status.FAILED, Run.Status.TIMED_OUT)
+        mine.filter(status__in=at_work).update(
+            status=self.Status.ERROR if failed else self.Status.IDLE,
+            error_reason=run.error if failed else None,
+        )
+
+    def wake(
+        self,
+        source: str,
+        reason: str,
+        *,
+        by: Actor,
+        issue_id: UUID | None = None,
+        **more: Any,
+    ) -> Wakeup:
+        """Ask for a run; see Wakeup.objects.request."""
+        return Wakeup.objects.request(
+            self, source, reason, by=by, issue_id=issue_id, **more
+        )

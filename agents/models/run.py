@@ -1,0 +1,304 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from paperclip import audit, doorbell, home, live, tokens
+from paperclip.actors import SYSTEM
+from paperclip.models import Scoped, ScopedQuerySet
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+    from uuid import UUID
+
+    from paperclip.actors import Actor
+
+
+class RunQuerySet(ScopedQuerySet):
+    def open(self) -> Self:
+        """Waiting or running."""
+        return self.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
+
+    def live(self) -> Self:
+        """Really running: started, not ended, the lease held. "Running" means this."""
+        return self.filter(status=Run.Status.RUNNING, lease_expires_at__gt=now())
+
+    def dead(self) -> Self:
+        """Ended, or ended in truth because nobody renewed the lease."""
+        expired = Q(status=Run.Status.RUNNING, lease_expires_at__lte=now())
+        return self.filter(expired | Q(status__in=Run.ENDED))
+
+    def expired(self) -> Self:
+        return self.filter(status=Run.Status.RUNNING, lease_expires_at__lte=now())
+
+    def startable(self, at: datetime) -> Self:
+        """Queued ones whose time has come and whose agent has nothing running there."""
+        running = Run.objects.filter(agent=OuterRef("agent"), status=Run.Status.RUNNING)
+        on_issue = running.filter(issue_id=OuterRef("issue_id"))
+        on_nothing = running.filter(issue_id=None)
+        return self.filter(status=Run.Status.QUEUED, ready_at__lte=at).exclude(
+            Exists(on_issue) | Q(issue_id=None) & Exists(on_nothing)
+        )
+
+    def of_token(self, token: str) -> Run | None:
+        """The live run that holds the token; None once it has ended."""
+        mine = self.live().filter(token_digest=tokens.digest(token))
+        return mine.select_related("agent__company").first()
+
+    def cancel(self, *, by: Actor, why: str) -> None:
+        for run in self:
+            run.cancel(by=by, why=why)
+
+
+class Run(Scoped):
+    """One heartbeat of one agent. It is live while its lease is held, and its id is the
+    fence: lost work goes to a new run, and what the old one writes is refused."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        RUNNING = "running", _("running")
+        SUCCEEDED = "succeeded", _("succeeded")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+        TIMED_OUT = "timed_out", _("timed out")
+
+    ENDED = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.TIMED_OUT)
+
+    agent = models.ForeignKey("agents.Agent", models.CASCADE, related_name="runs")
+    issue_id = models.UUIDField(null=True)
+    status = models.CharField(
+        max_length=16, choices=Status.choices, default=Status.QUEUED
+    )
+    invocation_source = models.CharField(max_length=16)
+    trigger_detail = models.CharField(max_length=16, default="system")
+    # Why it was woken: each fact {source, reason, detail, by, commentId, at}, in order.
+    wakes = models.JSONField(default=list)
+    ready_at = models.DateTimeField(default=now)
+    rung_at = models.DateTimeField(null=True)
+    token_digest = models.CharField(max_length=64, blank=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    retry_of = models.ForeignKey("self", models.SET_NULL, null=True)
+    attempt = models.PositiveSmallIntegerField(default=1)
+    error = models.TextField(null=True)  # noqa: DJ001 (null on the wire)
+    error_code = models.CharField(max_length=40, null=True)  # noqa: DJ001
+    exit_code = models.IntegerField(null=True)
+    signal = models.CharField(max_length=16, null=True)  # noqa: DJ001
+    process_pid = models.PositiveIntegerField(null=True)
+    process_started_at = models.DateTimeField(null=True)
+    host = models.CharField(max_length=120, blank=True)
+    result = models.JSONField(null=True)
+    log_bytes = models.PositiveBigIntegerField(null=True)
+    log_sha256 = models.CharField(max_length=64, null=True)  # noqa: DJ001
+    stdout_excerpt = models.TextField(null=True)  # noqa: DJ001
+    stderr_excerpt = models.TextField(null=True)  # noqa: DJ001
+    next_event_seq = models.PositiveIntegerField(default=1)
+
+    agent_id: UUID
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("heartbeat run")
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agent", "issue_id"],
+                condition=Q(status="running"),
+                nulls_distinct=False,
+                name="one_running_run_per_agent_and_issue",
+            ),
+            models.UniqueConstraint(
+                fields=["agent", "issue_id"],
+                condition=Q(status="queued"),
+                nulls_distinct=False,
+                name="one_queued_run_per_agent_and_issue",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="running") | Q(lease_expires_at__isnull=False),
+                name="a_running_run_has_a_lease",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["company", "-created_at"], name="runs_of_company"),
+            models.Index(fields=["agent", "-created_at"], name="runs_of_agent"),
+            models.Index(fields=["issue_id", "-created_at"], name="runs_of_issue"),
+            models.Index(
+                fields=["lease_expires_at"],
+                condition=Q(status="running"),
+                name="runs_leased",
+            ),
+            models.Index(
+                fields=["ready_at"], condition=Q(status="queued"), name="runs_queued"
+            ),
+            models.Index(
+                fields=["token_digest"],
+                condition=Q(status="running"),
+                name="runs_by_token",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent} {self.created_at:%Y-%m-%d %H:%M:%S} ({self.status})"
+
+    # --- questions ---------------------------------------------------------------
+
+    @property
+    def is_live(self) -> bool:
+        running = self.status == self.Status.RUNNING
+        return running and bool(self.lease_expires_at and self.lease_expires_at > now())
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in (self.Status.QUEUED, self.Status.RUNNING)
+
+    @property
+    def directory(self) -> Path:
+        """Where its pid file and its log are."""
+        return home.path() / "runs" / str(self.pk)
+
+    @property
+    def log_file(self) -> Path:
+        return self.directory / "log.ndjson"
+
+    @property
+    def comment_ids(self) -> list[str]:
+        return [wake["commentId"] for wake in self.wakes if wake.get("commentId")]
+
+    # --- verbs -------------------------------------------------------------------
+
+    @transaction.atomic
+    def claim(self, *, host: str) -> str | None:
+        """Start this run here, and get its token. None when somebody else started it,
+        its agent has no room or may not run: then there is nothing to do."""
+        # One claim per agent at a time, or two could both see the last free place.
+        agents = type(self.agent).objects.select_for_update(of=["self"], no_key=True)
+        agent = agents.select_related("company").get(pk=self.agent_id)
+        if not agent.is_invokable:
+            self.cancel(by=SYSTEM, why=f"{agent} cannot run now.")
+            return None
+        if agent.runs.live().count() >= agent.max_concurrent_runs:
+            return None
+        token = tokens.new("pcr")
+        mine = Run.objects.startable(now()).filter(pk=self.pk)
+        if not mine.update(
+            status=self.Status.RUNNING,
+            started_at=now(),
+            lease_expires_at=self._lease_end(),
+            token_digest=tokens.digest(token),
+            host=host,
+            updated_at=now(),
+        ):
+            return None
+        self.refresh_from_db()
+        self.wakeups.filter(status="queued").update(status="claimed", updated_at=now())
+        self.log_event("lifecycle", "run started")
+        return token
+
+    def renew(self) -> bool:
+        """Hold the lease a little longer. False once the run has ended: stop at once."""
+        return bool(
+            Run.objects.live()
+            .filter(pk=self.pk)
+            .update(lease_expires_at=self._lease_end())
+        )
+
+    def _lease_end(self) -> datetime:
+        return now() + timedelta(seconds=settings.LEASE_SECONDS)
+
+    def finish(self, status: str, **outcome: Any) -> bool:
+        """Write down how it went. False, and nothing written, when it had ended before:
+        a result that arrives after a cancel or a lost lease does not count."""
+        return self._end(Run.objects.live(), status, SYSTEM, **outcome)
+
+    def expire(self) -> bool:
+        """End it because nobody renewed its lease. Of many callers one gets True."""
+        return self._end(
+            Run.objects.expired(),
+            self.Status.FAILED,
+            SYSTEM,
+            error="The process that supervised this run is gone.",
+            error_code="process_lost",
+        )
+
+    def cancel(self, *, by: Actor, why: str) -> bool:
+        """End it now. Its supervisor notices within a second and ends the processes."""
+        return self._end(
+            Run.objects.open(),
+            self.Status.CANCELLED,
+            by,
+            error=why,
+            error_code="cancelled",
+        )
+
+    @transaction.atomic
+    def _end(
+        self, among: RunQuerySet, status: str, by: Actor, **outcome: Any
+    ) -> bool:
+        ended = among.filter(pk=self.pk).update(
+            status=status, finished_at=now(), updated_at=now(), **outcome
+        )
+        if not ended:
+            return False
+        self.refresh_from_db()
+        words = {"succeeded": "completed", "timed_out": "failed"}
+        self.wakeups.filter(status__in=["queued", "claimed"]).update(
+            status=words.get(status, status), updated_at=now()
+        )
+        self.log_event("lifecycle", f"run {status.replace('_', ' ')}")
+        self.agent.settle(self)
+        audit.record(by, f"heartbeat.{status}", self, agentId=str(self.agent_id))
+        # The place it leaves may be what the next one waits for.
+        waiting = self.agent.runs.filter(status=self.Status.QUEUED, ready_at__lte=now())
+        for run in waiting.order_by("created_at")[:1]:
+            doorbell.ring("issues.tasks.heartbeat", str(run.pk))
+        return True
+
+    def changed(self) -> None:
+        """Refresh the open pages."""
+        live.changed(self.company_id)
+
+    @transaction.atomic
+    def log_event(
+        self, event_type: str, message: str, *, level: str = "info", **payload: Any
+    ) -> RunEvent:
+        """The next event of this run; numbers rise without gaps."""
+        mine = Run.objects.filter(pk=self.pk)
+        mine.update(next_event_seq=F("next_event_seq") + 1)
+        seq = mine.values_list("next_event_seq", flat=True).get() - 1
+        return self.events.create(
+            seq=seq,
+            event_type=event_type,
+            level=level,
+            message=message,
+            payload=payload or None,
+        )
+
+
+class RunEvent(models.Model):
+    """One step of a run's life. What the program printed is in the log, not here."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="events")
+    seq = models.PositiveIntegerField()
+    event_type = models.CharField(max_length=32)
+    stream = models.CharField(max_length=8, default="system")
+    level = models.CharField(max_length=8, default="info")
+    message = models.TextField()
+    payload = models.JSONField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["seq"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "seq"], name="one_event_per_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.message}"

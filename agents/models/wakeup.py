@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import IntegrityError, models, transaction
+from django.db.models import F, JSONField, Q, Value
+from django.db.models.expressions import CombinedExpression
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from agents.models.run import Run
+from paperclip import doorbell
+from paperclip.exceptions import Conflict
+from paperclip.models import Scoped, ScopedQuerySet
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from agents.models.agent import Agent
+    from paperclip.actors import Actor
+
+
+class WakeupQuerySet(ScopedQuerySet):
+    @transaction.atomic
+    def request(
+        self,
+        agent: Agent,
+        source: str,
+        reason: str,
+        *,
+        by: Actor,
+        issue_id: UUID | None = None,
+        comment_id: UUID | None = None,
+        detail: str = "system",
+        payload: dict[str, Any] | None = None,
+        retry_of: Run | None = None,
+        ready_at: datetime | None = None,
+    ) -> Wakeup:
+        """Ask for one run of the agent about the issue, or about nothing in particular.
+
+        Answers the Wakeup that says what became of it: `queued` with a new run,
+        `coalesced` into the run that is waiting already, or `skipped` and why.
+        On-demand wakes of an agent that cannot run raise Conflict instead.
+        """
+        wakeup = Wakeup(
+            company_id=agent.company_id,
+            agent=agent,
+            source=source,
+            reason=reason,
+            trigger_detail=detail,
+            issue_id=issue_id,
+            payload=payload or {},
+            requested_by_type=by.kind,
+            requested_by_id=by.id,
+        )
+        if refusal := wakeup.refusal():
+            if source == Wakeup.Source.ON_DEMAND:
+                raise Conflict(refusal, status=agent.status)
+            return wakeup.skip(refusal)
+        fact = {
+            "source": source,
+            "reason": reason,
+            "detail": detail,
+            "by": by.name,
+            "commentId": str(comment_id) if comment_id else None,
+            "at": now().isoformat(),
+        }
+        return wakeup.merge(fact) or wakeup.queue(fact, retry_of, ready_at)
+
+
+class Wakeup(Scoped):
+    """One attempt to wake an agent and what became of it."""
+
+    class Source(models.TextChoices):
+        TIMER = "timer", _("timer")
+        ASSIGNMENT = "assignment", _("assignment")
+        ON_DEMAND = "on_demand", _("on demand")
+        AUTOMATION = "automation", _("automation")
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        CLAIMED = "claimed", _("claimed")
+        COALESCED = "coalesced", _("coalesced")
+        SKIPPED = "skipped", _("skipped")
+        COMPLETED = "completed", _("completed")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+
+    agent = models.ForeignKey("agents.Agent", models.CASCADE, related_name="wakeups")
+    run = models.ForeignKey(Run, models.CASCADE, null=True, related_name="wakeups")
+    issue_id = models.UUIDField(null=True)
+    source = models.CharField(max_length=16, choices=Source.choices)
+    trigger_detail = models.CharField(max_length=16, default="system")
+    reason = models.CharField(max_length=200)
+    payload = models.JSONField(default=dict)
+    status = models.CharField(max_length=16, choices=Status.choices)
+    # How many equal attempts this row stands for: repeated skips roll up into one.
+    times = models.PositiveIntegerField(default=1)
+    note = models.TextField(blank=True)
+    requested_by_type = models.CharField(max_length=8)
+    requested_by_id = models.CharField(max_length=64)
+
+    objects = WakeupQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("wakeup")
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["agent", "-created_at"], name="wakeups_of_agent"),
+            models.Index(
+                fields=["agent"],
+                condition=Q(status="skipped"),
+                name="wakeups_skipped",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.reason} ({self.status})"
+
+    def refusal(self) -> str:
+        """Why this wake may not start anything; empty when it may."""
+        agent = self.agent
+        if agent.company.status != "active":
+            return f"{agent.company} is {agent.company.status}."
+        if not agent.is_invokable:
+            return f"{agent} is {agent.status.replace('_', ' ')}."
+        if self.source == self.Source.TIMER:
+            if agent.runs.open().exists():
+                return "The last run has not ended yet."
+        elif not agent.wake_on_demand:
+            return f"{agent} is only woken by its timer."
+        return ""
+
+    def skip(self, why: str) -> Wakeup:
+        """Leave a record; equal skips in a row count up on one row."""
+        last = Wakeup.objects.filter(agent=self.agent).first()
+        same = (last is not None) and (last.status, last.reason, last.note) == (
+            self.Status.SKIPPED,
+            self.reason,
+            why,
+        )
+        if last is not None and same:
+            Wakeup.objects.filter(pk=last.pk).update(
+                times=F("times") + 1, updated_at=now()
+            )
+            last.refresh_from_db()
+            return last
+        self.status, self.note = self.Status.SKIPPED, why
+        self.save()
+        return self
+
+    def merge(self, fact: dict[str, Any]) -> Wakeup | None:
+        """Add the fact to the run that waits for this agent and issue, if one does."""
+        waiting = Run.objects.filter(
+            agent=self.agent, issue_id=self.issue_id, status=Run.Status.QUEUED
+        )
+        added = CombinedExpression(
+            F("wakes"), "||", Value([fact], output_field=JSONField())
+        )
+        # The UPDATE waits for a claim under way; a run that started meanwhile has read
+        # its facts and does not match any more.
+        if not waiting.update(wakes=added, updated_at=now()):
+            return None
+        self.run = waiting.first()
+        self.status = self.Status.COALESCED
+        self.save()
+        return self
+
+    def queue(
+        self, fact: dict[str, Any], retry_of: Run | None, ready_at: datetime | None
+    ) -> Wakeup:
+        run = Run(
+            company_id=self.company_id,
+            agent=self.agent,
+            issue_id=self.issue_id,
+            invocation_source=self.source,
+            trigger_detail=self.trigger_detail,
+            wakes=[fact],
+            retry_of=retry_of,
+            attempt=retry_of.attempt + 1 if retry_of else 1,
+            ready_at=ready_at or now(),
+        )
+        try:
+            with transaction.atomic():
+                run.save(force_insert=True)
+        except IntegrityError:
+            # Somebody else queued one for the same agent and issue this very moment.
+            return self.merge(fact) or self.queue(fact, retry_of, ready_at)
+        self.run, self.status = run, self.Status.QUEUED
+        self.save()
+        run.changed()
+        if ready_at is None:
+            doorbell.ring("issues.tasks.heartbeat", str(run.pk))
+        return self

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from agents.models import Agent, Run
+from issues.models.wakes import Wake, send_wakes
+from issues.models.checkout import Checkout
+from issues.models.goal import Goal
+from issues.models.label import Label
+from issues.models.project import Project
+from issues.models.relation import Relation
+from issues.models.status import CLOSED, Priority, Status, StatusMachine
+from issues.models.thread import Thread
+from issues.models.waiting import Waiting
+from paperclip import audit
+from paperclip.models import Company, Scoped, ScopedQuerySet
+
+if TYPE_CHECKING:
+    from paperclip.actors import Actor
+
+TWIN_WINDOW = timedelta(hours=48)
+
+
+class IssueQuerySet(ScopedQuerySet):
+    def get_for(self, actor: Actor, pk: Any) -> Issue:
+        """One visible issue, by its UUID or its identifier (`DIG-1`)."""
+        if "-" in str(pk) and str(pk).rpartition("-")[2].isdigit():
+            named = self.filter(identifier=str(pk).upper()).values_list("pk", flat=True)
+            pk = named.first() or pk
+        issue: Issue = super().get_for(actor, pk)
+        return issue
+
+    def open(self) -> Self:
+        return self.exclude(status__in=CLOSED)
+
+    def shown(self) -> Self:
+        return self.filter(hidden_at=None)
+
+    def inbox_of(self, agent: Agent) -> Self:
+        """What the agent may be working on, the most urgent first."""
+        mine = self.shown().filter(
+            assignee_agent=agent, status__in=["todo", "in_progress", "in_review", "blocked"]
+        )
+        return mine.order_by("priority", "number")
+
+    def with_blockers(self) -> Self:
+        """Adds `is_blocked`: whether an unresolved blocker is left."""
+        left = Relation.objects.unresolved().filter(blocked=OuterRef("pk"))
+        return self.annotate(is_blocked=Exists(left))
+
+    def matching(self, text: str) -> Self:
+        """Those with the text in their title, description or identifier."""
+        return self.filter(
+            Q(title__icontains=text)
+            | Q(description__icontains=text)
+            | Q(identifier__istartswith=text)
+        )
+
+    def twin_of(self, company: Company, title: str) -> Issue | None:
+        """An open issue of that title, filed in the last 48 hours."""
+        recent = self.open().filter(company=company, created_at__gt=now() - TWIN_WINDOW)
+        return recent.filter(title__iexact=title.strip()).order_by("number").first()
+
+    @transaction.atomic
+    def file(self, company: Company, *, by: Actor, title: str, **fields: Any) -> Issue:
+        """A new issue with the next number of the company; its assignee is woken
+        unless it is parked in the backlog. Refuses what Issue.change refuses."""
+        by.must_write(company.pk, "file issues")
+        issue = Issue(company=company, title=title.strip())
+        issue.created_by_agent, issue.created_by_user = by.agent, by.user
+        issue.origin_run_id = by.run_id
+        blockers = fields.pop("blocked_by", [])
+        labels = fields.pop("labels", [])
+        status = fields.pop("status", Status.BACKLOG)
+        issue._check_links(fields, by=by)
+        issue._set_assignee(fields, by=by)
+        for name, value in fields.items():
+            setattr(issue, name, value)
+        issue._inherit()
+        issue.number = company.next_issue_number()
+        issue.identifier = f"{company.issue_prefix}-{issue.number}"
+        issue.save(force_insert=True)
+        if blockers:
+            issue.block_on(blockers, by=by)
+        issue.labels.set(labels)
+        if status != issue.status:
+            issue._enter(status, by=by, force=True)
+            issue.save()
+        audit.record(
+            by, "issue.created", issue, identifier=issue.identifier, title=issue.title
+        )
+        if status != Status.BACKLOG:
+            told = Wake(issue.assignee_agent, "assignment", "issue_assigned", issue.pk)
+            send_wakes([told], by=by)
+        return issue
+
+
+class Issue(Checkout, StatusMachine, Thread, Waiting, Scoped):
+    """A piece of work: what is to be done, who does it, who holds it now."""
+
+    Status = Status
+    Priority = Priority
+
+    number = models.PositiveIntegerField(editable=False)
+    identifier = models.CharField(max_length=24, unique=True, editable=False)
+    title = models.CharField(_("title"), max_length=300)
+    description = models.TextField(_("description"), null=True, blank=True)  # noqa: DJ001
+    status = models.CharField(
+        _("status"), max_length=16, choices=Status.choices, default=Status.BACKLOG
+    )
+    priority = models.PositiveSmallIntegerField(
+        _("priority"), choices=Priority.choices, default=Priority.MEDIUM
+    )
+    work_mode = models.CharField(max_length=16, default="standard")
+    project = models.ForeignKey(
+        Project, models.SET_NULL, null=True, blank=True, related_name="issues"
+    )
+    goal = models.ForeignKey(
+        Goal, models.SET_NULL, null=True, blank=True, related_name="issues"
+    )
+    parent = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="children"
+    )
+    assignee_agent = models.ForeignKey(
+        Agent, models.SET_NULL, null=True, blank=True, related_name="issues"
+    )
+    assignee_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="issues"
+    )
+    # The lock: the run that holds this issue, as long as that run is live.
+    checkout_run = models.ForeignKey(
+        Run, models.SET_NULL, null=True, editable=False, related_name="held_issues"
+    )
+    labels = models.ManyToManyField(Label, blank=True, related_name="issues")
+    created_by_agent = models.ForeignKey(
+        Agent, models.SET_NULL, null=True, related_name="+"
+    )
+    created_by_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+    origin_kind = models.CharField(max_length=40, default="manual")
+    origin_id = models.CharField(max_length=64, null=True)  # noqa: DJ001
+    origin_run_id = models.UUIDField(null=True)
+    request_depth = models.PositiveSmallIntegerField(default=0)
+    billing_code = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
+    started_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True)
+    cancelled_at = models.DateTimeField(null=True)
+    hidden_at = models.DateTimeField(null=True)
+
+    assignee_agent_id: UUID | None
+    checkout_run_id: UUID | None
+    objects = IssueQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("issue")
+        ordering = ["priority", "number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "number"], name="one_issue_per_number"
+            ),
+            models.CheckConstraint(
+                condition=Q(assignee_agent=None) | Q(assignee_user=None),
+                name="at_most_one_assignee",
+            ),
+            models.CheckConstraint(
+                condition=Q(checkout_run=None) | Q(status="in_progress"),
+                name="only_work_in_progress_is_held",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["company", "priority", "number"], name="issues_of_company"
+            ),
+            models.Index(
+                fields=["assignee_agent", "status", "priority"], name="issues_of_agent"
+            ),
+            models.Index(fields=["company", "status"], name="issues_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.identifier} {self.title}"
+
+    @property
+    def is_closed(self) -> bool:
+        return self.status in CLOSED
+
+    def ancestors(self) -> list[Issue]:
+        """Its parent, that one's parent, and so on."""
+        chain: list[Issue] = []
+        above = self.parent
+        while above is not None:
+            chain.append(above)
+            above = above.parent
+        return chain
+
+    def _inherit(self) -> None:
+        """What an issue takes from its parent, its project or its company."""
+        if self.parent:
+            self.request_depth = self.request_depth or self.parent.request_depth + 1
+            self.project = self.project or self.parent.project
+            self.goal = self.goal or self.parent.goal
+        if self.goal is None:
+            project_goal = self.project.goal if self.project else None
+            self.goal = project_goal or Goal.objects.default_of(self.company)

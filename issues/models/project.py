@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from agents.models import Agent
+from issues.models.goal import Goal
+from paperclip import audit
+from paperclip.exceptions import Invalid
+from paperclip.models import Company, Scoped, ScopedQuerySet
+
+if TYPE_CHECKING:
+    from paperclip.actors import Actor
+
+
+class ProjectQuerySet(ScopedQuerySet):
+    @transaction.atomic
+    def plan(
+        self, company: Company, *, by: Actor, name: str, **fields: Any
+    ) -> Project:
+        """A new project of the company."""
+        by.must_write(company.pk, "plan projects")
+        project = Project(company=company, name=name)
+        project._set(fields)
+        project.save(force_insert=True)
+        audit.record(by, "project.created", project, name=name)
+        return project
+
+
+class Project(Scoped):
+    """Issues that belong together."""
+
+    class Status(models.TextChoices):
+        BACKLOG = "backlog", _("backlog")
+        PLANNED = "planned", _("planned")
+        IN_PROGRESS = "in_progress", _("in progress")
+        COMPLETED = "completed", _("completed")
+        CANCELLED = "cancelled", _("cancelled")
+
+    name = models.CharField(_("name"), max_length=200)
+    description = models.TextField(_("description"), null=True, blank=True)  # noqa: DJ001
+    status = models.CharField(
+        max_length=16, choices=Status.choices, default=Status.BACKLOG
+    )
+    goal = models.ForeignKey(
+        Goal, models.SET_NULL, null=True, blank=True, related_name="projects"
+    )
+    lead = models.ForeignKey(
+        Agent, models.SET_NULL, null=True, blank=True, related_name="projects"
+    )
+    target_date = models.DateField(null=True, blank=True)
+    color = models.CharField(max_length=7, null=True, blank=True)  # noqa: DJ001
+    paused_at = models.DateTimeField(null=True, blank=True)
+    pause_reason = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ProjectQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("project")
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @transaction.atomic
+    def change(self, *, by: Actor, **fields: Any) -> None:
+        by.must_write(self.company_id, "change projects")
+        self._set(fields)
+        self.save()
+        audit.record(by, "project.updated", self, changed=sorted(fields))
+
+    def _set(self, fields: dict[str, Any]) -> None:
+        for name, value in fields.items():
+            setattr(self, name, value)
+        for other in (self.goal, self.lead):
+            if other is not None and other.company_id != self.company_id:
+                raise Invalid(f"{other} belongs to another company.")

@@ -1,0 +1,239 @@
+"""The status machine of an issue: one door for every change, and what follows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models, transaction
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from agents.models import Agent
+from issues.models.wakes import Wake, send_wakes
+from paperclip import audit
+from paperclip.exceptions import Conflict, Invalid, NotAllowed
+
+if TYPE_CHECKING:
+    from issues.models.comment import Comment
+    from issues.models.issue import Issue
+    from paperclip.actors import Actor
+
+
+class Status(models.TextChoices):
+    BACKLOG = "backlog", _("backlog")
+    TODO = "todo", _("to do")
+    IN_PROGRESS = "in_progress", _("in progress")
+    IN_REVIEW = "in_review", _("in review")
+    BLOCKED = "blocked", _("blocked")
+    DONE = "done", _("done")
+    CANCELLED = "cancelled", _("cancelled")
+
+
+class Priority(models.IntegerChoices):
+    CRITICAL = 0, _("critical")
+    HIGH = 1, _("high")
+    MEDIUM = 2, _("medium")
+    LOW = 3, _("low")
+
+
+CLOSED = (Status.DONE, Status.CANCELLED)
+
+# Where an agent may move an issue. Operators may move it anywhere; in_progress is
+# entered by checkout.
+MOVES = {
+    Status.BACKLOG: {Status.TODO, Status.IN_PROGRESS, Status.CANCELLED},
+    Status.TODO: {
+        Status.BACKLOG,
+        Status.IN_PROGRESS,
+        Status.IN_REVIEW,
+        Status.BLOCKED,
+        Status.DONE,
+        Status.CANCELLED,
+    },
+    Status.IN_PROGRESS: {
+        Status.TODO,
+        Status.IN_REVIEW,
+        Status.BLOCKED,
+        Status.DONE,
+        Status.CANCELLED,
+    },
+    Status.IN_REVIEW: {
+        Status.TODO,
+        Status.IN_PROGRESS,
+        Status.DONE,
+        Status.CANCELLED,
+    },
+    Status.BLOCKED: {Status.TODO, Status.IN_PROGRESS, Status.CANCELLED},
+    Status.DONE: {Status.TODO},
+    Status.CANCELLED: {Status.TODO},
+}
+STAMPS = {Status.DONE: "completed_at", Status.CANCELLED: "cancelled_at"}
+# Text and numbers that have no rule of their own.
+PLAIN = {
+    "title",
+    "description",
+    "priority",
+    "work_mode",
+    "billing_code",
+    "request_depth",
+    "hidden_at",
+    "project",
+    "goal",
+    "parent",
+}
+
+
+class StatusMachine:
+    """Mixed into Issue."""
+
+    @transaction.atomic
+    def change(
+        self: Issue,
+        *,
+        by: Actor,
+        comment: str = "",
+        reopen: bool = False,
+        interrupt: bool = False,
+        **fields: Any,
+    ) -> Comment | None:
+        """Change any field at once, with a comment if one is given.
+
+        Conflict when another live run holds the issue or the status cannot follow;
+        Invalid for two assignees, an unfinished blocker, a link to another company or
+        in a circle; NotAllowed for an agent without a run or without the right to
+        assign. Everyone whom it concerns is woken, each at most once.
+        """
+        self.refresh_from_db(from_queryset=type(self).objects.select_for_update())
+        self.must_be_writable(by)
+        if interrupt:
+            self.interrupt(by=by)
+        old = (self.status, self.assignee_agent_id)
+        if reopen and self.is_closed:
+            fields.setdefault("status", Status.TODO)
+        self._check_links(fields, by=by)
+        self._set_assignee(fields, by=by)
+        for name in PLAIN & set(fields):
+            setattr(self, name, fields[name])
+        if "labels" in fields:
+            self.labels.set(fields["labels"])
+        if "blocked_by" in fields:
+            self.block_on(fields["blocked_by"], by=by)
+        if (status := fields.get("status", self.status)) != self.status:
+            self._enter(status, by=by)
+        self._must_be_startable()
+        self.save()
+        said = self._post(comment, by=by) if comment.strip() else None
+        if fields:
+            audit.record(
+                by,
+                "issue.updated",
+                self,
+                identifier=self.identifier,
+                changed=sorted(fields),
+                **({"status": status, "was": old[0]} if status != old[0] else {}),
+            )
+        send_wakes(self._consequences(*old) + self.mentions(said), by=by, said=said)
+        return said
+
+    def must_be_writable(self: Issue, by: Actor) -> None:
+        """Refuse a writer whom a live run keeps out, or who cannot be told apart."""
+        by.must_write(self.company_id, "change issues")
+        if by.agent is None:
+            return
+        if by.run is None:
+            raise NotAllowed(
+                "An agent changes issues from within a run: send its id in the header"
+                " X-Paperclip-Run-Id ($PAPERCLIP_RUN_ID).",
+                code="cross_issue_influence_run_context_required",
+            )
+        holder = self.live_holder()
+        if holder is not None and holder.pk != by.run_id:
+            raise Conflict(
+                f"{holder.agent} has {self.identifier} checked out. Comment instead,"
+                " or wait for its run to end.",
+                code="issue_write_assignee_run_lock",
+                issueId=str(self.pk),
+                assigneeAgentId=str(self.assignee_agent_id),
+                actorAgentId=by.id,
+            )
+
+    def _enter(self: Issue, status: str, *, by: Actor, force: bool = False) -> None:
+        if by.agent is not None and not force:
+            if status not in MOVES[Status(self.status)]:
+                allowed = ", ".join(sorted(MOVES[Status(self.status)]))
+                raise Conflict(
+                    f"An agent cannot move {self.identifier} from {self.status} to"
+                    f" {status}. It can become: {allowed}."
+                )
+            if status == Status.IN_PROGRESS:
+                self.check_out(by.agent, by.run, [self.status], by=by)
+                return
+        if self.status == Status.IN_PROGRESS:
+            self.let_go(by=by)
+        self.status = status
+        self.completed_at = self.cancelled_at = None
+        if status == Status.IN_PROGRESS:
+            self.started_at = self.started_at or now()
+        elif stamp := STAMPS.get(Status(status)):
+            setattr(self, stamp, now())
+        self._must_be_startable()
+
+    def _must_be_startable(self: Issue) -> None:
+        if self.status != Status.IN_PROGRESS:
+            return
+        if self.assignee_agent_id is None and self.assignee_user_id is None:
+            raise Invalid("Work in progress needs an assignee: assign it first.")
+        self.must_be_unblocked()
+
+    def _set_assignee(self: Issue, fields: dict[str, Any], *, by: Actor) -> None:
+        if not {"assignee_agent", "assignee_user"} & set(fields):
+            return
+        agent = fields.pop("assignee_agent", None)
+        user = fields.pop("assignee_user", None)
+        if agent and user:
+            raise Invalid("An issue has one assignee: an agent or a person.")
+        new = (agent.pk if agent else None, user.pk if user else None)
+        if new == (self.assignee_agent_id, self.assignee_user_id):
+            return
+        if by.agent is not None:
+            gives_away = agent is not None and agent.pk != by.agent.pk
+            if gives_away and not by.agent.may("canAssignTasks"):
+                raise NotAllowed(f"{by.agent} has no right to assign work to others.")
+        if agent:
+            if agent.company_id != self.company_id:
+                raise Invalid("The assignee works for another company.")
+            if agent.status in (Agent.Status.TERMINATED, Agent.Status.PENDING):
+                raise Invalid(f"{agent} is {agent.status}: nothing can be assigned.")
+        if user and not user.memberships.filter(company=self.company_id).exists():
+            raise Invalid(f"{user} is not a member of this company.")
+        if self.checkout_run_id:
+            self.let_go(by=by)
+        self.assignee_agent, self.assignee_user = agent, user
+
+    def _check_links(self: Issue, fields: dict[str, Any], *, by: Actor) -> None:
+        for name in ("project", "goal", "parent"):
+            other = fields.get(name)
+            if other is not None and other.company_id != self.company_id:
+                raise Invalid(f"The {name} belongs to another company.")
+        if any(label.company_id != self.company_id for label in fields.get("labels", [])):
+            raise Invalid("A label belongs to another company.")
+        if fields.get("parent"):
+            self.must_not_wait_in_circle(child_of=fields["parent"])
+
+    def _consequences(
+        self: Issue, was: str, had: object
+    ) -> list[Wake]:
+        """Whom the change concerns, and why."""
+        if self.is_closed:
+            return self.freed_by_end() if was not in CLOSED else []
+        if self.status == Status.BACKLOG:
+            return []
+        if self.assignee_agent_id != had:
+            source, reason = "assignment", "issue_assigned"
+        elif was in CLOSED:
+            source, reason = "automation", "issue_reopened_via_comment"
+        elif was == Status.BACKLOG:
+            source, reason = "automation", "issue_status_changed"
+        else:
+            return []
+        return [Wake(self.assignee_agent, source, reason, self.pk)]

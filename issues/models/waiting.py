@@ -1,0 +1,112 @@
+"""What an issue waits for: its blockers and its children. Never in a circle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from issues.models.relation import Relation
+from issues.models.status import CLOSED, Status
+from issues.models.wakes import Wake
+from paperclip import audit
+from paperclip.exceptions import Invalid
+from paperclip.models import Company
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from issues.models.issue import Issue
+    from paperclip.actors import Actor
+
+BLOCKERS_DONE = "issue_blockers_resolved"
+CHILDREN_DONE = "issue_children_completed"
+
+
+class Waiting:
+    """Mixed into Issue."""
+
+    def block_on(self: Issue, blockers: Collection[Issue], *, by: Actor) -> None:
+        """Wait for exactly these issues from now on; none lets it go.
+
+        Invalid for one of another company, for itself, and, naming the circle, for one
+        that waits for this one, also through parents.
+        """
+        # One graph per company at a time: edges that each look fine could together
+        # close a circle. The weaker lock lets others insert rows that point here.
+        Company.objects.select_for_update(no_key=True).get(pk=self.company_id)
+        wanted = {blocker.pk: blocker for blocker in blockers}
+        edges = self.blocked_by.all()
+        had = set(edges.values_list("blocker_id", flat=True))
+        edges.exclude(blocker__in=wanted).delete()
+        for pk in wanted.keys() - had:
+            blocker = wanted[pk]
+            if blocker.company_id != self.company_id:
+                raise Invalid("A blocker belongs to another company.")
+            self.must_not_wait_in_circle(waits_for=blocker)
+            Relation.objects.create(
+                company_id=self.company_id, blocker=blocker, blocked=self
+            )
+        if had != set(wanted):
+            audit.record(
+                by,
+                "issue.blockers_changed",
+                self,
+                identifier=self.identifier,
+                blockedBy=sorted(b.identifier for b in wanted.values()),
+            )
+
+    def must_not_wait_in_circle(
+        self: Issue, *, waits_for: Issue | None = None, child_of: Issue | None = None
+    ) -> None:
+        """Refuse an edge that closes a circle: a parent waits for its children, a
+        blocked issue for its blockers."""
+        start, end = (waits_for, self) if waits_for else (self, child_of)
+        assert start is not None and end is not None  # noqa: S101 (for the type checker)
+        if path := self._path(start.pk, end.pk):
+            names = dict(
+                type(self).objects.filter(pk__in=path).values_list("pk", "identifier")
+            )
+            first = names.get(end.pk, end.identifier)
+            circle = " → ".join([first, *(names.get(pk, "?") for pk in path)])
+            raise Invalid(f"They would wait for each other: {circle}.", code="cycle")
+
+    def _path(self: Issue, start: UUID, end: UUID) -> list[UUID]:
+        """How `start` comes to wait for `end`; empty when it does not."""
+        came_from: dict[UUID, UUID | None] = {start: None}
+        edge = [start]
+        while edge and end not in came_from:
+            blockers = Relation.objects.filter(blocked__in=edge)
+            children = type(self).objects.filter(parent__in=edge)
+            steps = [
+                *blockers.values_list("blocked_id", "blocker_id"),
+                *children.values_list("parent_id", "pk"),
+            ]
+            fresh = {to: source for source, to in steps if to not in came_from}
+            came_from |= fresh
+            edge = list(fresh)
+        path: list[UUID] = []
+        step: UUID | None = end if end in came_from else None
+        while step is not None:
+            path.append(step)
+            step = came_from[step]
+        return path[::-1]
+
+    def freed_by_end(self: Issue) -> list[Wake]:
+        """Whose work can go on now that this issue is closed."""
+        freed = []
+        if self.status == Status.DONE:
+            waiting = type(self).objects.filter(
+                pk__in=self.blocking.values("blocked")
+            ).open().exclude(status=Status.BACKLOG).with_blockers()
+            freed += [
+                Wake(issue.assignee_agent, "automation", BLOCKERS_DONE, issue.pk)
+                for issue in waiting.select_related("assignee_agent__company")
+                if not issue.is_blocked
+            ]
+        parent = self.parent
+        if parent and not parent.is_closed and parent.status != Status.BACKLOG:
+            if not parent.children.exclude(status__in=CLOSED).exists():
+                freed.append(
+                    Wake(parent.assignee_agent, "automation", CHILDREN_DONE, parent.pk)
+                )
+        return freed

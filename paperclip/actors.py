@@ -1,0 +1,62 @@
+"""Who acts. Every verb takes one as `by=`; nothing is read from thread-locals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from paperclip.exceptions import NotAllowed
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from paperclip.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person, an agent (through one run of it, when it has one) or the system itself.
+
+    Only authentication and the commands make one, so authorship follows from the
+    credential alone. `agent` and `run` are rows of the floor above.
+    """
+
+    kind: Literal["user", "agent", "system"]
+    id: str
+    name: str
+    user: User | None = None
+    agent: Any = None
+    run: Any = None
+    is_authenticated = True
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def of_user(cls, user: User) -> Actor:
+        return cls("user", str(user.pk), user.get_username(), user=user)
+
+    @classmethod
+    def of_agent(cls, agent: Any, run: Any = None) -> Actor:
+        return cls("agent", str(agent.pk), agent.name, agent=agent, run=run)
+
+    @property
+    def run_id(self) -> UUID | None:
+        return self.run.pk if self.run else None
+
+    def must_be_operator(self, company_id: UUID, act: str) -> None:
+        """Refuse with 403 unless a member who may write acts (or the system)."""
+        if self.kind == "system":
+            return
+        if self.user is None:
+            raise NotAllowed(f"Only an operator can {act}.")
+        if not self.user.may_write(company_id):
+            raise NotAllowed(f"A viewer cannot {act}. Ask an owner for another role.")
+
+    def must_write(self, company_id: UUID, act: str) -> None:
+        """Refuse with 403 when a viewer acts."""
+        if self.kind == "user":
+            self.must_be_operator(company_id, act)
+
+
+SYSTEM = Actor("system", "system", "Paperclip")

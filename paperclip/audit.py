@@ -1,0 +1,41 @@
+"""The log of acts. A verb records what it did in the transaction that does it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.db import models, transaction
+
+from paperclip import live
+
+if TYPE_CHECKING:
+    from paperclip.actors import Actor
+
+# What the wire calls a row, where that is not its model's name.
+ENTITY = {"run": "heartbeat_run", "apikey": "agent_api_key"}
+
+
+def record(by: Actor, action: str, subject: models.Model, **details: Any) -> None:
+    """Log one act, and tell the open pages once it is committed.
+
+    `action` is `noun.past_tense`; `details` are JSON values with no personal data.
+    Outside a transaction it raises RuntimeError: the log and the act stand together.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("audit.record() outside a transaction")
+    name = subject._meta.model_name or ""
+    company_id = subject.company_id  # type: ignore[attr-defined]
+    apps.get_model("paperclip", "Activity").objects.create(
+        company_id=company_id,
+        actor_type=by.kind,
+        actor_id=by.id,
+        actor_name=by.name,
+        action=action,
+        entity_type=ENTITY.get(name, name),
+        entity_id=str(subject.pk),
+        agent_id=by.agent.pk if by.agent else None,
+        run_id=by.run_id,
+        details=details,
+    )
+    live.changed(company_id)

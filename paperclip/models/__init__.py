@@ -1,0 +1,17 @@
+from paperclip.models.activity import Activity
+from paperclip.models.company import Company, Membership
+from paperclip.models.idempotency import IdempotencyKey
+from paperclip.models.scope import Scoped, ScopedQuerySet
+from paperclip.models.sign_in import SignInLink
+from paperclip.models.user import User
+
+__all__ = [
+    "Activity",
+    "Company",
+    "IdempotencyKey",
+    "Membership",
+    "Scoped",
+    "ScopedQuerySet",
+    "SignInLink",
+    "User",
+]

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import re
+import unicodedata
+from itertools import product
+from string import ascii_uppercase
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models import F
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from paperclip import audit
+from paperclip.exceptions import Conflict, Missing
+
+if TYPE_CHECKING:
+    from paperclip.actors import Actor
+    from paperclip.models.user import User
+
+
+class CompanyQuerySet(models.QuerySet):
+    def visible_to(self, actor: Actor) -> Self:
+        """The companies a person is a member of; an agent's own one."""
+        if actor.kind == "system":
+            return self
+        if actor.agent is not None:
+            return self.filter(pk=actor.agent.company_id)
+        return self.filter(memberships__user=actor.user)
+
+    def get_for(self, actor: Actor, pk: Any) -> Company:
+        try:
+            return self.visible_to(actor).get(pk=pk)
+        except (self.model.DoesNotExist, ValidationError, ValueError):
+            raise Missing("Company not found") from None
+
+    @transaction.atomic
+    def found(self, *, owner: User, by: Actor, name: str, **fields: Any) -> Company:
+        """A new company with its first owner and a prefix of its own."""
+        company = self.create(name=name, issue_prefix=self._free_prefix(name), **fields)
+        company.memberships.create(user=owner, role=Membership.Role.OWNER)
+        audit.record(by, "company.created", company, name=name)
+        return company
+
+    def _free_prefix(self, name: str) -> str:
+        """Three letters of the name, lengthened until nobody has them."""
+        latin = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+        stem = re.sub("[^A-Z]", "", latin.upper())[:3] or "CO"
+        taken = set(
+            self.model.objects.filter(issue_prefix__startswith=stem).values_list(
+                "issue_prefix", flat=True
+            )
+        )
+        tails = ("".join(t) for n in range(4) for t in product(ascii_uppercase, repeat=n))
+        return next(stem + tail for tail in tails if stem + tail not in taken)
+
+
+class Company(models.Model):
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("active")
+        PAUSED = "paused", _("paused")
+        ARCHIVED = "archived", _("archived")
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=120)
+    description = models.TextField(_("description"), null=True, blank=True)  # noqa: DJ001 (null on the wire)
+    status = models.CharField(
+        max_length=16, choices=Status.choices, default=Status.ACTIVE
+    )
+    pause_reason = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001
+    paused_at = models.DateTimeField(null=True, blank=True)
+    issue_prefix = models.CharField(max_length=10, unique=True)
+    issue_counter = models.PositiveIntegerField(default=0)
+    budget_monthly_cents = models.PositiveIntegerField(_("monthly budget"), default=0)
+    spent_monthly_cents = models.PositiveIntegerField(default=0)
+    require_approval_for_hires = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = CompanyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("company")
+        verbose_name_plural = _("companies")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def company_id(self) -> UUID:
+        """A company is scoped to itself, so that one check fits every row."""
+        return self.pk
+
+    def next_issue_number(self) -> int:
+        """The next number of this company's issues. Call it where the issue is made."""
+        mine = Company.objects.filter(pk=self.pk)
+        mine.update(issue_counter=F("issue_counter") + 1)
+        return mine.values_list("issue_counter", flat=True).get()
+
+    @transaction.atomic
+    def change(self, *, by: Actor, **fields: Any) -> None:
+        by.must_be_operator(self.pk, "change the company")
+        for name, value in fields.items():
+            setattr(self, name, value)
+        self.save(update_fields=[*fields, "updated_at"])
+        audit.record(by, "company.updated", self, changed=sorted(fields))
+
+    @transaction.atomic
+    def pause(self, *, by: Actor, reason: str = "manual") -> None:
+        """No agent of this company starts a run until resume."""
+        by.must_be_operator(self.pk, "stop the company")
+        active = Company.objects.filter(pk=self.pk, status=self.Status.ACTIVE)
+        if active.update(
+            status=self.Status.PAUSED, pause_reason=reason, paused_at=now()
+        ):
+            audit.record(by, "company.paused", self, reason=reason)
+        self.refresh_from_db()
+
+    @transaction.atomic
+    def resume(self, *, by: Actor) -> None:
+        by.must_be_operator(self.pk, "resume the company")
+        paused = Company.objects.filter(pk=self.pk, status=self.Status.PAUSED)
+        if not paused.update(
+            status=self.Status.ACTIVE, pause_reason=None, paused_at=None
+        ):
+            raise Conflict(f"{self.name} is not paused.")
+        self.refresh_from_db()
+        audit.record(by, "company.resumed", self)
+
+
+class Membership(models.Model):
+    class Role(models.TextChoices):
+        OWNER = "owner", _("owner")
+        ADMIN = "admin", _("admin")
+        OPERATOR = "operator", _("operator")
+        VIEWER = "viewer", _("viewer")
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    company = models.ForeignKey(Company, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships"
+    )
+    role = models.CharField(max_length=16, choices=Role.choices)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("membership")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "user"], name="one_membership_per_company"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}, {self.role} of {self.company}"

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import models
+from django.utils.timezone import now
+
+from paperclip import tokens
+from paperclip.models.user import User
+
+LIFETIME = timedelta(minutes=15)
+
+
+class SignInLink(models.Model):
+    """A link that signs one person in, once. Only its hash is kept."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="sign_in_links"
+    )
+    digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"sign-in link of {self.user}"
+
+    @classmethod
+    def issue(cls, user: User) -> str:
+        """The token of a new link, good once within 15 minutes."""
+        token = tokens.new("sign")
+        cls.objects.create(
+            user=user, digest=tokens.digest(token), expires_at=now() + LIFETIME
+        )
+        return token
+
+    @classmethod
+    def redeem(cls, token: str) -> User | None:
+        """Whom the link signs in; None when it is unknown, used or too old."""
+        fresh = cls.objects.filter(
+            digest=tokens.digest(token), used_at=None, expires_at__gt=now()
+        )
+        # The UPDATE is the check: of two clicks, one signs in.
+        if not fresh.update(used_at=now()):
+            return None
+        return cls.objects.select_related("user").get(digest=tokens.digest(token)).user

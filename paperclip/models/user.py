@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+from paperclip.models.company import Membership
+
+
+class User(AbstractUser):
+    """A person. What one may see and do in a company is its Membership's."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+
+    def may_write(self, company_id: UUID) -> bool:
+        """Whether this person is more than a viewer there."""
+        return (
+            Membership.objects.filter(user=self, company_id=company_id)
+            .exclude(role=Membership.Role.VIEWER)
+            .exists()
+        )
