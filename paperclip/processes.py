@@ -12,9 +12,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import psutil
 
@@ -25,8 +25,16 @@ from paperclip import home
 SHIM = 'umask 077; echo $$ > "$0" && exec "$@"'
 POLL_SECONDS = 0.02
 
-type_of_stream = int | IO[bytes] | IO[str] | None
-Find = Callable[[], list[psutil.Process]]
+Stream = int | IO[bytes] | IO[str] | None
+Marks = Mapping[str, str]
+
+
+class Row(NamedTuple):
+    """One line of the process table."""
+
+    process: psutil.Process
+    parent: int
+    session: int
 
 
 def spawn(
@@ -35,9 +43,9 @@ def spawn(
     pid_file: Path,
     cwd: str | Path,
     env: Mapping[str, str],
-    stdout: type_of_stream,
-    stderr: type_of_stream,
-    stdin: type_of_stream = subprocess.DEVNULL,
+    stdout: Stream,
+    stderr: Stream,
+    stdin: Stream = subprocess.DEVNULL,
 ) -> subprocess.Popen[bytes]:
     """Start argv in a session of its own; its pid is in pid_file before it runs."""
     return subprocess.Popen(
@@ -52,42 +60,45 @@ def spawn(
 
 
 def tree(run_id: str) -> list[psutil.Process]:
-    """Every live process of a run: its mark's carriers and all they started."""
-    return family({"PAPERCLIP_RUN_ID": run_id})
+    """Every live process of a run: those that carry its mark and their families."""
+    return [row.process for row in family(carriers({"PAPERCLIP_RUN_ID": run_id}))]
 
 
 def end_tree(run_id: str, grace: float) -> int:
     """End every process of a run; the number ended. None lives when it returns."""
-    return end(lambda: tree(run_id), grace)
+    return end({"PAPERCLIP_RUN_ID": run_id}, grace)
 
 
 def live_runs() -> set[str]:
     """The ids of the runs of this instance that have a process on this host."""
-    mine = {"PAPERCLIP_INSTANCE": home.instance_id()}
-    return {run for _, marks in marked(mine) if (run := marks.get("PAPERCLIP_RUN_ID"))}
+    here = carriers({"PAPERCLIP_INSTANCE": home.instance_id()})
+    runs = {mark_of(process, "PAPERCLIP_RUN_ID") for process in here}
+    return {run for run in runs if run}
 
 
 def end_all_runs(grace: float) -> int:
     """End every process of every run of this instance; the number ended."""
-    return end(lambda: family({"PAPERCLIP_INSTANCE": home.instance_id()}), grace)
+    return end({"PAPERCLIP_INSTANCE": home.instance_id()}, grace)
 
 
-def end(find: Find, grace: float) -> int:
-    """Terminate what find() finds, kill what is left after the grace, until it finds
-    nothing twice: a process is hard to see in the instant it executes another."""
-    ended: set[psutil.Process] = set()
+def end(marks: Marks, grace: float) -> int:
+    """Terminate the carriers of the marks and their families, kill what is left after
+    the grace, and go on until nothing is found twice: a process that is just executing
+    another shows no environment for an instant."""
+    ended: set[Row] = set()
     deadline = time.monotonic() + grace
     quiet = 0
     while quiet < (2 if ended else 1):
-        found = find()
+        # A relative without a mark is only found again by what it was found by before.
+        seeds = [*carriers(marks), *(row.process for row in ended)]
+        found = set(family(seeds, {row.session for row in ended}))
         late = time.monotonic() >= deadline
-        for process in found:
-            if late or process not in ended:
-                send(process, signal.SIGKILL if late else signal.SIGTERM)
-        ended.update(found)
+        for row in found if late else found - ended:
+            send(row.process, signal.SIGKILL if late else signal.SIGTERM)
+        ended |= found
         quiet = 0 if found else quiet + 1
-        if found:
-            wait_gone(found, POLL_SECONDS if late else deadline - time.monotonic())
+        gone = [row.process for row in found]
+        wait_gone(gone, POLL_SECONDS if late else deadline - time.monotonic())
     return len(ended)
 
 
@@ -117,54 +128,65 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def family(marks: Mapping[str, str]) -> list[psutil.Process]:
-    """The live processes that carry the marks, their descendants, and the members of
-    sessions that belong to them. Never the caller."""
-    carriers = [process for process, _ in marked(marks)]
-    if not carriers:
+def family(seeds: list[psutil.Process], sessions: Set[int] = frozenset()) -> list[Row]:
+    """The living among the seeds, their descendants, and the members of the sessions
+    they are alone in (and of the given ones). Never the caller."""
+    if not seeds:
         return []
-    everyone = {p.pid: p for p in psutil.process_iter(["ppid"]) if p.info is not None}
-    pids = {process.pid for process in carriers}
-    grew = True
-    while grew:
-        relatives = {pid for pid, p in everyone.items() if is_relative(p, pids)}
-        grew = not relatives <= pids
-        pids |= relatives
-    known = {process.pid: process for process in carriers}
-    found = [known.get(pid) or everyone[pid] for pid in pids if pid != os.getpid()]
-    return [process for process in found if is_alive(process)]
+    table = {row.process.pid: row for row in process_table()}
+    rows = {table[one.pid] for one in seeds if one.pid in table and one.is_running()}
+    size = -1
+    while size < len(rows):
+        size = len(rows)
+        pids = {row.process.pid for row in rows}
+        theirs = own_sessions({row.session for row in rows} | sessions, pids, table)
+        rows |= {r for r in table.values() if r.parent in pids or r.session in theirs}
+    return [row for row in rows if row.process.pid != os.getpid()]
 
 
-def is_relative(process: psutil.Process, pids: set[int]) -> bool:
-    """Whether a process was started by one of pids, or is in a session one leads."""
-    if process.info["ppid"] in pids:
-        return True
-    try:
-        leader = os.getsid(process.pid)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return leader in pids and leader != os.getsid(0)
+def process_table() -> Iterator[Row]:
+    """Every live process of this host. (psutil.process_iter is not for threads.)"""
+    for pid in psutil.pids():
+        try:
+            process = psutil.Process(pid)
+            with process.oneshot():
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    yield Row(process, process.ppid(), os.getsid(pid))
+        except (psutil.Error, OSError):
+            continue
 
 
-def marked(marks: Mapping[str, str]) -> Iterator[tuple[psutil.Process, dict[str, str]]]:
-    """The live processes whose environment has all these marks, with that environment.
+def own_sessions(sessions: Set[int], pids: Set[int], table: Container[int]) -> set[int]:
+    """The sessions without those that somebody else leads, the caller's among them."""
+    return {s for s in sessions if s in pids or s not in table} - {os.getsid(0)}
+
+
+def carriers(marks: Marks) -> list[psutil.Process]:
+    """The live processes that were started with all these marks in their environment.
     Never the caller. Costs a few milliseconds when there are none."""
     wanted = {f"{key}={value}".encode() for key, value in marks.items()}
+    found = []
     for pid in psutil.pids():
         if pid == os.getpid() or not wanted <= environment_of(pid):
             continue
         try:
             process = psutil.Process(pid)
-            seen = environment_of(pid)  # again: the pid may be another process by now
         except psutil.NoSuchProcess:
             continue
-        if wanted <= seen:
-            pairs = (item.decode(errors="replace").partition("=") for item in seen)
-            yield process, {key: value for key, _, value in pairs}
+        if wanted <= environment_of(pid):  # again: the pid may be a stranger's by now
+            found.append(process)
+    return found
+
+
+def mark_of(process: psutil.Process, key: str) -> str:
+    """The value of one variable a process was started with, or an empty string."""
+    start = f"{key}=".encode()
+    values = (v for v in environment_of(process.pid) if v.startswith(start))
+    return next(values, start)[len(start) :].decode(errors="replace")
 
 
 def environment_of(pid: int) -> set[bytes]:
-    """The environment a process was started with; empty when it cannot be read."""
+    """What a process was started with; empty when we may not read it or it is gone."""
     try:
         if sys.platform == "linux":
             return set(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
