@@ -6,6 +6,7 @@ A page asks for the number about once a second and reloads its parts when it mov
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import cache
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from django.db import transaction
 
 
 @cache
-def _valkey() -> redis.Redis:
+def valkey() -> redis.Redis:
     return redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1
     )
@@ -23,17 +24,18 @@ def _valkey() -> redis.Redis:
 
 def changed(company_id: UUID) -> None:
     """Open pages of this company refresh once the transaction is committed."""
-    # robust: a broker that is away must not fail the act that is already committed.
     transaction.on_commit(lambda: bump(company_id), robust=True)
 
 
 def bump(company_id: UUID) -> None:
-    _valkey().incr(f"live:{company_id}")
+    """Open pages of this company refresh now. A broker that is away is no error."""
+    with suppress(redis.RedisError):
+        valkey().incr(f"live:{company_id}")
 
 
 def version(company_id: UUID) -> str:
     """A text that differs after every change. Without Valkey it moves every 5 s."""
     try:
-        return (_valkey().get(f"live:{company_id}") or b"0").decode()
+        return (valkey().get(f"live:{company_id}") or b"0").decode()
     except redis.RedisError:
         return f"clock-{int(time.time() / 5)}"

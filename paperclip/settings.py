@@ -4,6 +4,8 @@ The defaults run one instance on this machine, on loopback. .env.example lists e
 variable. A PAPERCLIP_URL that starts with https:// turns on the settings of production.
 """
 
+import sys
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import environ
@@ -21,6 +23,9 @@ PORT = env.int("PAPERCLIP_PORT", default=3100)
 BIND = env("PAPERCLIP_BIND", default="127.0.0.1")
 URL = env("PAPERCLIP_URL", default=f"http://localhost:{PORT}").rstrip("/")
 HTTPS = URL.startswith("https://")
+# Where agents' programs find the API: straight at our socket, not through the proxy.
+_HOST = "127.0.0.1" if BIND in ("0.0.0.0", "::", "localhost") else BIND  # noqa: S104
+API_URL = env("PAPERCLIP_API_URL", default=f"http://{_HOST}:{PORT}")
 
 DEBUG = env.bool("PAPERCLIP_DEBUG", default=False)
 SECRET_KEY = env("PAPERCLIP_SECRET_KEY", default="") or home.secret("django")
@@ -97,6 +102,8 @@ def embedded(server: str, scheme: str, path: str) -> str:
     return f"{scheme}{password}@127.0.0.1:{port}{path}"
 
 
+SERVING = Path(sys.argv[0]).name != "manage.py"
+POOL_SIZE = env.int("PAPERCLIP_DATABASE_POOL", default=20)
 DATABASE_URL = env("DATABASE_URL", default="") or embedded(
     "postgres", "postgres://paperclip:", "/paperclip"
 )
@@ -106,12 +113,11 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             # Celery closes connections around every task and a waiting run lets go of
-            # its own: the pool makes both cheap.
-            "pool": {
-                "min_size": 1,
-                "max_size": env.int("PAPERCLIP_DATABASE_POOL", default=20),
-                "timeout": 10,
-            },
+            # its own: the pool makes both cheap. A command needs one connection, and
+            # wants to hear at once when nobody answers.
+            "pool": {"min_size": 1, "max_size": POOL_SIZE, "timeout": 10}
+            if SERVING
+            else False,
             "connect_timeout": 5,
         },
     }
@@ -131,7 +137,6 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_DEFAULT_QUEUE = "runs"
-CELERY_TASK_ROUTES = {"issues.tasks.sweep": {"queue": "clock"}}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -17,7 +17,7 @@ from agents import workspaces
 from agents.adapters import base
 from agents.models.run import Run
 from agents.runlog import LogWriter
-from paperclip import processes
+from paperclip import live, processes
 from paperclip.exceptions import Invalid, Refused
 
 TICK = 0.5
@@ -83,9 +83,8 @@ class Process(base.Adapter):
             grace = config.get("graceSec", 15)
             try:
                 ended_by = self._watch(child, context, log, config.get("timeoutSec", 3600))
-                if ended_by == "itself":
-                    # What it left behind had its chance: the heartbeat is over.
-                    grace = min(grace, 1)
+                # What it left behind had its chance, and a stop means stop.
+                grace = min(grace, {"itself": 1, "us": 5}.get(ended_by, grace))
             finally:
                 processes.end_tree(str(run.pk), grace)
                 child.wait()
@@ -151,7 +150,7 @@ class Process(base.Adapter):
                 if over and not (wrote and left):
                     return "itself"
                 if wrote:
-                    context.run.changed()
+                    live.bump(context.run.company_id)
                 if not context.beat():
                     return "us"
                 if not left:

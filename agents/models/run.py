@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from paperclip import audit, doorbell, home, live, tokens
 from paperclip.actors import SYSTEM
-from paperclip.models import Scoped, ScopedQuerySet
+from paperclip.models import Company, Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,8 +53,14 @@ class RunQuerySet(ScopedQuerySet):
         return mine.select_related("agent__company").first()
 
     def cancel(self, *, by: Actor, why: str) -> None:
-        for run in self:
+        for run in self.select_related("agent"):
             run.cancel(by=by, why=why)
+
+    @transaction.atomic
+    def stop_company(self, company: Company, *, by: Actor) -> None:
+        """The big red button: nothing of the company runs until it is resumed."""
+        company.pause(by=by)
+        self.open().filter(company=company).cancel(by=by, why=f"{by} stopped everything.")
 
 
 class Run(Scoped):

@@ -180,6 +180,7 @@ class Wakeup(Scoped):
             retry_of=retry_of,
             attempt=retry_of.attempt + 1 if retry_of else 1,
             ready_at=ready_at or now(),
+            rung_at=None if ready_at else now(),
         )
         try:
             with transaction.atomic():

@@ -1,0 +1,65 @@
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from agents.adapters import ADAPTERS
+from agents.models import Agent
+from agents.models.agent import ROLES
+from paperclip.commands import PaperclipCommand, actor, company_named
+
+
+class Command(PaperclipCommand):
+    help = (
+        "Hire an agent. What follows -- is the program that runs when it wakes:\n"
+        "  manage.py hire Dev --role engineer --manager CTO -- python3 dev.py"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add = parser.add_argument
+        add("name", help="also its @mention")
+        add("--role", choices=ROLES, default="general")
+        add("--title")
+        add("--company", help="name or prefix; needed when there are several")
+        add("--manager", metavar="NAME", help="whom it reports to")
+        add("--reviewer", metavar="NAME", help="who reviews its work")
+        add("--capabilities", help="what it is good at, in words")
+        add("--tools", default="", help="comma list of the tools it may use")
+        add("--interval", type=int, default=0, metavar="S", help="timer; 0 is none")
+        add("--budget", type=int, default=0, metavar="CENTS", help="per month")
+        add("--adapter", choices=sorted(ADAPTERS), default="process")
+        add("--timeout", type=int, metavar="S", help="end a run after so long")
+        add("program", nargs="*", help="program and arguments")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        company = company_named(options["company"])
+        if not options["program"]:
+            raise CommandError("Say what runs when it wakes, after --: ... -- sh run.sh")
+        program, *arguments = options["program"]
+        config: dict[str, Any] = {"command": program, "args": arguments}
+        if options["timeout"] is not None:
+            config["timeoutSec"] = options["timeout"]
+        agent = Agent.objects.hire(
+            company,
+            by=actor(),
+            name=options["name"],
+            role=options["role"],
+            title=options["title"],
+            capabilities=options["capabilities"],
+            tools=[tool for tool in options["tools"].split(",") if tool],
+            reports_to=self._colleague(company, options["manager"]),
+            reviewer=self._colleague(company, options["reviewer"]),
+            heartbeat_enabled=options["interval"] > 0,
+            interval_seconds=options["interval"],
+            budget_monthly_cents=options["budget"],
+            adapter_type=options["adapter"],
+            adapter_config=config,
+        )
+        self.stdout.write(f"{agent} works for {company} now ({agent.pk}).")
+
+    def _colleague(self, company: Any, name: str | None) -> Agent | None:
+        if name is None:
+            return None
+        found = Agent.objects.employed().filter(company=company, name__iexact=name)
+        if not found:
+            raise CommandError(f"{company} has no agent called {name}. Hire it first.")
+        return found[0]

@@ -1,0 +1,100 @@
+"""The sweep: finds in the database what a lost message, a dead process or the clock left
+to be done. Everything else only makes things faster."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import TypeVar
+
+from django.db import transaction
+from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+from django.utils.timezone import now
+
+from agents.models import Agent, Run
+from issues import heartbeat
+from paperclip import doorbell, processes
+from paperclip.actors import SYSTEM
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+# How long a doorbell may take before it is rung again.
+PATIENCE = timedelta(seconds=2)
+# A cancelled run's own supervisor ends its processes; only after this do we.
+CANCEL_GRACE = timedelta(seconds=8)
+
+Row = TypeVar("Row")
+
+
+def sweep() -> None:
+    """One round. Every step is safe beside another sweep at the same moment."""
+    each(Run.objects.expired().select_related("agent__company")[:BATCH], end_expired)
+    each(Agent.objects.due(now()).select_related("company")[:BATCH], wake_due)
+    ring_again()
+
+
+def each(rows: Iterable[Row], act: Callable[[Row], None]) -> None:
+    """Do it to every row; one that cannot be handled does not stop the others."""
+    for row in rows:
+        try:
+            act(row)
+        except Exception:
+            log.exception("the sweep could not handle %s", row)
+
+
+@transaction.atomic
+def end_expired(run: Run) -> None:
+    """End a run whose lease nobody renewed, and queue its work again."""
+    if run.expire():
+        log.warning("%s lost its supervisor", run)
+        heartbeat.try_again(run)
+
+
+def wake_due(agent: Agent) -> None:
+    """Wake an agent whose timer rang. The alarm is moved first and for itself, so that
+    an agent that cannot be woken rings once and not for ever."""
+    rang = Agent.objects.filter(pk=agent.pk, next_heartbeat_at=agent.next_heartbeat_at)
+    if rang.update(next_heartbeat_at=agent.alarm_after(now())):
+        agent.wake("timer", "heartbeat_timer", by=SYSTEM)
+
+
+@transaction.atomic
+def ring_again() -> None:
+    """Ring for queued runs that could start and that no worker came for."""
+    room = BATCH - doorbell.waiting("runs")
+    if room <= 0:
+        return
+    busy = Run.objects.live().filter(agent=OuterRef("agent")).order_by()
+    running = busy.values("agent").annotate(n=Count("pk")).values("n")
+    forgotten = (
+        Run.objects.startable(now())
+        .filter(Q(rung_at=None) | Q(rung_at__lt=now() - PATIENCE))
+        .alias(running=Coalesce(Subquery(running), 0))
+        .filter(running__lt=F("agent__max_concurrent_runs"))
+        .order_by("created_at")
+        .select_for_update(skip_locked=True, of=["self"])
+    )
+    ids = list(forgotten.values_list("pk", flat=True)[:room])
+    Run.objects.filter(pk__in=ids).update(rung_at=now())
+    for pk in ids:
+        doorbell.ring("issues.tasks.heartbeat", str(pk))
+
+
+def reap() -> None:
+    """End the processes on this host whose run is not live any more."""
+    orphans = processes.live_runs()
+    if not orphans:
+        return
+    known = Run.objects.filter(pk__in=orphans)
+    ending = Run.objects.filter(
+        pk__in=orphans,
+        status=Run.Status.CANCELLED,
+        finished_at__gt=now() - CANCEL_GRACE,
+    )
+    spared = {str(pk) for pk in (known.live() | ending).values_list("pk", flat=True)}
+    for run_id in orphans - spared:
+        ended = processes.end_tree(run_id, grace=2)
+        log.warning("ended %d processes left behind by run %s", ended, run_id)

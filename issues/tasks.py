@@ -1,0 +1,29 @@
+"""Doorbells: each task looks at the database and calls one verb."""
+
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_shutting_down
+
+from issues import heartbeat as heart
+from issues import sweep as broom
+
+
+@shared_task
+def heartbeat(run_id: str) -> None:
+    heart.beat(run_id)
+
+
+@shared_task
+def sweep() -> None:
+    broom.sweep()
+
+
+@shared_task
+def reap() -> None:
+    broom.reap()
+
+
+@worker_shutting_down.connect
+def leave(**kwargs: Any) -> None:
+    heart.leaving.set()

@@ -1,0 +1,22 @@
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError, CommandParser
+
+from paperclip.commands import PaperclipCommand
+from paperclip.first_start import operator
+from paperclip.models import SignInLink, User
+
+
+class Command(PaperclipCommand):
+    help = "Print a link that signs you in to the console, once, within 15 minutes."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("user", nargs="?", help="user name (default: the operator)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        name = options["user"]
+        user = User.objects.filter(username=name).first() if name else operator()
+        if user is None:
+            raise CommandError(f"There is no user {name!r}.")
+        self.stdout.write(f"{settings.URL}/sign-in/{SignInLink.issue(user)}")
