@@ -49,7 +49,9 @@ def actor_of(token: str, run_header: str | None = None) -> Actor:
     """
     if run := Run.objects.of_token(token):
         if run_header and run_header != str(run.pk):
-            raise NotAllowed(f"This token belongs to the run {run.pk}.", code="wrong_run")
+            raise NotAllowed(
+                f"This token belongs to the run {run.pk}.", code="wrong_run"
+            )
         return _employed(run.agent, run)
     key = ApiKey.objects.of_token(token)
     if key is None:

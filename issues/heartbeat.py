@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import platform
 import threading
 import time
@@ -12,7 +11,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, OperationalError, connection
 from django.utils.timezone import now
 
 from agents.adapters import adapter_class
@@ -40,42 +39,69 @@ def beat(run_id: UUID | str) -> None:
     token = run.claim(host=HOST)
     if token is None:
         return
+    lease = Lease(run)
     adapter = adapter_class(run.agent.adapter_type)()
     env = environment(run, token)
     run.log_event("adapter.invoke", "adapter invocation", **invocation(run, env))
-    context = Context(run=run, env=env, beat=renewer(run))
     # A heartbeat takes minutes; the connection is for those who need it meanwhile.
     connection.close()
     try:
-        outcome = adapter.execute(context)
+        outcome = adapter.execute(Context(run=run, env=env, beat=lease.hold))
     except Exception as error:
-        run.finish(Run.Status.FAILED, error=repr(error), error_code="internal_error")
+        lease.patiently(
+            lambda: run.finish(
+                Run.Status.FAILED, error=repr(error), error_code="internal_error"
+            )
+        )
         raise
     if leaving.is_set():
-        lose(run)
+        lease.patiently(lambda: lose(run))
     else:
-        run.finish(outcome.status, **outcome.columns)
+        lease.patiently(lambda: run.finish(outcome.status, **outcome.columns))
 
 
-def renewer(run: Run) -> Callable[[], bool]:
-    """A function that keeps the lease, and says whether to go on."""
-    every = settings.LEASE_SECONDS / RENEWALS_PER_LEASE
-    # A cancel shows at the next renewal: within a second, however long the lease.
-    every = min(every, 1.0)
-    due = time.monotonic() + every
+class Lease:
+    """Keeps one run alive, also through a database that is away for a moment."""
 
-    def renew() -> bool:
-        nonlocal due
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        # A cancel shows at the next renewal: within a second, however long the lease.
+        self.every = min(settings.LEASE_SECONDS / 5, 1.0)
+        self._renewed()
+
+    def _renewed(self) -> None:
+        self.due = time.monotonic() + self.every
+        self.ends = time.monotonic() + settings.LEASE_SECONDS
+
+    def hold(self) -> bool:
+        """Renew when it is time to; False when the run is over for everyone else."""
         if leaving.is_set():
             return False
-        if time.monotonic() < due:
+        if time.monotonic() < self.due:
             return True
-        due = time.monotonic() + every
-        held = run.renew()
-        connection.close()
+        try:
+            held = self.run.renew()
+        except DatabaseError:
+            # The lease holds without us for as long as it was given.
+            self.due = time.monotonic() + self.every
+            return time.monotonic() < self.ends
+        finally:
+            connection.close()
+        self._renewed()
         return held
 
-    return renew
+    def patiently(self, write: Callable[[], object]) -> None:
+        """Write the outcome, again and again while the database is away and the lease
+        still holds: after that the run is lost and its work is done anew."""
+        while True:
+            try:
+                write()
+                return
+            except OperationalError:
+                if time.monotonic() > self.ends:
+                    raise
+                connection.close()
+                time.sleep(0.5)
 
 
 def environment(run: Run, token: str) -> dict[str, str]:
@@ -106,7 +132,6 @@ def invocation(run: Run, env: dict[str, str]) -> dict[str, object]:
         "command": config.get("command"),
         "commandArgs": config.get("args", []),
         "env": {**own, **env, "PAPERCLIP_API_KEY": "***"},
-        "pid": os.getpid(),
     }
 
 
@@ -129,17 +154,14 @@ def try_again(run: Run) -> None:
         log.error("%s was lost %d times and is left alone", run, run.attempt)
         return
     wait = 0 if run.attempt == 1 else min(60, 2 ** (run.attempt - 2))
-    for wake in run.wakes:
-        comment = wake.get("commentId")
-        run.agent.wake(
-            "automation",
-            "process_lost_retry" if wake == run.wakes[0] else wake["reason"],
-            by=SYSTEM,
-            issue_id=run.issue_id,
-            comment_id=UUID(comment) if comment else None,
-            retry_of=run,
-            ready_at=now() + timedelta(seconds=wait) if wait else None,
-        )
+    run.agent.wake(
+        "automation",
+        "process_lost_retry",
+        by=SYSTEM,
+        issue_id=run.issue_id,
+        retry_of=run,
+        ready_at=now() + timedelta(seconds=wait) if wait else None,
+    )
 
 
 def still_to_do(run: Run) -> bool:

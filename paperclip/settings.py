@@ -115,7 +115,7 @@ DATABASES = {
             # Celery closes connections around every task and a waiting run lets go of
             # its own: the pool makes both cheap. A command needs one connection, and
             # wants to hear at once when nobody answers.
-            "pool": {"min_size": 1, "max_size": POOL_SIZE, "timeout": 10}
+            "pool": {"min_size": 1, "max_size": POOL_SIZE, "timeout": 5}
             if SERVING
             else False,
             "connect_timeout": 5,
@@ -200,7 +200,12 @@ SPECTACULAR_SETTINGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
+    },
     "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stdout"], "level": env("PAPERCLIP_LOG_LEVEL", default="INFO")},
+    "root": {
+        "handlers": ["stdout"],
+        "level": env("PAPERCLIP_LOG_LEVEL", default="INFO"),
+    },
 }

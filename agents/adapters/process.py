@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from django.db import connection
 from rest_framework import serializers
 
 from agents import workspaces
@@ -50,7 +51,9 @@ class ProcessConfig(base.Config):
 
     def validate_env(self, value: dict[str, str]) -> dict[str, str]:
         if ours := sorted(name for name in value if name.startswith("PAPERCLIP_")):
-            raise serializers.ValidationError(f"{', '.join(ours)} are set by Paperclip.")
+            raise serializers.ValidationError(
+                f"{', '.join(ours)} are set by Paperclip."
+            )
         if any("=" in name or "\0" in name + text for name, text in value.items()):
             raise serializers.ValidationError("A name or value holds = or NUL.")
         return value
@@ -82,7 +85,11 @@ class Process(base.Adapter):
             )
             grace = config.get("graceSec", 15)
             try:
-                ended_by = self._watch(child, context, log, config.get("timeoutSec", 3600))
+                run.started_process(child.pid)
+                connection.close()
+                ended_by = self._watch(
+                    child, context, log, config.get("timeoutSec", 3600)
+                )
                 # What it left behind had its chance, and a stop means stop.
                 grace = min(grace, {"itself": 1, "us": 5}.get(ended_by, grace))
             finally:
@@ -157,7 +164,10 @@ class Process(base.Adapter):
                     return "timeout"
 
     def _copy(
-        self, key: selectors.SelectorKey, selector: selectors.BaseSelector, log: LogWriter
+        self,
+        key: selectors.SelectorKey,
+        selector: selectors.BaseSelector,
+        log: LogWriter,
     ) -> bool:
         data = b""
         with suppress(BlockingIOError):
@@ -177,5 +187,8 @@ class Process(base.Adapter):
         if code == 0 and ended_by == "itself":
             return base.Outcome(Run.Status.SUCCEEDED, columns)
         how = f"exit code {code}" if code >= 0 else f"signal {columns['signal']}"
-        columns |= {"error": f"The program ended with {how}.", "error_code": "adapter_failed"}
+        columns |= {
+            "error": f"The program ended with {how}.",
+            "error_code": "adapter_failed",
+        }
         return base.Outcome(Run.Status.FAILED, columns)

@@ -47,7 +47,9 @@ class AgentQuerySet(ScopedQuerySet):
 
     def due(self, at: datetime) -> Self:
         """Those whose timer rang."""
-        return self.invokable().filter(heartbeat_enabled=True, next_heartbeat_at__lte=at)
+        return self.invokable().filter(
+            heartbeat_enabled=True, next_heartbeat_at__lte=at
+        )
 
     @transaction.atomic
     def hire(self, company: Company, *, by: Actor, name: str, **fields: Any) -> Agent:
@@ -93,7 +95,9 @@ class Agent(Scoped):
     icon = models.CharField(max_length=40, null=True, blank=True)  # noqa: DJ001
     capabilities = models.TextField(_("capabilities"), null=True, blank=True)  # noqa: DJ001
     tools = ArrayField(models.CharField(max_length=40), default=list, blank=True)
-    status = models.CharField(max_length=16, choices=Status.choices, default=Status.IDLE)
+    status = models.CharField(
+        max_length=16, choices=Status.choices, default=Status.IDLE
+    )
     error_reason = models.TextField(null=True, blank=True)  # noqa: DJ001
     reports_to = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="reports"

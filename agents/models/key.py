@@ -16,7 +16,9 @@ from paperclip.models import User
 
 class ApiKeyQuerySet(models.QuerySet):
     @transaction.atomic
-    def issue_to(self, holder: Agent | User, *, name: str, by: Actor) -> tuple[ApiKey, str]:
+    def issue_to(
+        self, holder: Agent | User, *, name: str, by: Actor
+    ) -> tuple[ApiKey, str]:
         """A new key of an agent or a person, and its token: shown this one time."""
         token = tokens.new("pcp")
         who = {"agent": holder} if isinstance(holder, Agent) else {"user": holder}
@@ -24,7 +26,9 @@ class ApiKeyQuerySet(models.QuerySet):
             by.must_be_operator(holder.company_id, "make keys")
         key = self.create(name=name or "default", digest=tokens.digest(token), **who)
         if isinstance(holder, Agent):
-            audit.record(by, "agent.key_created", holder, keyId=str(key.pk), name=key.name)
+            audit.record(
+                by, "agent.key_created", holder, keyId=str(key.pk), name=key.name
+            )
         return key, token
 
     def of_token(self, token: str) -> ApiKey | None:
@@ -32,7 +36,9 @@ class ApiKeyQuerySet(models.QuerySet):
         live = self.filter(digest=tokens.digest(token), revoked_at=None)
         key = live.select_related("agent__company", "user").first()
         if key is not None:
-            stale = Q(last_used_at=None) | Q(last_used_at__lt=now() - timedelta(minutes=1))
+            stale = Q(last_used_at=None) | Q(
+                last_used_at__lt=now() - timedelta(minutes=1)
+            )
             if not key.last_used_at or key.last_used_at < now() - timedelta(minutes=1):
                 self.filter(stale, pk=key.pk).update(last_used_at=now())
         return key

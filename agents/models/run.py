@@ -60,7 +60,9 @@ class RunQuerySet(ScopedQuerySet):
     def stop_company(self, company: Company, *, by: Actor) -> None:
         """The big red button: nothing of the company runs until it is resumed."""
         company.pause(by=by)
-        self.open().filter(company=company).cancel(by=by, why=f"{by} stopped everything.")
+        self.open().filter(company=company).cancel(
+            by=by, why=f"{by} stopped everything."
+        )
 
 
 class Run(Scoped):
@@ -219,6 +221,11 @@ class Run(Scoped):
     def _lease_end(self) -> datetime:
         return now() + timedelta(seconds=settings.LEASE_SECONDS)
 
+    def started_process(self, pid: int) -> None:
+        """Remember the process that does the work."""
+        mine = Run.objects.filter(pk=self.pk)
+        mine.update(process_pid=pid, process_started_at=now())
+
     def finish(self, status: str, **outcome: Any) -> bool:
         """Write down how it went. False, and nothing written, when it had ended before:
         a result that arrives after a cancel or a lost lease does not count."""
@@ -245,9 +252,7 @@ class Run(Scoped):
         )
 
     @transaction.atomic
-    def _end(
-        self, among: RunQuerySet, status: str, by: Actor, **outcome: Any
-    ) -> bool:
+    def _end(self, among: RunQuerySet, status: str, by: Actor, **outcome: Any) -> bool:
         ended = among.filter(pk=self.pk).update(
             status=status, finished_at=now(), updated_at=now(), **outcome
         )

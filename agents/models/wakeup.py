@@ -39,7 +39,8 @@ class WakeupQuerySet(ScopedQuerySet):
     ) -> Wakeup:
         """Ask for one run of the agent about the issue, or about nothing in particular.
 
-        Answers the Wakeup that says what became of it: `queued` with a new run,
+        `retry_of` is a lost run, whose facts the new one takes over. Answers the
+        Wakeup that says what became of it: `queued` with a new run,
         `coalesced` into the run that is waiting already, or `skipped` and why.
         On-demand wakes of an agent that cannot run raise Conflict instead.
         """
@@ -66,7 +67,9 @@ class WakeupQuerySet(ScopedQuerySet):
             "commentId": str(comment_id) if comment_id else None,
             "at": now().isoformat(),
         }
-        return wakeup.merge(fact) or wakeup.queue(fact, retry_of, ready_at)
+        older = retry_of.wakes if retry_of else []
+        facts = [fact, *(one for one in older if one["reason"] != reason)]
+        return wakeup.merge(facts) or wakeup.queue(facts, retry_of, ready_at)
 
 
 class Wakeup(Scoped):
@@ -150,13 +153,13 @@ class Wakeup(Scoped):
         self.save()
         return self
 
-    def merge(self, fact: dict[str, Any]) -> Wakeup | None:
-        """Add the fact to the run that waits for this agent and issue, if one does."""
+    def merge(self, facts: list[dict[str, Any]]) -> Wakeup | None:
+        """Add the facts to the run that waits for this agent and issue, if one does."""
         waiting = Run.objects.filter(
             agent=self.agent, issue_id=self.issue_id, status=Run.Status.QUEUED
         )
         added = CombinedExpression(
-            F("wakes"), "||", Value([fact], output_field=JSONField())
+            F("wakes"), "||", Value(facts, output_field=JSONField())
         )
         # The UPDATE waits for a claim under way; a run that started meanwhile has read
         # its facts and does not match any more.
@@ -168,7 +171,10 @@ class Wakeup(Scoped):
         return self
 
     def queue(
-        self, fact: dict[str, Any], retry_of: Run | None, ready_at: datetime | None
+        self,
+        facts: list[dict[str, Any]],
+        retry_of: Run | None,
+        ready_at: datetime | None,
     ) -> Wakeup:
         run = Run(
             company_id=self.company_id,
@@ -176,7 +182,7 @@ class Wakeup(Scoped):
             issue_id=self.issue_id,
             invocation_source=self.source,
             trigger_detail=self.trigger_detail,
-            wakes=[fact],
+            wakes=facts,
             retry_of=retry_of,
             attempt=retry_of.attempt + 1 if retry_of else 1,
             ready_at=ready_at or now(),
@@ -187,7 +193,7 @@ class Wakeup(Scoped):
                 run.save(force_insert=True)
         except IntegrityError:
             # Somebody else queued one for the same agent and issue this very moment.
-            return self.merge(fact) or self.queue(fact, retry_of, ready_at)
+            return self.merge(facts) or self.queue(facts, retry_of, ready_at)
         self.run, self.status = run, self.Status.QUEUED
         self.save()
         run.changed()

@@ -96,7 +96,9 @@ class Checkout:
             assignee_user=None,
         )
         if run is not None:
-            rows = rows.filter(Exists(Run.objects.live().filter(pk=run.pk, agent=agent)))
+            rows = rows.filter(
+                Exists(Run.objects.live().filter(pk=run.pk, agent=agent))
+            )
         moment = now()
         return bool(
             rows.update(
@@ -128,7 +130,9 @@ class Checkout:
             reason=reason,
             issueId=str(self.pk),
             status=self.status,
-            assigneeAgentId=str(self.assignee_agent_id) if self.assignee_agent_id else None,
+            assigneeAgentId=str(self.assignee_agent_id)
+            if self.assignee_agent_id
+            else None,
             checkoutRunId=held,
             executionRunId=held,
             holderRunId=held,

@@ -47,7 +47,8 @@ class IssueQuerySet(ScopedQuerySet):
     def inbox_of(self, agent: Agent) -> Self:
         """What the agent may be working on, the most urgent first."""
         mine = self.shown().filter(
-            assignee_agent=agent, status__in=["todo", "in_progress", "in_review", "blocked"]
+            assignee_agent=agent,
+            status__in=["todo", "in_progress", "in_review", "blocked"],
         )
         return mine.order_by("priority", "number")
 

@@ -40,7 +40,9 @@ class Label(Scoped):
         verbose_name = _("label")
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(fields=["company", "name"], name="one_label_per_name")
+            models.UniqueConstraint(
+                fields=["company", "name"], name="one_label_per_name"
+            )
         ]
 
     def __str__(self) -> str:

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 class ProjectQuerySet(ScopedQuerySet):
     @transaction.atomic
-    def plan(
-        self, company: Company, *, by: Actor, name: str, **fields: Any
-    ) -> Project:
+    def plan(self, company: Company, *, by: Actor, name: str, **fields: Any) -> Project:
         """A new project of the company."""
         by.must_write(company.pk, "plan projects")
         project = Project(company=company, name=name)

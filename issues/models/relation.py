@@ -21,9 +21,7 @@ class RelationQuerySet(ScopedQuerySet):
 class Relation(Scoped):
     """The issue `blocked` waits for the issue `blocker`. Made by Issue.block_on."""
 
-    blocker = models.ForeignKey(
-        "issues.Issue", models.CASCADE, related_name="blocking"
-    )
+    blocker = models.ForeignKey("issues.Issue", models.CASCADE, related_name="blocking")
     blocked = models.ForeignKey(
         "issues.Issue", models.CASCADE, related_name="blocked_by"
     )

@@ -215,14 +215,14 @@ class StatusMachine:
             other = fields.get(name)
             if other is not None and other.company_id != self.company_id:
                 raise Invalid(f"The {name} belongs to another company.")
-        if any(label.company_id != self.company_id for label in fields.get("labels", [])):
+        if any(
+            label.company_id != self.company_id for label in fields.get("labels", [])
+        ):
             raise Invalid("A label belongs to another company.")
         if fields.get("parent"):
             self.must_not_wait_in_circle(child_of=fields["parent"])
 
-    def _consequences(
-        self: Issue, was: str, had: object
-    ) -> list[Wake]:
+    def _consequences(self: Issue, was: str, had: object) -> list[Wake]:
         """Whom the change concerns, and why."""
         if self.is_closed:
             return self.freed_by_end() if was not in CLOSED else []

@@ -26,7 +26,12 @@ class Thread:
 
     @transaction.atomic
     def comment(
-        self: Issue, body: str, *, by: Actor, reopen: bool = False, interrupt: bool = False
+        self: Issue,
+        body: str,
+        *,
+        by: Actor,
+        reopen: bool = False,
+        interrupt: bool = False,
     ) -> Comment:
         """Say something in the thread. The assignee and everyone mentioned are woken,
         never the author. `reopen` puts a closed issue back to do; `interrupt` (people

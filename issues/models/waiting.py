@@ -95,9 +95,13 @@ class Waiting:
         """Whose work can go on now that this issue is closed."""
         freed = []
         if self.status == Status.DONE:
-            waiting = type(self).objects.filter(
-                pk__in=self.blocking.values("blocked")
-            ).open().exclude(status=Status.BACKLOG).with_blockers()
+            waiting = (
+                type(self)
+                .objects.filter(pk__in=self.blocking.values("blocked"))
+                .open()
+                .exclude(status=Status.BACKLOG)
+                .with_blockers()
+            )
             freed += [
                 Wake(issue.assignee_agent, "automation", BLOCKERS_DONE, issue.pk)
                 for issue in waiting.select_related("assignee_agent__company")

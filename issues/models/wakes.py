@@ -23,7 +23,9 @@ class Wake(NamedTuple):
     issue_id: UUID
 
 
-def send_wakes(wakes: Iterable[Wake], *, by: Actor, said: Comment | None = None) -> None:
+def send_wakes(
+    wakes: Iterable[Wake], *, by: Actor, said: Comment | None = None
+) -> None:
     """Wake each agent once per issue, for the first reason given."""
     done = set()
     for agent, source, reason, issue_id in wakes:

@@ -33,7 +33,9 @@ class Command(PaperclipCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         company = company_named(options["company"])
         if not options["program"]:
-            raise CommandError("Say what runs when it wakes, after --: ... -- sh run.sh")
+            raise CommandError(
+                "Say what runs when it wakes, after --: ... -- sh run.sh"
+            )
         program, *arguments = options["program"]
         config: dict[str, Any] = {"command": program, "args": arguments}
         if options["timeout"] is not None:

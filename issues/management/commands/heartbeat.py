@@ -56,7 +56,9 @@ class Command(PaperclipCommand):
 
     def _agent(self, name: str, company: str | None) -> Agent:
         agents = Agent.objects.employed().filter(company=company_named(company))
-        if (agent := agents.filter(Q(name__iexact=name) | Q(url_key=name)).first()) is None:
+        if (
+            agent := agents.filter(Q(name__iexact=name) | Q(url_key=name)).first()
+        ) is None:
             names = ", ".join(agents.values_list("name", flat=True)) or "nobody yet"
             raise CommandError(f"There is no agent called {name}. There is: {names}.")
         return agent
@@ -76,7 +78,11 @@ class Command(PaperclipCommand):
             offset = after or offset
             if time.monotonic() > until:
                 return run
-            if asked and run.status == "queued" and time.monotonic() > asked + UNCLAIMED:
+            if (
+                asked
+                and run.status == "queued"
+                and time.monotonic() > asked + UNCLAIMED
+            ):
                 self.stderr.write(
                     "Waiting: the agent is busy, or no worker runs (manage.py up)."
                 )
