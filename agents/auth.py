@@ -1,5 +1,5 @@
-"""Who a request is from. A credential is checked whenever one is sent: a bad one is 401,
-also beside a good session, and nobody is anybody without one."""
+"""Who a request is from. A credential that is sent is checked: a bad one is 401, also
+beside a good session, and nobody is anybody without one."""
 
 from __future__ import annotations
 

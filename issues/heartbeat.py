@@ -48,11 +48,8 @@ def beat(run_id: UUID | str) -> None:
     try:
         outcome = adapter.execute(Context(run=run, env=env, beat=lease.hold))
     except Exception as error:
-        lease.patiently(
-            lambda: run.finish(
-                Run.Status.FAILED, error=repr(error), error_code="internal_error"
-            )
-        )
+        broken = {"error": repr(error), "error_code": "internal_error"}
+        lease.patiently(lambda: run.finish(Run.Status.FAILED, **broken))
         raise
     if leaving.is_set():
         lease.patiently(lambda: lose(run))
@@ -105,7 +102,7 @@ class Lease:
 
 
 def environment(run: Run, token: str) -> dict[str, str]:
-    """What the agent's program is told (behaviour 3.12). The token dies with the run."""
+    """What the agent's program is told. The token dies with the run."""
     wake = run.wakes[-1] if run.wakes else {}
     env = {
         "PAPERCLIP_AGENT_ID": str(run.agent_id),
@@ -136,7 +133,7 @@ def invocation(run: Run, env: dict[str, str]) -> dict[str, object]:
 
 
 def lose(run: Run) -> None:
-    """End a run whose supervisor is going, and queue its work again at once."""
+    """End a run whose supervisor is leaving, and queue its work again."""
     ended = run.finish(
         Run.Status.FAILED,
         error="The worker was stopped.",

@@ -1,5 +1,5 @@
-"""The sweep: finds in the database what a lost message, a dead process or the clock left
-to be done. Everything else only makes things faster."""
+"""The sweep: finds in the database what a lost message, a dead process or the clock
+left to be done. Everything else only makes things faster."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class NotAllowed(Refused):
 
 
 class Missing(Refused):
-    """There is no such row, or it belongs to another company: the answer is the same."""
+    """There is no such row, or it is another company's: the answer is the same."""
 
     status = 404
     code = "not_found"

@@ -18,7 +18,10 @@ from django.db import transaction
 @cache
 def valkey() -> redis.Redis:
     return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1
+        settings.REDIS_URL,
+        decode_responses=True,
+        socket_timeout=1,
+        socket_connect_timeout=1,
     )
 
 
@@ -36,6 +39,6 @@ def bump(company_id: UUID) -> None:
 def version(company_id: UUID) -> str:
     """A text that differs after every change. Without Valkey it moves every 5 s."""
     try:
-        return (valkey().get(f"live:{company_id}") or b"0").decode()
+        return str(valkey().get(f"live:{company_id}") or 0)
     except redis.RedisError:
         return f"clock-{int(time.time() / 5)}"

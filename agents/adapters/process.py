@@ -40,8 +40,8 @@ class ProcessConfig(base.Config):
         child=serializers.CharField(allow_blank=True, trim_whitespace=False),
         required=False,
     )
-    timeoutSec = serializers.IntegerField(min_value=0, required=False)  # noqa: N815
-    graceSec = serializers.IntegerField(min_value=0, max_value=600, required=False)  # noqa: N815
+    timeoutSec = serializers.IntegerField(min_value=0, required=False)
+    graceSec = serializers.IntegerField(min_value=0, max_value=600, required=False)
 
     def validate_cwd(self, value: str) -> str:
         try:
@@ -120,8 +120,8 @@ class Process(base.Adapter):
             found = shutil.which(os.path.join(cwd, command))
         if found is None:
             raise Invalid(
-                f"There is no program {command!r} on this machine. Install it, or change"
-                " the command of this agent."
+                f"There is no program {command!r} on this machine. Install it, or"
+                " change the command of this agent."
             )
         return found
 

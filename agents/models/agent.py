@@ -22,9 +22,20 @@ if TYPE_CHECKING:
 
     from paperclip.actors import Actor
 
-ROLES = (
-    "ceo cto cmo cfo security engineer designer pm qa devops researcher general"
-).split()
+ROLES = [
+    "ceo",
+    "cto",
+    "cmo",
+    "cfo",
+    "security",
+    "engineer",
+    "designer",
+    "pm",
+    "qa",
+    "devops",
+    "researcher",
+    "general",
+]
 SHORTEST_INTERVAL = 30
 PERMISSIONS = {"canCreateAgents", "canAssignTasks"}
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import models, transaction
@@ -14,7 +14,7 @@ from paperclip.actors import Actor
 from paperclip.models import User
 
 
-class ApiKeyQuerySet(models.QuerySet):
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     @transaction.atomic
     def issue_to(
         self, holder: Agent | User, *, name: str, by: Actor
@@ -64,7 +64,6 @@ class ApiKey(models.Model):
     revoked_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    agent_id: UUID | None
     objects = ApiKeyQuerySet.as_manager()
 
     class Meta:

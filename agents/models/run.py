@@ -16,7 +16,6 @@ from paperclip.models import Company, Scoped, ScopedQuerySet
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
-    from uuid import UUID
 
     from paperclip.actors import Actor
 
@@ -110,7 +109,6 @@ class Run(Scoped):
     stderr_excerpt = models.TextField(null=True)  # noqa: DJ001
     next_event_seq = models.PositiveIntegerField(default=1)
 
-    agent_id: UUID
     objects = RunQuerySet.as_manager()
 
     class Meta:
@@ -211,7 +209,7 @@ class Run(Scoped):
         return token
 
     def renew(self) -> bool:
-        """Hold the lease a little longer. False once the run has ended: stop at once."""
+        """Hold the lease a little longer. False once the run has ended: stop then."""
         return bool(
             Run.objects.live()
             .filter(pk=self.pk)

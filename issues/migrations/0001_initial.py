@@ -2,10 +2,6 @@
 
 import django.core.validators
 import django.db.models.deletion
-import issues.models.checkout
-import issues.models.status
-import issues.models.thread
-import issues.models.waiting
 import uuid
 from django.db import migrations, models
 
@@ -62,7 +58,6 @@ class Migration(migrations.Migration):
                 'verbose_name': 'issue',
                 'ordering': ['priority', 'number'],
             },
-            bases=(issues.models.checkout.Checkout, issues.models.status.StatusMachine, issues.models.thread.Thread, issues.models.waiting.Waiting, models.Model),
         ),
         migrations.CreateModel(
             name='Label',

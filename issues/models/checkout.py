@@ -1,4 +1,4 @@
-"""The lock of an issue: one column, `checkout_run`, and it counts while that run lives."""
+"""The lock of an issue: one column, `checkout_run`. It counts while that run lives."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 
 from agents.models import Agent, Run
-from issues.models.wakes import Wake, send_wakes
+from issues.models.base import Status
 from issues.models.relation import Relation
-from issues.models.status import Status
+from issues.models.waiting import Waiting
+from issues.models.wakes import Wake, send_wakes
 from paperclip import audit
-from paperclip.exceptions import Conflict, Invalid, NotAllowed
+from paperclip.exceptions import Conflict, NotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from issues.models.issue import Issue
     from paperclip.actors import Actor
 
 
-class Checkout:
-    """Mixed into Issue."""
+class Checkout(Waiting):
+    class Meta:
+        abstract = True
 
-    def live_holder(self: Issue) -> Run | None:
+    def live_holder(self) -> Run | None:
         """The run that holds this issue now. A run that has ended holds nothing."""
         if self.checkout_run_id is None:
             return None
@@ -35,7 +36,7 @@ class Checkout:
 
     @transaction.atomic
     def check_out(
-        self: Issue,
+        self,
         agent: Agent,
         run: Run | None,
         expected: Collection[str],
@@ -76,9 +77,7 @@ class Checkout:
         )
         send_wakes([Wake(agent, "assignment", "issue_checked_out", self.pk)], by=by)
 
-    def _take(
-        self: Issue, agent: Agent, run: Run | None, expected: Collection[str]
-    ) -> bool:
+    def _take(self, agent: Agent, run: Run | None, expected: Collection[str]) -> bool:
         """The one conditional UPDATE; everything it depends on is in its WHERE."""
         holder = Run.objects.filter(pk=OuterRef("checkout_run"))
         # Not "no live one": a holder that started after this statement did is not dead.
@@ -112,7 +111,7 @@ class Checkout:
             )
         )
 
-    def _taken(self: Issue, run: Run | None) -> Conflict:
+    def _taken(self, run: Run | None) -> Conflict:
         """The refusal, with all that a caller needs to decide what to do instead."""
         holder = self.live_holder()
         if run is not None and not run.is_live:
@@ -141,7 +140,7 @@ class Checkout:
         )
 
     @transaction.atomic
-    def release(self: Issue, *, by: Actor) -> None:
+    def release(self, *, by: Actor) -> None:
         """Give it back: to do again, with no assignee. Conflict when another live run
         holds it, or when it is another agent's."""
         self.refresh_from_db(from_queryset=type(self).objects.select_for_update())
@@ -155,7 +154,7 @@ class Checkout:
         self.save()
         audit.record(by, "issue.released", self, identifier=self.identifier)
 
-    def let_go(self: Issue, *, by: Actor) -> None:
+    def let_go(self, *, by: Actor) -> None:
         """Take the lock off (the caller saves). A live run that somebody else takes the
         issue from is cancelled: it would go on working on what is no longer its own."""
         holder = self.live_holder()
@@ -163,19 +162,8 @@ class Checkout:
             holder.cancel(by=by, why=f"{by} took {self.identifier} away.")
         self.checkout_run = None
 
-    def interrupt(self: Issue, *, by: Actor) -> None:
+    def interrupt(self, *, by: Actor) -> None:
         """Cancel the runs about this issue that are running now."""
         by.must_be_operator(self.company_id, "interrupt a run")
         running = Run.objects.live().filter(issue_id=self.pk)
         running.cancel(by=by, why=f"{by} interrupted it.")
-
-    def must_be_unblocked(self: Issue) -> None:
-        """Invalid (422), naming them, while blockers are unfinished."""
-        left = self.blocked_by.unresolved().select_related("blocker")
-        if left:
-            names = ", ".join(edge.blocker.identifier for edge in left)
-            raise Invalid(
-                f"{self.identifier} waits for {names}.",
-                code="unresolved_blockers",
-                unresolvedBlockerIssueIds=[str(edge.blocker_id) for edge in left],
-            )

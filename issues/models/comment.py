@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -23,8 +21,6 @@ class Comment(Scoped):
     )
     run_id = models.UUIDField(null=True)
     body = models.TextField()
-
-    issue_id: UUID
 
     class Meta:
         verbose_name = _("comment")

@@ -2,26 +2,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
-from uuid import UUID
 
-from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from agents.models import Agent, Run
-from issues.models.wakes import Wake, send_wakes
-from issues.models.checkout import Checkout
+from agents.models import Agent
+from issues.models.base import CLOSED, Priority, Status
+from issues.models.comment import Comment
 from issues.models.goal import Goal
-from issues.models.label import Label
-from issues.models.project import Project
 from issues.models.relation import Relation
-from issues.models.status import CLOSED, Priority, Status, StatusMachine
-from issues.models.thread import Thread
-from issues.models.waiting import Waiting
+from issues.models.status import StatusMachine
+from issues.models.wakes import Wake, send_wakes
 from paperclip import audit
-from paperclip.models import Company, Scoped, ScopedQuerySet
+from paperclip.models import Company, ScopedQuerySet
 
 if TYPE_CHECKING:
     from paperclip.actors import Actor
@@ -104,61 +99,12 @@ class IssueQuerySet(ScopedQuerySet):
         return issue
 
 
-class Issue(Checkout, StatusMachine, Thread, Waiting, Scoped):
+class Issue(StatusMachine):
     """A piece of work: what is to be done, who does it, who holds it now."""
 
     Status = Status
     Priority = Priority
 
-    number = models.PositiveIntegerField(editable=False)
-    identifier = models.CharField(max_length=24, unique=True, editable=False)
-    title = models.CharField(_("title"), max_length=300)
-    description = models.TextField(_("description"), null=True, blank=True)  # noqa: DJ001
-    status = models.CharField(
-        _("status"), max_length=16, choices=Status.choices, default=Status.BACKLOG
-    )
-    priority = models.PositiveSmallIntegerField(
-        _("priority"), choices=Priority.choices, default=Priority.MEDIUM
-    )
-    work_mode = models.CharField(max_length=16, default="standard")
-    project = models.ForeignKey(
-        Project, models.SET_NULL, null=True, blank=True, related_name="issues"
-    )
-    goal = models.ForeignKey(
-        Goal, models.SET_NULL, null=True, blank=True, related_name="issues"
-    )
-    parent = models.ForeignKey(
-        "self", models.SET_NULL, null=True, blank=True, related_name="children"
-    )
-    assignee_agent = models.ForeignKey(
-        Agent, models.SET_NULL, null=True, blank=True, related_name="issues"
-    )
-    assignee_user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="issues"
-    )
-    # The lock: the run that holds this issue, as long as that run is live.
-    checkout_run = models.ForeignKey(
-        Run, models.SET_NULL, null=True, editable=False, related_name="held_issues"
-    )
-    labels = models.ManyToManyField(Label, blank=True, related_name="issues")
-    created_by_agent = models.ForeignKey(
-        Agent, models.SET_NULL, null=True, related_name="+"
-    )
-    created_by_user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
-    )
-    origin_kind = models.CharField(max_length=40, default="manual")
-    origin_id = models.CharField(max_length=64, null=True)  # noqa: DJ001
-    origin_run_id = models.UUIDField(null=True)
-    request_depth = models.PositiveSmallIntegerField(default=0)
-    billing_code = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
-    started_at = models.DateTimeField(null=True)
-    completed_at = models.DateTimeField(null=True)
-    cancelled_at = models.DateTimeField(null=True)
-    hidden_at = models.DateTimeField(null=True)
-
-    assignee_agent_id: UUID | None
-    checkout_run_id: UUID | None
     objects = IssueQuerySet.as_manager()
 
     class Meta:
@@ -190,10 +136,6 @@ class Issue(Checkout, StatusMachine, Thread, Waiting, Scoped):
     def __str__(self) -> str:
         return f"{self.identifier} {self.title}"
 
-    @property
-    def is_closed(self) -> bool:
-        return self.status in CLOSED
-
     def ancestors(self) -> list[Issue]:
         """Its parent, that one's parent, and so on."""
         chain: list[Issue] = []
@@ -212,3 +154,28 @@ class Issue(Checkout, StatusMachine, Thread, Waiting, Scoped):
         if self.goal is None:
             project_goal = self.project.goal if self.project else None
             self.goal = project_goal or Goal.objects.default_of(self.company)
+
+    @transaction.atomic
+    def comment(
+        self,
+        body: str,
+        *,
+        by: Actor,
+        reopen: bool = False,
+        interrupt: bool = False,
+    ) -> Comment:
+        """Say something in the thread. The assignee and everyone mentioned are woken,
+        never the author. `reopen` puts a closed issue back to do; `interrupt` (people
+        only) ends the run that works on it first. BadRequest for an empty body."""
+        by.must_write(self.company_id, "comment")
+        if interrupt:
+            self.interrupt(by=by)
+        woken = [Wake(self.assignee_agent, "automation", "issue_commented", self.pk)]
+        if reopen and self.is_closed:
+            self.change(by=by, status=Status.TODO)
+            woken = []  # the reopening has woken it
+        elif self.is_closed:
+            woken = []
+        said = self._post(body, by=by)
+        send_wakes(self.mentions(said) + woken, by=by, said=said)
+        return said

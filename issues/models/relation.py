@@ -1,14 +1,9 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db import models
 from django.db.models import F, Q
 
 from paperclip.models import Scoped, ScopedQuerySet
-
-if TYPE_CHECKING:
-    from uuid import UUID
 
 
 class RelationQuerySet(ScopedQuerySet):
@@ -26,8 +21,6 @@ class Relation(Scoped):
         "issues.Issue", models.CASCADE, related_name="blocked_by"
     )
 
-    blocker_id: UUID
-    blocked_id: UUID
     objects = RelationQuerySet.as_manager()
 
     class Meta:

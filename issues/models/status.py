@@ -4,39 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import models, transaction
+from django.db import transaction
 from django.utils.timezone import now
-from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
+from issues.models.base import CLOSED, Status
+from issues.models.checkout import Checkout
+from issues.models.thread import Thread
 from issues.models.wakes import Wake, send_wakes
 from paperclip import audit
 from paperclip.exceptions import Conflict, Invalid, NotAllowed
 
 if TYPE_CHECKING:
     from issues.models.comment import Comment
-    from issues.models.issue import Issue
     from paperclip.actors import Actor
 
-
-class Status(models.TextChoices):
-    BACKLOG = "backlog", _("backlog")
-    TODO = "todo", _("to do")
-    IN_PROGRESS = "in_progress", _("in progress")
-    IN_REVIEW = "in_review", _("in review")
-    BLOCKED = "blocked", _("blocked")
-    DONE = "done", _("done")
-    CANCELLED = "cancelled", _("cancelled")
-
-
-class Priority(models.IntegerChoices):
-    CRITICAL = 0, _("critical")
-    HIGH = 1, _("high")
-    MEDIUM = 2, _("medium")
-    LOW = 3, _("low")
-
-
-CLOSED = (Status.DONE, Status.CANCELLED)
 
 # Where an agent may move an issue. Operators may move it anywhere; in_progress is
 # entered by checkout.
@@ -83,12 +65,13 @@ PLAIN = {
 }
 
 
-class StatusMachine:
-    """Mixed into Issue."""
+class StatusMachine(Checkout, Thread):
+    class Meta:
+        abstract = True
 
     @transaction.atomic
     def change(
-        self: Issue,
+        self,
         *,
         by: Actor,
         comment: str = "",
@@ -135,7 +118,7 @@ class StatusMachine:
         send_wakes(self._consequences(*old) + self.mentions(said), by=by, said=said)
         return said
 
-    def must_be_writable(self: Issue, by: Actor) -> None:
+    def must_be_writable(self, by: Actor) -> None:
         """Refuse a writer whom a live run keeps out, or who cannot be told apart."""
         by.must_write(self.company_id, "change issues")
         if by.agent is None:
@@ -157,7 +140,7 @@ class StatusMachine:
                 actorAgentId=by.id,
             )
 
-    def _enter(self: Issue, status: str, *, by: Actor, force: bool = False) -> None:
+    def _enter(self, status: str, *, by: Actor, force: bool = False) -> None:
         if by.agent is not None and not force:
             if status not in MOVES[Status(self.status)]:
                 allowed = ", ".join(sorted(MOVES[Status(self.status)]))
@@ -178,14 +161,14 @@ class StatusMachine:
             setattr(self, stamp, now())
         self._must_be_startable()
 
-    def _must_be_startable(self: Issue) -> None:
+    def _must_be_startable(self) -> None:
         if self.status != Status.IN_PROGRESS:
             return
         if self.assignee_agent_id is None and self.assignee_user_id is None:
             raise Invalid("Work in progress needs an assignee: assign it first.")
         self.must_be_unblocked()
 
-    def _set_assignee(self: Issue, fields: dict[str, Any], *, by: Actor) -> None:
+    def _set_assignee(self, fields: dict[str, Any], *, by: Actor) -> None:
         if not {"assignee_agent", "assignee_user"} & set(fields):
             return
         agent = fields.pop("assignee_agent", None)
@@ -210,7 +193,7 @@ class StatusMachine:
             self.let_go(by=by)
         self.assignee_agent, self.assignee_user = agent, user
 
-    def _check_links(self: Issue, fields: dict[str, Any], *, by: Actor) -> None:
+    def _check_links(self, fields: dict[str, Any], *, by: Actor) -> None:
         for name in ("project", "goal", "parent"):
             other = fields.get(name)
             if other is not None and other.company_id != self.company_id:
@@ -222,7 +205,7 @@ class StatusMachine:
         if fields.get("parent"):
             self.must_not_wait_in_circle(child_of=fields["parent"])
 
-    def _consequences(self: Issue, was: str, had: object) -> list[Wake]:
+    def _consequences(self, was: str, had: object) -> list[Wake]:
         """Whom the change concerns, and why."""
         if self.is_closed:
             return self.freed_by_end() if was not in CLOSED else []

@@ -5,51 +5,24 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
 from agents.models import Agent
+from issues.models.base import IssueBase
 from issues.models.comment import Comment
-from issues.models.wakes import Wake, send_wakes
-from issues.models.status import Status
+from issues.models.wakes import Wake
 from paperclip import audit
 from paperclip.exceptions import BadRequest
 
 if TYPE_CHECKING:
-    from issues.models.issue import Issue
     from paperclip.actors import Actor
 
 LONGEST = 65_536
 
 
-class Thread:
-    """Mixed into Issue."""
+class Thread(IssueBase):
+    class Meta:
+        abstract = True
 
-    @transaction.atomic
-    def comment(
-        self: Issue,
-        body: str,
-        *,
-        by: Actor,
-        reopen: bool = False,
-        interrupt: bool = False,
-    ) -> Comment:
-        """Say something in the thread. The assignee and everyone mentioned are woken,
-        never the author. `reopen` puts a closed issue back to do; `interrupt` (people
-        only) ends the run that works on it first. BadRequest for an empty body."""
-        by.must_write(self.company_id, "comment")
-        if interrupt:
-            self.interrupt(by=by)
-        woken = [Wake(self.assignee_agent, "automation", "issue_commented", self.pk)]
-        if reopen and self.is_closed:
-            self.change(by=by, status=Status.TODO)
-            woken = []  # the reopening has woken it
-        elif self.is_closed:
-            woken = []
-        said = self._post(body, by=by)
-        send_wakes(self.mentions(said) + woken, by=by, said=said)
-        return said
-
-    def _post(self: Issue, body: str, *, by: Actor) -> Comment:
+    def _post(self, body: str, *, by: Actor) -> Comment:
         if not body.strip():
             raise BadRequest("A comment needs some text.")
         if len(body) > LONGEST:
@@ -70,9 +43,9 @@ class Thread:
         )
         return said
 
-    def mentions(self: Issue, said: Comment | None) -> list[Wake]:
+    def mentions(self, said: Comment | None) -> list[Wake]:
         """Agents called in a comment: `@Name` or `[@Name](agent://id)`."""
-        if said is None or "@" not in said.body and "agent://" not in said.body:
+        if said is None or not ("@" in said.body or "agent://" in said.body):
             return []
         colleagues = Agent.objects.employed().filter(company_id=self.company_id)
         return [

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
+from issues.models.base import CLOSED, IssueBase, Status
 from issues.models.relation import Relation
-from issues.models.status import CLOSED, Status
 from issues.models.wakes import Wake
 from paperclip import audit
 from paperclip.exceptions import Invalid
@@ -15,17 +15,17 @@ from paperclip.models import Company
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from issues.models.issue import Issue
     from paperclip.actors import Actor
 
 BLOCKERS_DONE = "issue_blockers_resolved"
 CHILDREN_DONE = "issue_children_completed"
 
 
-class Waiting:
-    """Mixed into Issue."""
+class Waiting(IssueBase):
+    class Meta:
+        abstract = True
 
-    def block_on(self: Issue, blockers: Collection[Issue], *, by: Actor) -> None:
+    def block_on(self, blockers: Collection[Self], *, by: Actor) -> None:
         """Wait for exactly these issues from now on; none lets it go.
 
         Invalid for one of another company, for itself, and, naming the circle, for one
@@ -56,7 +56,7 @@ class Waiting:
             )
 
     def must_not_wait_in_circle(
-        self: Issue, *, waits_for: Issue | None = None, child_of: Issue | None = None
+        self, *, waits_for: Self | None = None, child_of: Self | None = None
     ) -> None:
         """Refuse an edge that closes a circle: a parent waits for its children, a
         blocked issue for its blockers."""
@@ -70,7 +70,7 @@ class Waiting:
             circle = " → ".join([first, *(names.get(pk, "?") for pk in path)])
             raise Invalid(f"They would wait for each other: {circle}.", code="cycle")
 
-    def _path(self: Issue, start: UUID, end: UUID) -> list[UUID]:
+    def _path(self, start: UUID, end: UUID) -> list[UUID]:
         """How `start` comes to wait for `end`; empty when it does not."""
         came_from: dict[UUID, UUID | None] = {start: None}
         edge = [start]
@@ -91,7 +91,7 @@ class Waiting:
             step = came_from[step]
         return path[::-1]
 
-    def freed_by_end(self: Issue) -> list[Wake]:
+    def freed_by_end(self) -> list[Wake]:
         """Whose work can go on now that this issue is closed."""
         freed = []
         if self.status == Status.DONE:
@@ -108,9 +108,19 @@ class Waiting:
                 if not issue.is_blocked
             ]
         parent = self.parent
-        if parent and not parent.is_closed and parent.status != Status.BACKLOG:
-            if not parent.children.exclude(status__in=CLOSED).exists():
-                freed.append(
-                    Wake(parent.assignee_agent, "automation", CHILDREN_DONE, parent.pk)
-                )
+        expecting = parent and not parent.is_closed and parent.status != Status.BACKLOG
+        if expecting and not parent.children.exclude(status__in=CLOSED).exists():
+            agent = parent.assignee_agent
+            freed.append(Wake(agent, "automation", CHILDREN_DONE, parent.pk))
         return freed
+
+    def must_be_unblocked(self) -> None:
+        """Invalid (422), naming them, while blockers are unfinished."""
+        left = self.blocked_by.unresolved().select_related("blocker")
+        if left:
+            names = ", ".join(edge.blocker.identifier for edge in left)
+            raise Invalid(
+                f"{self.identifier} waits for {names}.",
+                code="unresolved_blockers",
+                unresolvedBlockerIssueIds=[str(edge.blocker_id) for edge in left],
+            )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from paperclip.models.user import User
 
 
-class CompanyQuerySet(models.QuerySet):
+class CompanyQuerySet(models.QuerySet["Company"]):
     def visible_to(self, actor: Actor) -> Self:
         """The companies a person is a member of; an agent's own one."""
         if actor.kind == "system":
@@ -54,7 +54,9 @@ class CompanyQuerySet(models.QuerySet):
                 "issue_prefix", flat=True
             )
         )
-        tails = ("".join(t) for n in range(4) for t in product(ascii_uppercase, repeat=n))
+        tails = (
+            "".join(t) for n in range(4) for t in product(ascii_uppercase, repeat=n)
+        )
         return next(stem + tail for tail in tails if stem + tail not in taken)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from paperclip.actors import Actor
 
 
-class ScopedQuerySet(models.QuerySet):
+class ScopedQuerySet(models.QuerySet[Any]):
     def visible_to(self, actor: Actor) -> Self:
         """The rows of the companies this actor belongs to."""
         return self.filter(company__in=Company.objects.visible_to(actor))
@@ -38,7 +38,6 @@ class Scoped(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    company_id: UUID
     objects = ScopedQuerySet.as_manager()
 
     class Meta:
