@@ -27,6 +27,7 @@ def path() -> Path:
 
 def directory(*names: str) -> Path:
     """A directory below the home, made when missing, closed to other users."""
+    path().mkdir(parents=True, exist_ok=True, mode=0o700)
     place = path().joinpath(*names)
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     return place

@@ -7,6 +7,7 @@ PAPERCLIP_INSTANCE; the instance's own programs carry PAPERCLIP_UP and
 PAPERCLIP_PROGRAM.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -104,10 +105,8 @@ def end(marks: Marks, grace: float) -> int:
 
 def send(process: psutil.Process, number: int) -> None:
     """Signal a process, unless it has ended (psutil checks for a recycled pid)."""
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         process.send_signal(number)
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        pass
 
 
 def wait_gone(processes: list[psutil.Process], timeout: float) -> bool:
@@ -194,3 +193,11 @@ def environment_of(pid: int) -> set[bytes]:
     except (OSError, psutil.Error):
         return set()
     return {f"{key}={value}".encode() for key, value in pairs.items()}
+
+
+def pid_in(file: Path) -> int | None:
+    """The pid on the first line of a pid file, if there is one."""
+    try:
+        return int(file.read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None

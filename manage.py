@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+"""The project's commands. Makes .venv first, so that `python3` is all they need."""
+
+import os
+import sys
+
+# Older Pythons must be able to read this far, so nothing newer stands in this file.
+if sys.version_info < (3, 11):
+    sys.exit("Paperclip needs Python 3.11 or newer; this is " + sys.version.split()[0])
+if sys.platform == "win32":
+    sys.exit("Paperclip needs Linux or macOS; on Windows, start it inside WSL.")
+
+from paperclip import bootstrap
+
+if __name__ == "__main__":
+    argv = bootstrap.enter(sys.argv)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "paperclip.settings")
+    from django.conf import settings
+    from django.core.management import execute_from_command_line
+
+    try:
+        _ = settings.SECRET_KEY  # made in the home on the very first start
+    except OSError as error:
+        sys.exit(
+            f"The home cannot be written ({error.strerror}: {error.filename}): make "
+            "room, or choose another place with --home."
+        )
+    execute_from_command_line(argv)

@@ -1,0 +1,216 @@
+"""Starts the whole instance and keeps it running."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import redis
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from paperclip import home, servers, supervise
+from paperclip.first_start import first_start
+from paperclip.models import SignInLink, User
+from paperclip.servers.binaries import Unavailable
+
+NEEDED_MB = 100
+START_SECONDS = 60  # for one part of the start, before we say that it failed
+WATCH_SECONDS = 0.5
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+EMBEDDED = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL"}
+
+
+class Command(BaseCommand):
+    help = "Start everything; Ctrl-C stops it."
+    requires_system_checks: list[str] = []  # they ask the database, which is not there
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        # manage.py has made environment variables of them: they are here for --help.
+        parser.add_argument("--home", metavar="DIR", help="PAPERCLIP_HOME (.paperclip)")
+        parser.add_argument("--port", metavar="N", help="PAPERCLIP_PORT (3100)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop_on_signals()
+        try:
+            with locked_home():
+                self.run()
+        except KeyboardInterrupt:
+            self.stdout.write("Stopped.")
+        except Unavailable as reason:
+            raise CommandError(str(reason)) from reason
+        except OSError as error:
+            raise CommandError(f"{error.strerror}: {error.filename}") from error
+
+    def run(self) -> None:
+        supervise.stop()
+        check_port()
+        check_space()
+        embedded = [name for name, url in EMBEDDED.items() if not os.environ.get(url)]
+        moved = [name for name in embedded if servers.ensure_port(name)]
+        if moved:
+            start_over()
+        try:
+            self.start(embedded)
+            self.watch(embedded)
+        finally:
+            ignore_signals()
+            supervise.stop()
+
+    def start(self, embedded: list[str]) -> None:
+        """One line for each phase, then where to go."""
+        with self.phase("Database"):
+            for name in embedded:
+                servers.COMMANDS[name]()  # makes its data, or says why it cannot run
+            self.supervisord = supervise.start(embedded)
+            wait_for("database", connect_to_database, "postgres")
+        with self.phase("Broker"):
+            wait_for("broker", connect_to_broker, "valkey")
+        with self.phase("Migrations"):
+            migrate()
+        supervise.release()
+        with self.phase("Company"):
+            user, _ = first_start()
+        with self.phase("Processes"):
+            wait_for("console", ask_health, "web")
+        self.greet(user)
+        connection.close_pool()
+
+    def greet(self, user: User) -> None:
+        self.stdout.write(f"Ready at {settings.URL}. Ctrl-C stops it.")
+        token = SignInLink.issue(user)
+        self.stdout.write(f"Sign in, once: {settings.URL}/sign-in/{token}")
+        self.stdout.flush()
+
+    def watch(self, embedded: list[str]) -> None:
+        """Supervise the supervisor, until a signal ends it."""
+        while True:
+            time.sleep(WATCH_SECONDS)
+            if self.supervisord.poll() is not None:
+                self.stdout.write("The supervisor died; everything is started again.")
+                supervise.stop()
+                self.supervisord = supervise.start(embedded)
+                supervise.release()
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Say how long a part of the start took, when it is done."""
+        started = time.monotonic()
+        yield
+        self.stdout.write(f"{name} ... {time.monotonic() - started:.1f} s")
+        self.stdout.flush()
+
+
+# --- Before the start ------------------------------------------------------------
+
+
+def stop_on_signals() -> None:
+    """Ctrl-C, `kill` and a closed terminal all end the command the same way."""
+
+    def stop(*_: object) -> None:
+        ignore_signals()
+        raise KeyboardInterrupt
+
+    for number in STOP_SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop)
+
+
+def ignore_signals() -> None:
+    """A second Ctrl-C must not break off what stops the others."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def locked_home() -> Iterator[None]:
+    """Hold this home, or say who does."""
+    lock = os.open(home.directory("run") / "up.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(lock, 200).decode().strip() or "just starting"
+        raise CommandError(
+            f"This home already runs ({holder}): stop that one, or give this one a "
+            "home and a port of its own with --home and --port."
+        ) from error
+    os.ftruncate(lock, 0)
+    os.write(lock, f"process {os.getpid()}, {settings.URL}".encode())
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def check_port() -> None:
+    """The console's port must be free: it is the address people know."""
+    if not servers.is_free(settings.BIND, settings.PORT):
+        raise CommandError(
+            f"Port {settings.PORT} on {settings.BIND} is taken by another program: "
+            "stop that one, or choose another port with --port."
+        )
+
+
+def check_space() -> None:
+    """A database on a full disk does not start; say so instead of trying."""
+    free = shutil.disk_usage(home.path()).free // 2**20
+    if free < NEEDED_MB:
+        raise CommandError(
+            f"Only {free} MB are free in {home.path()}: make room for {NEEDED_MB} MB, "
+            "or choose another place with --home."
+        )
+
+
+def start_over() -> None:
+    """Begin again: the settings of this process hold an address that is no more."""
+    os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
+# --- The phases ------------------------------------------------------------------
+
+
+def wait_for(what: str, works: Callable[[], object], log: str) -> None:
+    """Come back when it works; else say what it answers and where to read on."""
+    try:
+        servers.wait_until(works, START_SECONDS)
+    except Exception as error:
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        file = home.path() / "logs" / f"{log}.log"
+        raise CommandError(
+            f"The {what} does not answer ({reason}). Its log is {file}"
+        ) from error
+
+
+def connect_to_database() -> None:
+    psycopg.connect(settings.DATABASE_URL, connect_timeout=5).close()
+
+
+def connect_to_broker() -> None:
+    with redis.Redis.from_url(settings.REDIS_URL) as broker:
+        broker.ping()
+
+
+def migrate() -> None:
+    """Apply what is to be applied. Asking first takes a tenth of the time."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", interactive=False, verbosity=0)
+
+
+def ask_health() -> None:
+    everywhere = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)
+    host = "localhost" if settings.BIND in everywhere else settings.BIND
+    url = f"http://{host}:{settings.PORT}/api/health"
+    urllib.request.urlopen(url, timeout=5).close()
