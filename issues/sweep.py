@@ -15,7 +15,7 @@ from django.utils.timezone import now
 
 from agents.models import Agent, Run
 from issues import heartbeat
-from paperclip import doorbell, processes
+from paperclip import doorbell, processes, pulse
 from paperclip.actors import SYSTEM
 
 log = logging.getLogger(__name__)
@@ -31,9 +31,13 @@ Row = TypeVar("Row")
 
 def sweep() -> None:
     """One round. Every step is safe beside another sweep at the same moment."""
+    pulse.step("end expired runs")
     each(Run.objects.expired().select_related("agent__company")[:BATCH], end_expired)
+    pulse.step("wake due agents")
     each(Agent.objects.due(now()).select_related("company")[:BATCH], wake_due)
+    pulse.step("ring again")
     ring_again()
+    pulse.step(pulse.IDLE)
 
 
 def each(rows: Iterable[Row], act: Callable[[Row], None]) -> None:
