@@ -74,7 +74,8 @@ def _named_run(agent: Agent, run_id: str | None) -> Run | None:
     if not run_id:
         return None
     try:
-        run = Run.objects.live().filter(pk=UUID(run_id), agent=agent).first()
+        live = Run.objects.live()
+        run: Run | None = live.filter(pk=UUID(run_id), agent=agent).first()
     except ValueError:
         run = None
     if run is None:

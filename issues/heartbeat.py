@@ -77,7 +77,7 @@ class Lease:
         if time.monotonic() < self.due:
             return True
         try:
-            held = self.run.renew()
+            held: bool = self.run.renew()
         except DatabaseError:
             # The lease holds without us for as long as it was given.
             self.due = time.monotonic() + self.every
@@ -145,7 +145,7 @@ def lose(run: Run) -> None:
 
 def try_again(run: Run) -> None:
     """Queue a new run for the work of a lost one, if it still is to be done."""
-    if run.issue_id and not still_to_do(run):
+    if run.issue_id is not None and not still_to_do(run, run.issue_id):
         return
     if run.attempt >= LOST_TRIES:
         log.error("%s was lost %d times and is left alone", run, run.attempt)
@@ -161,9 +161,9 @@ def try_again(run: Run) -> None:
     )
 
 
-def still_to_do(run: Run) -> bool:
+def still_to_do(run: Run, issue_id: UUID) -> bool:
     """Whether the issue is open and not somebody else's by now."""
-    issue = Issue.objects.filter(pk=run.issue_id).open().first()
+    issue = Issue.objects.filter(pk=issue_id).open().first()
     if issue is None:
         return False
     mentioned = any(w["reason"] == "issue_comment_mentioned" for w in run.wakes)

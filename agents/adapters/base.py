@@ -31,7 +31,7 @@ class Context:
     beat: Callable[[], bool]
 
 
-class Config(serializers.Serializer):
+class Config(serializers.Serializer[Any]):
     """Base of the adapters' configuration forms: unknown keys are refused."""
 
     def to_internal_value(self, data: Any) -> Any:

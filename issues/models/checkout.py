@@ -86,7 +86,7 @@ class Checkout(Waiting):
             status=Status.IN_PROGRESS, assignee_agent=agent
         )
         blocked = Relation.objects.unresolved().filter(blocked=OuterRef("pk"))
-        rows = type(self).objects.filter(
+        rows = type(self)._default_manager.filter(
             free,
             free_or_expected,
             Q(assignee_agent=None) | Q(assignee_agent=agent),
@@ -143,7 +143,9 @@ class Checkout(Waiting):
     def release(self, *, by: Actor) -> None:
         """Give it back: to do again, with no assignee. Conflict when another live run
         holds it, or when it is another agent's."""
-        self.refresh_from_db(from_queryset=type(self).objects.select_for_update())
+        self.refresh_from_db(
+            from_queryset=type(self)._default_manager.select_for_update()
+        )
         self.must_be_writable(by)
         if by.agent is not None and self.assignee_agent_id not in (None, by.agent.pk):
             raise Conflict(f"{self.identifier} is assigned to {self.assignee_agent}.")
@@ -153,6 +155,28 @@ class Checkout(Waiting):
         self.status, self.assignee_agent, self.assignee_user = Status.TODO, None, None
         self.save()
         audit.record(by, "issue.released", self, identifier=self.identifier)
+
+    def must_be_writable(self, by: Actor) -> None:
+        """Refuse a writer whom a live run keeps out, or who cannot be told apart."""
+        by.must_write(self.company_id, "change issues")
+        if by.agent is None:
+            return
+        if by.run is None:
+            raise NotAllowed(
+                "An agent changes issues from within a run: send its id in the header"
+                " X-Paperclip-Run-Id ($PAPERCLIP_RUN_ID).",
+                code="cross_issue_influence_run_context_required",
+            )
+        holder = self.live_holder()
+        if holder is not None and holder.pk != by.run_id:
+            raise Conflict(
+                f"{holder.agent} has {self.identifier} checked out. Comment instead,"
+                " or wait for its run to end.",
+                code="issue_write_assignee_run_lock",
+                issueId=str(self.pk),
+                assigneeAgentId=str(self.assignee_agent_id),
+                actorAgentId=by.id,
+            )
 
     def let_go(self, *, by: Actor) -> None:
         """Take the lock off (the caller saves). A live run that somebody else takes the

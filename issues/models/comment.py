@@ -5,7 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
-from paperclip.models import Scoped
+from paperclip.models import Scoped, ScopedQuerySet
 
 
 class Comment(Scoped):
@@ -21,6 +21,8 @@ class Comment(Scoped):
     )
     run_id = models.UUIDField(null=True)
     body = models.TextField()
+
+    objects = ScopedQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("comment")

@@ -9,7 +9,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
-from issues.models.base import CLOSED, Priority, Status
+from issues.models.base import CLOSED, IssueBase, Priority, Status
 from issues.models.comment import Comment
 from issues.models.goal import Goal
 from issues.models.relation import Relation
@@ -136,9 +136,9 @@ class Issue(StatusMachine):
     def __str__(self) -> str:
         return f"{self.identifier} {self.title}"
 
-    def ancestors(self) -> list[Issue]:
+    def ancestors(self) -> list[IssueBase]:
         """Its parent, that one's parent, and so on."""
-        chain: list[Issue] = []
+        chain: list[IssueBase] = []
         above = self.parent
         while above is not None:
             chain.append(above)

@@ -86,7 +86,9 @@ class StatusMachine(Checkout, Thread):
         in a circle; NotAllowed for an agent without a run or without the right to
         assign. Everyone whom it concerns is woken, each at most once.
         """
-        self.refresh_from_db(from_queryset=type(self).objects.select_for_update())
+        self.refresh_from_db(
+            from_queryset=type(self)._default_manager.select_for_update()
+        )
         self.must_be_writable(by)
         if interrupt:
             self.interrupt(by=by)
@@ -117,28 +119,6 @@ class StatusMachine(Checkout, Thread):
             )
         send_wakes(self._consequences(*old) + self.mentions(said), by=by, said=said)
         return said
-
-    def must_be_writable(self, by: Actor) -> None:
-        """Refuse a writer whom a live run keeps out, or who cannot be told apart."""
-        by.must_write(self.company_id, "change issues")
-        if by.agent is None:
-            return
-        if by.run is None:
-            raise NotAllowed(
-                "An agent changes issues from within a run: send its id in the header"
-                " X-Paperclip-Run-Id ($PAPERCLIP_RUN_ID).",
-                code="cross_issue_influence_run_context_required",
-            )
-        holder = self.live_holder()
-        if holder is not None and holder.pk != by.run_id:
-            raise Conflict(
-                f"{holder.agent} has {self.identifier} checked out. Comment instead,"
-                " or wait for its run to end.",
-                code="issue_write_assignee_run_lock",
-                issueId=str(self.pk),
-                assigneeAgentId=str(self.assignee_agent_id),
-                actorAgentId=by.id,
-            )
 
     def _enter(self, status: str, *, by: Actor, force: bool = False) -> None:
         if by.agent is not None and not force:

@@ -27,7 +27,8 @@ class Thread(IssueBase):
             raise BadRequest("A comment needs some text.")
         if len(body) > LONGEST:
             raise BadRequest(f"A comment is at most {LONGEST} characters long.")
-        said: Comment = self.comments.create(
+        said = Comment.objects.create(
+            issue_id=self.pk,
             company_id=self.company_id,
             author_agent=by.agent,
             author_user=by.user,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
+
 from issues.models.base import CLOSED, IssueBase, Status
 from issues.models.relation import Relation
 from issues.models.wakes import Wake
@@ -35,7 +37,7 @@ class Waiting(IssueBase):
         # close a circle. The weaker lock lets others insert rows that point here.
         Company.objects.select_for_update(no_key=True).get(pk=self.company_id)
         wanted = {blocker.pk: blocker for blocker in blockers}
-        edges = self.blocked_by.all()
+        edges = Relation.objects.filter(blocked_id=self.pk)
         had = set(edges.values_list("blocker_id", flat=True))
         edges.exclude(blocker__in=wanted).delete()
         for pk in wanted.keys() - had:
@@ -44,7 +46,7 @@ class Waiting(IssueBase):
                 raise Invalid("A blocker belongs to another company.")
             self.must_not_wait_in_circle(waits_for=blocker)
             Relation.objects.create(
-                company_id=self.company_id, blocker=blocker, blocked=self
+                company_id=self.company_id, blocker_id=pk, blocked_id=self.pk
             )
         if had != set(wanted):
             audit.record(
@@ -64,7 +66,9 @@ class Waiting(IssueBase):
         assert start is not None and end is not None  # noqa: S101 (for the type checker)
         if path := self._path(start.pk, end.pk):
             names = dict(
-                type(self).objects.filter(pk__in=path).values_list("pk", "identifier")
+                type(self)
+                ._default_manager.filter(pk__in=path)
+                .values_list("pk", "identifier")
             )
             first = names.get(end.pk, end.identifier)
             circle = " → ".join([first, *(names.get(pk, "?") for pk in path)])
@@ -76,7 +80,7 @@ class Waiting(IssueBase):
         edge = [start]
         while edge and end not in came_from:
             blockers = Relation.objects.filter(blocked__in=edge)
-            children = type(self).objects.filter(parent__in=edge)
+            children = type(self)._default_manager.filter(parent__in=edge)
             steps = [
                 *blockers.values_list("blocked_id", "blocker_id"),
                 *children.values_list("parent_id", "pk"),
@@ -93,30 +97,35 @@ class Waiting(IssueBase):
 
     def freed_by_end(self) -> list[Wake]:
         """Whose work can go on now that this issue is closed."""
+        issues = (
+            type(self)
+            ._default_manager.exclude(status__in=[*CLOSED, Status.BACKLOG])
+            .select_related("assignee_agent__company")
+        )
         freed = []
         if self.status == Status.DONE:
-            waiting = (
-                type(self)
-                .objects.filter(pk__in=self.blocking.values("blocked"))
-                .open()
-                .exclude(status=Status.BACKLOG)
-                .with_blockers()
-            )
+            waiting = Relation.objects.filter(blocker_id=self.pk).values("blocked")
+            left = Relation.objects.unresolved().filter(blocked=OuterRef("pk"))
             freed += [
                 Wake(issue.assignee_agent, "automation", BLOCKERS_DONE, issue.pk)
-                for issue in waiting.select_related("assignee_agent__company")
-                if not issue.is_blocked
+                for issue in issues.filter(~Exists(left), pk__in=waiting)
             ]
-        parent = self.parent
-        expecting = parent and not parent.is_closed and parent.status != Status.BACKLOG
-        if expecting and not parent.children.exclude(status__in=CLOSED).exists():
-            agent = parent.assignee_agent
-            freed.append(Wake(agent, "automation", CHILDREN_DONE, parent.pk))
+        children = type(self)._default_manager.filter(parent=OuterRef("pk"))
+        freed += [
+            Wake(parent.assignee_agent, "automation", CHILDREN_DONE, parent.pk)
+            for parent in issues.filter(
+                ~Exists(children.exclude(status__in=CLOSED)), pk=self.parent_id
+            )
+        ]
         return freed
 
     def must_be_unblocked(self) -> None:
         """Invalid (422), naming them, while blockers are unfinished."""
-        left = self.blocked_by.unresolved().select_related("blocker")
+        left = (
+            Relation.objects.filter(blocked_id=self.pk)
+            .unresolved()
+            .select_related("blocker")
+        )
         if left:
             names = ", ".join(edge.blocker.identifier for edge in left)
             raise Invalid(

@@ -37,6 +37,15 @@ class SignInLink(models.Model):
         return token
 
     @classmethod
+    def holder_of(cls, token: str) -> User | None:
+        """Whom the link would sign in, without using it up."""
+        fresh = cls.objects.filter(
+            digest=tokens.digest(token), used_at=None, expires_at__gt=now()
+        )
+        link = fresh.select_related("user").first()
+        return link.user if link else None
+
+    @classmethod
     def redeem(cls, token: str) -> User | None:
         """Whom the link signs in; None when it is unknown, used or too old."""
         fresh = cls.objects.filter(
