@@ -1,0 +1,1 @@
+"""Figures, measured on an instance of their own. `python3 manage.py bench` prints them."""

@@ -1,0 +1,91 @@
+"""Real Celery workers against the test database, to be killed by tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import connection
+
+from paperclip.home import BASE_DIR
+from tests.instance import wait_for
+
+
+def database_url() -> str:
+    """The address of the database this test uses."""
+    ours = connection.settings_dict
+    user, password = quote(ours["USER"], safe=""), quote(ours["PASSWORD"], safe="")
+    return f"postgres://{user}:{password}@{ours['HOST']}:{ours['PORT']}/{ours['NAME']}"
+
+
+class Worker:
+    """One `worker` process of the Procfile; kill() is kill -9."""
+
+    def __init__(self, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "celery", "-A", "paperclip", "worker"),
+                *("-Q", "runs", "-P", "threads", "-c", "4", "-l", "info"),
+                *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+            ],
+            cwd=BASE_DIR,
+            env=os.environ
+            | {"DATABASE_URL": database_url(), "REDIS_URL": settings.REDIS_URL}
+            | {"PAPERCLIP_HOME": str(settings.HOME)}
+            | environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            if "ready." in line:
+                break
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+
+
+@contextmanager
+def worker(**environment: str) -> Iterator[Worker]:
+    one = Worker(**environment)
+    try:
+        yield one
+    finally:
+        one.kill()
+
+
+def ended(run: Any, timeout: float = 20) -> Any:
+    """The run once it is not open any more."""
+
+    def over() -> bool:
+        run.refresh_from_db()
+        return not run.is_open
+
+    wait_for(over, timeout, lambda: run.status)
+    return run
+
+
+def running(run: Any, timeout: float = 20) -> Any:
+    """The run once its process has been started."""
+
+    def started() -> bool:
+        run.refresh_from_db()
+        return run.status == "running" and run.process_pid is not None
+
+    wait_for(started, timeout, lambda: run.status)
+    return run
+
+
+def eventually(condition: Callable[[], Any], timeout: float = 20) -> Any:
+    return wait_for(condition, timeout)
