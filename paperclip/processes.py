@@ -201,3 +201,9 @@ def pid_in(file: Path) -> int | None:
         return int(file.read_text().split()[0])
     except (OSError, ValueError, IndexError):
         return None
+
+
+def note_pid(program: str) -> None:
+    """Leave this process's pid in <home>/run/<program>.pid."""
+    with contextlib.suppress(OSError):  # a full disk is no reason not to start
+        (home.directory("run") / f"{program}.pid").write_text(f"{os.getpid()}\n")

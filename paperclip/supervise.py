@@ -2,7 +2,8 @@
 
     python -m paperclip.supervise NAME
 
-becomes one program of the Procfile, after it ended what an earlier life of it left.
+becomes one program of the Procfile, after it ended what an earlier life of it left;
+with supervisord and its options, supervisord.
 """
 
 import contextlib
@@ -14,6 +15,8 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+
+from supervisor import poller, supervisord
 
 from paperclip import home, processes, servers
 
@@ -86,9 +89,8 @@ def become(name: str) -> None:
     with contextlib.suppress(OSError):
         if time.time() - pid_file.stat().st_mtime < PAUSE_SECONDS:
             time.sleep(PAUSE_SECONDS)
-    with contextlib.suppress(OSError):  # a full disk is no reason not to start
-        pid_file.write_text(f"{os.getpid()}\n")
-    while not gate().exists():
+    processes.note_pid(name)
+    while not is_released(name):
         time.sleep(0.02)
     binaries = Path(sys.executable).parent
     path = f"{binaries}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
@@ -96,14 +98,19 @@ def become(name: str) -> None:
     os.execv("/bin/sh", ["sh", "-c", programs()[name]])
 
 
-def gate() -> Path:
-    """The file whose presence lets the Procfile's programs start."""
+def released() -> Path:
+    """The file that lists the programs which may start."""
     return home.path() / "run" / "released"
 
 
-def release() -> None:
-    """Let the Procfile's programs start: the database is as they expect it."""
-    gate().touch()
+def is_released(name: str) -> bool:
+    return released().exists() and name in released().read_text().split()
+
+
+def release(*names: str) -> None:
+    """Let these programs of the Procfile start: what they need is there."""
+    with released().open("a") as gate:
+        gate.writelines(f"{name}\n" for name in names)
 
 
 # --- All of them -----------------------------------------------------------------
@@ -119,7 +126,8 @@ def start(embedded: Iterable[str]) -> subprocess.Popen[bytes]:
         "PAPERCLIP_HOME": str(home.path()),
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)],
+        [sys.executable, "-m", "paperclip.supervise", "supervisord", "-c", str(config)],
+        cwd=home.BASE_DIR,
         env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -140,8 +148,20 @@ def stop() -> None:
     processes.end_all_runs(grace=5)
     for server in reversed(servers.COMMANDS):
         servers.end_orphans(server)
-    gate().unlink(missing_ok=True)
+    released().unlink(missing_ok=True)
+
+
+class Attentive(poller.Poller):
+    """supervisord would look at its children once a second: too slow for a start, and
+    for a stop of one after the other."""
+
+    def poll(self, timeout: float) -> object:
+        return super().poll(min(timeout, 0.1))
 
 
 if __name__ == "__main__":
-    become(sys.argv[1])
+    if sys.argv[1] == "supervisord":
+        poller.Poller = Attentive
+        supervisord.main(sys.argv[2:])
+    else:
+        become(sys.argv[1])

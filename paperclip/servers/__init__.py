@@ -60,6 +60,7 @@ def become(server: str, more: list[str]) -> None:
     end_orphans(server)
     fcntl.flock(lock, fcntl.LOCK_EX)
     os.set_inheritable(lock, True)
+    processes.note_pid(server)
     command = [*COMMANDS[server](), *more]
     os.chdir(home.path() / server)
     os.execvp(command[0], command)

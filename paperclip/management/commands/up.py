@@ -80,11 +80,13 @@ class Command(BaseCommand):
             wait_for("broker", connect_to_broker, "valkey")
         with self.phase("Migrations"):
             migrate()
-        supervise.release()
+        supervise.release("web")
         with self.phase("Company"):
             user, _ = first_start()
         with self.phase("Processes"):
             wait_for("console", ask_health, "web")
+        # Not sooner: the console is what a person waits for.
+        supervise.release(*supervise.programs())
         self.greet(user)
         connection.close_pool()
 
@@ -102,7 +104,7 @@ class Command(BaseCommand):
                 self.stdout.write("The supervisor died; everything is started again.")
                 supervise.stop()
                 self.supervisord = supervise.start(embedded)
-                supervise.release()
+                supervise.release(*supervise.programs())
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
