@@ -77,7 +77,7 @@ class Lease:
         if time.monotonic() < self.due:
             return True
         try:
-            held: bool = self.run.renew()
+            held = self.run.renew()
         except DatabaseError:
             # The lease holds without us for as long as it was given.
             self.due = time.monotonic() + self.every
@@ -85,7 +85,7 @@ class Lease:
         finally:
             connection.close()
         self._renewed()
-        return held
+        return bool(held)
 
     def patiently(self, write: Callable[[], object]) -> None:
         """Write the outcome, again and again while the database is away and the lease

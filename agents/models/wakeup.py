@@ -137,7 +137,7 @@ class Wakeup(Scoped):
 
     def skip(self, why: str) -> Wakeup:
         """Leave a record; equal skips in a row count up on one row."""
-        last = Wakeup.objects.filter(agent=self.agent).first()
+        last: Wakeup | None = Wakeup.objects.filter(agent=self.agent).first()
         same = (last is not None) and (last.status, last.reason, last.note) == (
             self.Status.SKIPPED,
             self.reason,

@@ -21,7 +21,7 @@ class LabelQuerySet(ScopedQuerySet):
         by.must_write(company.pk, "define labels")
         try:
             with transaction.atomic():
-                label = self.create(company=company, name=name, color=color)
+                label: Label = self.create(company=company, name=name, color=color)
         except IntegrityError as error:
             raise Conflict(f"There is a label {name!r} already.") from error
         audit.record(by, "label.created", label, name=name)

@@ -114,7 +114,7 @@ class Waiting(IssueBase):
         freed += [
             Wake(parent.assignee_agent, "automation", CHILDREN_DONE, parent.pk)
             for parent in issues.filter(
-                ~Exists(children.exclude(status__in=CLOSED)), pk=self.parent_id
+                ~Exists(children.exclude(status__in=CLOSED)), pk=self.parent.pk if self.parent else None
             )
         ]
         return freed
