@@ -25,6 +25,7 @@ from paperclip import home
 # one is unsafe in a parent with threads.
 SHIM = 'umask 077; echo $$ > "$0" && exec "$@"'
 POLL_SECONDS = 0.02
+STUCK_SECONDS = 30  # a process that outlives SIGKILL so long hangs in the kernel
 
 Stream = int | IO[bytes] | IO[str] | None
 Marks = Mapping[str, str]
@@ -89,7 +90,7 @@ def end(marks: Marks, grace: float) -> int:
     ended: set[Row] = set()
     deadline = time.monotonic() + grace
     quiet = 0
-    while quiet < (2 if ended else 1):
+    while quiet < (2 if ended else 1) and time.monotonic() < deadline + STUCK_SECONDS:
         # A relative without a mark is only found again by what it was found by before.
         seeds = [*carriers(marks), *(row.process for row in ended)]
         found = set(family(seeds, {row.session for row in ended}))

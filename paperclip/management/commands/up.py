@@ -88,7 +88,7 @@ class Command(BaseCommand):
         # Not sooner: the console is what a person waits for.
         supervise.release(*supervise.programs())
         self.greet(user)
-        connection.close_pool()
+        connection.close_pool()  # type: ignore[attr-defined]
 
     def greet(self, user: User) -> None:
         self.stdout.write(f"Ready at {settings.URL}. Ctrl-C stops it.")

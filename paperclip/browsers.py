@@ -1,0 +1,84 @@
+"""The browser the tests drive: which one this machine has, and how it gets one."""
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "microsoft-edge",
+)
+APT = ("apt-get", "-qq")
+
+
+def find() -> str | None:
+    """The browser of PAPERCLIP_CHROMIUM, else of PATH, else Playwright's. One that
+    starts: Playwright's lacks libraries on a bare system."""
+    named = os.environ.get("PAPERCLIP_CHROMIUM")
+    if named:
+        return named
+    for name in NAMES:
+        if (one := shutil.which(name)) and starts(one):
+            return one
+    one = playwrights_own()
+    return one if one and starts(one) else None
+
+
+def install() -> str | None:
+    """The browser there is, else Playwright's, else Debian's. None: neither works."""
+    for bring in (nothing, from_playwright, from_debian):
+        bring()
+        if found := find():
+            return found
+    return None
+
+
+def starts(browser: str) -> bool:
+    """Whether a browser gets as far as saying its version."""
+    return os.access(browser, os.X_OK) and quiet([browser, "--version"])
+
+
+def nothing() -> None:
+    """The first way to get a browser: to have one."""
+
+
+def from_playwright() -> None:
+    """Playwright's download. Not reachable from every network."""
+    if find_spec("playwright"):
+        quiet([sys.executable, "-m", "playwright", "install", "chromium"])
+
+
+def from_debian() -> None:
+    """Debian's and Ubuntu's package, for those who may install one."""
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet([*APT, "update"])
+        quiet([*APT, "install", "-y", "--no-install-recommends", "chromium"])
+
+
+def playwrights_own() -> str | None:
+    """Where Playwright has, or would have, its own browser."""
+    if not find_spec("playwright"):
+        return None
+    ask = (
+        "from playwright.sync_api import sync_playwright as start\n"
+        "with start() as p: print(p.chromium.executable_path)"
+    )
+    # In a process of its own: Playwright leaves an event loop in the one that asks.
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
+    return done.stdout.strip() or None
+
+
+def quiet(command: list[str]) -> bool:
+    """Run a command without a word; whether it went well."""
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        done = subprocess.run(command, capture_output=True, env=env, timeout=900)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0

@@ -1,0 +1,34 @@
+"""What every test stands on."""
+
+import os
+
+import pytest
+
+# Playwright leaves an event loop in the thread of the tests; it does not use the ORM.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="also run the long tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Never on the operator's own database and broker."""
+    if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
+        pytest.exit("The tests need servers: run `python3 manage.py test`.")
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    if not config.getoption("--long"):
+        long = [item for item in items if item.get_closest_marker("long")]
+        items[:] = [item for item in items if item not in long]
+        config.hook.pytest_deselected(items=long)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, object]:
+    """Playwright starts the browser that `manage.py test` found; none is a failure."""
+    path = os.environ.get("PAPERCLIP_CHROMIUM")
+    return {"executable_path": path or "no browser", "args": ["--no-sandbox"]}
