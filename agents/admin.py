@@ -1,0 +1,75 @@
+"""Agents in the console: the list, hiring and changing one. Its page is in views.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext_lazy as _
+
+from agents import views
+from agents.forms import AgentForm
+from agents.models import Agent
+from paperclip.admin import CompanyFilter, ConsoleAdmin
+from paperclip.desk import Desk
+from paperclip.models import Company
+from paperclip.templatetags.console import ago, badge
+
+
+@admin.register(Agent)
+class AgentAdmin(ConsoleAdmin):
+    form = AgentForm
+    list_display = ["who", "role", "state", "reports_to", "last", "following"]
+    list_display_links = None
+    list_select_related = ["reports_to", "company"]
+    list_filter = ["status", "role", ("reports_to", CompanyFilter)]
+    search_fields = ["name", "title"]
+    add_label = _("Hire an agent")
+    empty_text = _("Nobody works here yet. Hire the first agent.")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).with_state()
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<uuid:pk>", view(views.agent), name="agent"),
+            *(
+                path(f"<uuid:pk>/{act}", view(views.ACTS[act]), name=f"agent_{act}")
+                for act in views.ACTS
+            ),
+            path("<uuid:pk>/keys", view(views.make_key), name="agent_keys"),
+            path(
+                "<uuid:pk>/keys/<uuid:key>/revoke",
+                view(views.revoke_key),
+                name="agent_key_revoke",
+            ),
+            *super().get_urls(),
+        ]
+
+    def create(self, company: Company, desk: Desk, values: dict[str, Any]) -> Agent:
+        return Agent.objects.hire(company, by=desk.actor, **values)
+
+    def url_of(self, row: Agent) -> str:
+        return reverse("admin:agent", args=[row.pk])
+
+    @admin.display(description=_("agent"), ordering="name")
+    def who(self, agent: Agent) -> str:
+        return self.linked(
+            agent, f"{agent.name} · {agent.title}" if agent.title else agent
+        )
+
+    @admin.display(description=_("status"), ordering="status")
+    def state(self, agent: Agent) -> str:
+        return badge(agent.state)
+
+    @admin.display(description=_("last run"), ordering="last_heartbeat_at")
+    def last(self, agent: Agent) -> str:
+        return ago(agent.last_heartbeat_at) or _("never")
+
+    @admin.display(description=_("next wake"), ordering="next_heartbeat_at")
+    def following(self, agent: Agent) -> str:
+        return ago(agent.next_heartbeat_at if agent.is_invokable else None) or "-"

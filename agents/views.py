@@ -1,0 +1,128 @@
+"""The page of one agent and its buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from agents.models import Agent, ApiKey
+from agents.models.agent import AgentQuerySet
+from paperclip.desk import Desk, attempt, back, page
+from paperclip.exceptions import Refused
+
+View = Callable[..., HttpResponse]
+RUNS, WAKEUPS = 15, 10
+
+
+def staff() -> AgentQuerySet:
+    return Agent.objects.select_related(
+        "company", "reports_to", "reviewer"
+    ).with_state()
+
+
+@require_GET
+def agent(request: HttpRequest, pk: str) -> HttpResponse:
+    return show(request, Desk.of(request).one(staff(), pk))
+
+
+def show(
+    request: HttpRequest, agent: Agent, *, token: str = "", status: int = 200
+) -> HttpResponse:
+    return page(
+        request,
+        "agents/agent.html",
+        company=agent.company,
+        status=status,
+        title=agent.name,
+        crumbs=[(_("Agents"), reverse("admin:agents_agent_changelist"))],
+        agent=agent,
+        token=token,
+        runs=agent.runs.all()[:RUNS],
+        wakeups=agent.wakeups.all()[:WAKEUPS],
+        reports=agent.reports.employed(),
+        keys=agent.api_keys.order_by("-created_at"),
+    )
+
+
+def button(
+    verb: Callable[[Agent, Desk], Any], done: Callable[[Any, Agent], str]
+) -> View:
+    """The view of a button: call the verb, say what came of it, go back."""
+
+    @require_POST
+    def view(request: HttpRequest, pk: str) -> HttpResponse:
+        desk = Desk.of(request)
+        agent = desk.one(staff(), pk)
+        attempt(request, lambda: verb(agent, desk), lambda came: done(came, agent))
+        return back(request, reverse("admin:agent", args=[agent.pk]))
+
+    return view
+
+
+def wake(agent: Agent, desk: Desk) -> Any:
+    desk.actor.must_be_operator(agent.company_id, "wake an agent")
+    return agent.wake("on_demand", "manual", by=desk.actor, detail="manual")
+
+
+def woken(wakeup: Any, agent: Agent) -> str:
+    if wakeup.run_id is None:
+        return wakeup.note or _("%(agent)s was not woken.") % {"agent": agent}
+    words = _("%(agent)s is woken.") % {"agent": agent}
+    if wakeup.status == wakeup.Status.COALESCED:
+        words = _("%(agent)s was about to wake already.") % {"agent": agent}
+    url = reverse("admin:run", args=[wakeup.run_id])
+    return format_html('{} <a href="{}">{}</a>', words, url, _("Follow the run"))
+
+
+ACTS: dict[str, View] = {
+    "wake": button(wake, woken),
+    "pause": button(
+        lambda agent, desk: agent.pause(by=desk.actor),
+        lambda _none, agent: _("%(agent)s is paused.") % {"agent": agent},
+    ),
+    "resume": button(
+        lambda agent, desk: agent.resume(by=desk.actor),
+        lambda _none, agent: _("%(agent)s works again.") % {"agent": agent},
+    ),
+    "terminate": button(
+        lambda agent, desk: agent.terminate(by=desk.actor),
+        lambda _none, agent: _("%(agent)s is terminated.") % {"agent": agent},
+    ),
+}
+
+
+@never_cache
+@require_POST
+def make_key(request: HttpRequest, pk: str) -> HttpResponse:
+    """Show the new key on this answer and never again."""
+    desk = Desk.of(request)
+    agent = desk.one(staff(), pk)
+    name = request.POST.get("name", "").strip()[:80]
+    made: list[str] = []
+
+    def make() -> None:
+        made.append(ApiKey.objects.issue_to(agent, name=name, by=desk.actor)[1])
+
+    if attempt(
+        request, make, _("The key is made. Copy it now: it is not shown again.")
+    ):
+        return show(request, agent, token=made[0])
+    return show(request, agent, status=Refused.status)
+
+
+@require_POST
+def revoke_key(request: HttpRequest, pk: str, key: str) -> HttpResponse:
+    desk = Desk.of(request)
+    agent = desk.one(staff(), pk)
+    row = agent.api_keys.filter(pk=key).select_related("agent").first()
+    if row is None:
+        raise Http404(_("Key not found"))
+    attempt(request, lambda: row.revoke(by=desk.actor), _("The key is revoked."))
+    return back(request, reverse("admin:agent", args=[agent.pk]))

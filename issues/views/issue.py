@@ -1,0 +1,142 @@
+"""The page of one issue: what it says, its thread, and the buttons of its operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_POST
+
+from agents.models import Run
+from issues.forms import PropertiesForm
+from issues.models import Issue
+from paperclip.desk import Desk, attempt, back, page
+from paperclip.exceptions import Conflict, Refused
+
+RUNS = 10
+RELATED = (
+    "company",
+    "project",
+    "goal",
+    "parent",
+    "assignee_agent__company",
+    "assignee_user",
+    "created_by_agent",
+    "created_by_user",
+)
+
+
+def one(request: HttpRequest, pk: str) -> Issue:
+    found: Issue = Desk.of(request).one(Issue.objects.select_related(*RELATED), pk)
+    return found
+
+
+@require_GET
+def issue(request: HttpRequest, pk: str) -> HttpResponse:
+    return show(request, one(request, pk))
+
+
+def show(
+    request: HttpRequest,
+    issue: Issue,
+    *,
+    form: PropertiesForm | None = None,
+    draft: str = "",
+    refusal: Refused | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The page, with what was typed when the verb refused it."""
+    actor = Desk.of(request).actor
+    runs = Run.objects.filter(issue_id=issue.pk).select_related("agent")
+    thread = issue.comments.select_related("author_agent", "author_user")
+    return page(
+        request,
+        "issues/issue.html",
+        company=issue.company,
+        status=status,
+        title=f"{issue.identifier} {issue.title}",
+        short_title=issue.identifier,
+        crumbs=[(_("Issues"), reverse("admin:issues_issue_changelist"))],
+        issue=issue,
+        form=form or PropertiesForm(None, issue=issue, actor=actor),
+        draft=draft,
+        refusal=refusal,
+        holder=issue.live_holder(),
+        thread=thread,
+        runs=runs.defer("stdout_excerpt", "stderr_excerpt")[:RUNS],
+        children=issue.children.select_related("assignee_agent"),
+        blockers=issue.blocked_by.select_related("blocker"),
+        blocking=issue.blocking.select_related("blocked"),
+        labels=issue.labels.all(),
+    )
+
+
+@require_POST
+def change(request: HttpRequest, pk: str) -> HttpResponse:
+    row, actor = one(request, pk), Desk.of(request).actor
+    form = PropertiesForm(request.POST, issue=row, actor=actor)
+    if not form.is_valid():
+        return show(request, row, form=form, status=422)
+    values = form.values()
+    try:
+        if values:
+            row.change(by=actor, **values)
+    except Refused as no:
+        form.add_error(None, str(no))
+        return show(request, one(request, pk), form=form, status=no.status)
+    messages.success(request, _("%(issue)s is changed.") % {"issue": row.identifier})
+    return redirect("admin:issue", row.identifier)
+
+
+@require_POST
+def comment(request: HttpRequest, pk: str) -> HttpResponse:
+    row, actor = one(request, pk), Desk.of(request).actor
+    # A browser sends \r\n, the API does not.
+    body = request.POST.get("body", "").replace("\r\n", "\n")
+    chosen = {name: bool(request.POST.get(name)) for name in ("reopen", "interrupt")}
+    try:
+        row.comment(body, by=actor, **chosen)
+    except Refused as no:
+        again = one(request, pk)
+        return show(request, again, draft=body, refusal=no, status=no.status)
+    return redirect(reverse("admin:issue", args=[row.identifier]) + "#reply")
+
+
+def button(
+    verb: Callable[[Issue, Desk], Any], done: str
+) -> Callable[..., HttpResponse]:
+    """The view of a button: call the verb, say what came of it, go back."""
+
+    @require_POST
+    def view(request: HttpRequest, pk: str) -> HttpResponse:
+        row, desk = one(request, pk), Desk.of(request)
+        attempt(request, lambda: verb(row, desk), str(done))
+        return back(request, reverse("admin:issue", args=[row.identifier]))
+
+    return view
+
+
+def wake(issue: Issue, desk: Desk) -> None:
+    desk.actor.must_be_operator(issue.company_id, "wake an agent")
+    if issue.assignee_agent is None:
+        raise Conflict(_("Assign it to an agent first: then there is one to wake."))
+    issue.assignee_agent.wake(
+        "on_demand", "manual", by=desk.actor, issue_id=issue.pk, detail="manual"
+    )
+
+
+ACTS: dict[str, Callable[..., HttpResponse]] = {
+    "change": change,
+    "comment": comment,
+    "wake": button(wake, gettext_lazy("Its agent is woken.")),
+    "stop": button(
+        lambda issue, desk: issue.interrupt(by=desk.actor),
+        gettext_lazy("The work on it is stopped."),
+    ),
+}

@@ -1,0 +1,225 @@
+"""The base of every console admin: rows of one's companies, forms that call verbs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin import RelatedFieldListFilter
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+
+from paperclip.desk import Desk, page
+from paperclip.exceptions import Refused
+from paperclip.models import Company
+
+
+class CompanyFilter(RelatedFieldListFilter):
+    """A filter by a related row that offers the company's own rows only."""
+
+    def field_choices(
+        self, field: Any, request: HttpRequest, model_admin: ModelAdmin
+    ) -> list[tuple[Any, str]]:
+        ours = {"company": Desk.of(request).company}
+        choices: list[tuple[Any, str]] = field.get_choices(
+            include_blank=False, limit_choices_to=ours
+        )
+        return choices
+
+
+class ConsoleForm(forms.ModelForm):
+    """A form of one company's row. What the verb refuses is shown beside the field."""
+
+    def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.company = company
+        for field in self.fields.values():
+            if isinstance(field, forms.ModelChoiceField):
+                field.queryset = field.queryset.filter(company=company)
+
+    def refuse(self, no: Refused) -> None:
+        named = {key: text for key, text in no.details.items() if key in self.fields}
+        for name, text in (named or {None: str(no)}).items():
+            self.add_error(name, text)
+
+    def values(self) -> dict[str, Any]:
+        """What was filled in, or on an existing row what was changed."""
+        new = self.instance._state.adding
+        return {
+            name: value
+            for name, value in self.cleaned_data.items()
+            if (new and value not in (None, "")) or name in self.changed_data
+        }
+
+
+class ConsoleAdmin(ModelAdmin):
+    """Scoped to what the person may see. `create` and `change` call the verbs."""
+
+    form: type[ConsoleForm]
+    actions = None
+    list_per_page = 50
+    show_full_result_count = False
+    list_filter_sheet = True
+    change_list_template = "console/list.html"
+    add_label = _("New")
+    empty_text = _("Nothing here yet.")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(Desk.of(request).memberships)
+
+    def has_view_permission(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> bool:
+        return bool(Desk.of(request).memberships)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        desk = Desk.of(request)
+        return bool(desk.memberships) and desk.may_write(desk.company)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        desk = Desk.of(request)
+        return desk.may_write(self.company_of(obj) if obj else desk.company)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        desk = Desk.of(request)
+        rows = super().get_queryset(request).visible_to(desk.actor)
+        return self.in_company(rows, desk.company)
+
+    def in_company(self, rows: QuerySet, company: Company) -> QuerySet:
+        return rows.filter(company=company)
+
+    def company_of(self, row: Any) -> Company:
+        company: Company = row.company
+        return company
+
+    def get_urls(self) -> list[URLPattern]:
+        """No delete, no history: rows are kept, and the activity is their history."""
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        view = self.admin_site.admin_view
+        return [
+            path("", view(self.changelist_view), name=f"{name}_changelist"),
+            path("add/", view(self.add_view), name=f"{name}_add"),
+            path(
+                "<path:object_id>/change/",
+                view(self.change_view),
+                name=f"{name}_change",
+            ),
+        ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        extra = {
+            "title": capfirst(self.opts.verbose_name_plural),
+            "empty_text": self.empty_text,
+            "add_label": self.add_label,
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, extra)
+
+    # --- forms -------------------------------------------------------------------
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self.form_page(request, None)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        row = Desk.of(request).one(self.model._default_manager.all(), object_id)
+        return self.form_page(request, row)
+
+    def form_page(self, request: HttpRequest, row: Any) -> HttpResponse:
+        """Show the form, or do what it says. Refused, it keeps what was typed."""
+        desk = Desk.of(request)
+        company = self.company_of(row) if row else desk.company
+        title = (
+            str(row) if row else _("New %(name)s") % {"name": self.opts.verbose_name}
+        )
+        form = self.make_form(request, row, company)
+        if request.method == "POST" and form.is_valid():
+            try:
+                saved = self.save_form_values(desk, company, row, form)
+            except Refused as no:
+                form.refuse(no)
+            else:
+                messages.success(request, _("%(row)s is saved.") % {"row": saved})
+                return redirect(self.url_of(saved))
+        return page(
+            request,
+            "console/form.html",
+            company=company,
+            status=422 if form.errors else 200,
+            form=form,
+            title=title,
+            crumbs=[(capfirst(self.opts.verbose_name_plural), self.list_url())],
+        )
+
+    def form_class(self, row: Any) -> type[ConsoleForm]:
+        return self.form
+
+    def make_form(
+        self, request: HttpRequest, row: Any, company: Company
+    ) -> ConsoleForm:
+        return self.form_class(row)(
+            request.POST or None,
+            instance=row,
+            company=company,
+            initial={} if row else request.GET.dict(),
+        )
+
+    def save_form_values(
+        self, desk: Desk, company: Company, row: Any, form: ConsoleForm
+    ) -> Any:
+        if row is None:
+            return self.create(company, desk, form.values())
+        row.change(by=desk.actor, **form.values())
+        return row
+
+    def create(self, company: Company, desk: Desk, values: dict[str, Any]) -> Any:
+        """The verb that makes a row."""
+        raise NotImplementedError
+
+    def list_url(self) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+    def url_of(self, row: Any) -> str:
+        """Where the row is shown."""
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
+        return reverse(name, args=[row.pk])
+
+    def linked(self, row: Any, text: Any) -> str:
+        return format_html('<a href="{}" class="strong">{}</a>', self.url_of(row), text)
+
+
+class CompanyForm(ConsoleForm):
+    class Meta:
+        model = Company
+        fields = ["name", "description"]
+
+
+@admin.register(Company)
+class CompanyAdmin(ConsoleAdmin):
+    form = CompanyForm
+    list_display = ["name", "issue_prefix", "status"]
+
+    def in_company(self, rows: QuerySet, company: Company) -> QuerySet:
+        return rows
+
+    def company_of(self, row: Company) -> Company:
+        return row
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(Desk.of(request).memberships)
+
+    def create(self, company: Company, desk: Desk, values: dict[str, Any]) -> Company:
+        return Company.objects.found(owner=desk.request.user, by=desk.actor, **values)

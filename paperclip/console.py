@@ -1,0 +1,132 @@
+"""The operator console: an admin site for the members of a company."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, URLResolver, path, reverse
+from django.urls.resolvers import RoutePattern
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+from unfold.sites import UnfoldAdminSite
+
+from paperclip import dashboard, views
+from paperclip.desk import Desk, page
+
+# unfold's Alpine evaluates the expressions in its own markup, and its theme colours are
+# a style element; scripts that are not files of ours do not run.
+POLICY = "; ".join(
+    [
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-eval'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ]
+)
+
+# Short addresses for what people link to.
+ROUTES = {
+    "agents/agent/": "agents/",
+    "agents/run/": "runs/",
+    "issues/issue/": "issues/",
+    "issues/goal/": "goals/",
+    "issues/project/": "projects/",
+    "issues/label/": "labels/",
+    "paperclip/company/": "companies/",
+}
+
+
+class ConsoleSite(UnfoldAdminSite):
+    site_title = site_header = "Paperclip"
+    final_catch_all_view = False
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Members of a company; what one may do there is checked by the verbs."""
+        user = request.user
+        return bool(user.is_active and Desk.of(request).memberships)
+
+    def admin_view(
+        self, view: Callable[..., HttpResponse], cacheable: bool = False
+    ) -> Callable[..., HttpResponse]:
+        inner = super().admin_view(view, cacheable)
+
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            Desk.of(request).note_version()
+            return protect(inner(request, *args, **kwargs))
+
+        return update_wrapper(guarded, view)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        desk = Desk.of(request)
+        live = desk.live(desk.company) if desk.memberships else {}
+        return {**super().each_context(request), **live, "desk": desk}
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        urls = super().get_urls()
+        for each in urls:
+            if route := ROUTES.get(str(each.pattern)):
+                each.pattern = RoutePattern(route)
+        view = self.admin_view
+        return [
+            path("activity/", view(views.activity), name="activity"),
+            path("company/<uuid:pk>/choose", view(views.choose), name="company_choose"),
+            path("company/<uuid:pk>/stop", view(views.stop), name="company_stop"),
+            path("company/<uuid:pk>/resume", view(views.resume), name="company_resume"),
+            path("sign-in/<str:token>", views.sign_in, name="sign_in"),
+            path("live/<str:token>", views.version, name="live"),
+            *urls,
+        ]
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """There are no passwords: it says how to get a link."""
+        return protect(login(request, self.each_context(request)))
+
+    def index(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        company = Desk.of(request).company
+        return page(
+            request,
+            "console/dashboard.html",
+            title=_("Dashboard"),
+            **dashboard.of(company),
+        )
+
+
+@require_safe
+def login(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    context |= {"title": _("Sign in"), "stranger": request.user.is_authenticated}
+    return render(request, "console/login.html", context)
+
+
+def protect(response: HttpResponse) -> HttpResponse:
+    response.headers.setdefault("Content-Security-Policy", POLICY)
+    return response
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """The navigation, as unfold takes it."""
+    if not Desk.of(request).memberships:
+        return []
+    pages = [
+        (_("Dashboard"), "dashboard", "admin:index"),
+        (_("Issues"), "task_alt", "admin:issues_issue_changelist"),
+        (_("Agents"), "smart_toy", "admin:agents_agent_changelist"),
+        (_("Runs"), "play_circle", "admin:agents_run_changelist"),
+        (_("Goals"), "flag", "admin:issues_goal_changelist"),
+        (_("Projects"), "folder", "admin:issues_project_changelist"),
+        (_("Labels"), "label", "admin:issues_label_changelist"),
+        (_("Activity"), "history", "admin:activity"),
+        (_("Companies"), "apartment", "admin:paperclip_company_changelist"),
+    ]
+    items = [
+        {"title": title, "icon": icon, "link": reverse(name)}
+        for title, icon, name in pages
+    ]
+    return [{"items": items}]

@@ -1,0 +1,140 @@
+"""What the pages of the console share: who looks, at which company, and how a page or a
+fragment of it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.core import signing
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
+from django.template.response import TemplateResponse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from paperclip import live
+from paperclip.actors import Actor
+from paperclip.exceptions import Missing, Refused
+from paperclip.models import Company, Membership
+
+CHOICE = "company"
+LIVE_SALT = "paperclip.live"
+
+
+class Desk:
+    """Where a person sits: whose company is shown, and what the role there allows."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Desk:
+        """The desk of this request; its memberships are read once."""
+        if not hasattr(request, "desk"):
+            request.desk = cls(request)
+        desk: Desk = request.desk
+        return desk
+
+    @cached_property
+    def actor(self) -> Actor:
+        return Actor.of_user(self.request.user)
+
+    @cached_property
+    def memberships(self) -> dict[UUID, Membership]:
+        if not self.request.user.is_authenticated:
+            return {}
+        mine = Membership.objects.filter(user=self.request.user)
+        shown = mine.exclude(company__status=Company.Status.ARCHIVED)
+        ordered = shown.select_related("company").order_by("company__name")
+        return {membership.company_id: membership for membership in ordered}
+
+    @property
+    def companies(self) -> list[Company]:
+        return [membership.company for membership in self.memberships.values()]
+
+    @cached_property
+    def company(self) -> Company:
+        """The one chosen in the switcher, else the first."""
+        chosen = self.request.session.get(CHOICE)
+        return next(
+            (c for c in self.companies if str(c.pk) == chosen), self.companies[0]
+        )
+
+    def may_write(self, company: Company) -> bool:
+        """Whether to offer buttons. The verbs decide, whatever was offered."""
+        mine = self.memberships.get(company.pk)
+        return mine is not None and mine.role != Membership.Role.VIEWER
+
+    def one(self, rows: Any, pk: Any) -> Any:
+        """One row this person may see; 404 otherwise."""
+        try:
+            return rows.get_for(self.actor, pk)
+        except Missing as error:
+            raise Http404(str(error)) from error
+
+    def live_token(self, company: Company) -> str:
+        """Lets this person ask for the company's version without a look-up."""
+        seat = [str(self.request.user.pk), str(company.pk)]
+        return signing.dumps(seat, salt=LIVE_SALT)
+
+    def note_version(self) -> None:
+        """Remember how new the rows are that this request is going to read."""
+        if self.memberships:
+            self.request.live_version = live.version(self.company.pk)
+
+    def live(self, company: Company) -> dict[str, str]:
+        """What the page needs to notice changes. Without a version noted for this very
+        company it refreshes once at its start."""
+        noted = getattr(self.request, "live_version", "")
+        return {
+            "live_token": self.live_token(company),
+            "live_version": noted if company.pk == self.company.pk else "",
+        }
+
+
+def page(
+    request: HttpRequest,
+    template: str,
+    *,
+    company: Company | None = None,
+    status: int = 200,
+    **context: Any,
+) -> TemplateResponse:
+    """A page of the console, or without its frame what htmx refreshes of it."""
+    desk = Desk.of(request)
+    company = company or desk.company
+    context |= {
+        **desk.live(company),
+        "desk": desk,
+        "company": company,
+        "may_write": desk.may_write(company),
+        "frame": "console/fragment.html" if request.htmx else "console/frame.html",
+    }
+    if not request.htmx:
+        context = {**admin.site.each_context(request), **context}
+    return TemplateResponse(request, template, context, status=status)
+
+
+def attempt(
+    request: HttpRequest, act: Callable[[], Any], done: str | Callable[[Any], str]
+) -> bool:
+    """Do it and say so; a refusal is said in its own words."""
+    try:
+        result = act()
+    except Refused as no:
+        messages.warning(request, str(no))
+        return False
+    messages.success(request, done(result) if callable(done) else done)
+    return True
+
+
+def back(request: HttpRequest, default: Any) -> HttpResponse:
+    """To the page the button was on."""
+    url = request.POST.get("next", "")
+    ours = url_has_allowed_host_and_scheme(
+        url, {request.get_host()}, request.is_secure()
+    )
+    return HttpResponseRedirect(url if ours else resolve_url(default))

@@ -1,0 +1,115 @@
+"""The activity log in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from agents.models import Agent
+from issues.models import Issue
+from issues.models.base import Status
+from paperclip.models import Activity
+
+WORDS = {
+    "company.created": gettext_lazy("founded the company"),
+    "company.updated": gettext_lazy("changed the company"),
+    "company.paused": gettext_lazy("stopped the company"),
+    "company.resumed": gettext_lazy("resumed the company"),
+    "agent.created": gettext_lazy("hired"),
+    "agent.updated": gettext_lazy("changed"),
+    "agent.paused": gettext_lazy("paused"),
+    "agent.resumed": gettext_lazy("resumed"),
+    "agent.terminated": gettext_lazy("terminated"),
+    "agent.key_created": gettext_lazy("made a key for"),
+    "agent.key_revoked": gettext_lazy("revoked a key of"),
+    "issue.created": gettext_lazy("filed"),
+    "issue.updated": gettext_lazy("changed"),
+    "issue.moved": gettext_lazy("moved to %(status)s:"),
+    "issue.checked_out": gettext_lazy("took up"),
+    "issue.checkout_lock_adopted": gettext_lazy("took over from a dead run:"),
+    "issue.released": gettext_lazy("gave back"),
+    "issue.comment_added": gettext_lazy("commented on"),
+    "issue.blockers_changed": gettext_lazy("changed the blockers of"),
+    "goal.created": gettext_lazy("set the goal"),
+    "goal.updated": gettext_lazy("changed a goal"),
+    "project.created": gettext_lazy("planned the project"),
+    "project.updated": gettext_lazy("changed a project"),
+    "label.created": gettext_lazy("defined the label"),
+    "heartbeat.succeeded": gettext_lazy("finished a run"),
+    "heartbeat.failed": gettext_lazy("failed in a run"),
+    "heartbeat.cancelled": gettext_lazy("stopped a run of"),
+    "heartbeat.timed_out": gettext_lazy("ran out of time in a run"),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One act, ready to be read."""
+
+    at: datetime
+    who: str
+    did: str
+    what: str
+    url: str
+    kind: str
+
+
+def lines(activities: Iterable[Activity]) -> list[Line]:
+    """Two look-ups for the names of all of them."""
+    acts = list(activities)
+    issues = named(Issue, acts, "issue", "identifier", "title")
+    agents = named(Agent, acts, "agent", "name")
+    runners = {uuid(a.details.get("agentId")) for a in acts} - {None}
+    if missing := runners - set(agents):
+        agents |= {pk: (n,) for pk, n in names_of(Agent, missing, "name")}
+    return [line(act, issues, agents) for act in acts]
+
+
+def named(model: Any, acts: list[Activity], kind: str, *fields: str) -> dict[Any, Any]:
+    ids = {uuid(act.entity_id) for act in acts if act.entity_type == kind} - {None}
+    return {row[0]: row[1:] for row in names_of(model, ids, *fields)} if ids else {}
+
+
+def names_of(model: Any, ids: set[Any], *fields: str) -> Any:
+    return model.objects.filter(pk__in=ids).values_list("pk", *fields)
+
+
+def uuid(text: Any) -> UUID | None:
+    try:
+        return UUID(str(text))
+    except ValueError:
+        return None
+
+
+def line(act: Activity, issues: dict[Any, Any], agents: dict[Any, Any]) -> Line:
+    pk, kind, details = uuid(act.entity_id), act.entity_type, act.details
+    who, what, url = act.actor_name, "", ""
+    action = act.action
+    if kind == "issue":
+        what = " ".join(issues.get(pk, [details.get("identifier", "")]))
+        url = reverse("admin:issue", args=[pk]) if pk in issues else ""
+        action = "issue.moved" if "status" in details else action
+    elif kind == "agent":
+        what = agents.get(pk, [details.get("name", "")])[0]
+        url = reverse("admin:agent", args=[pk]) if pk in agents else ""
+    elif kind == "heartbeat_run":
+        runner = agents.get(uuid(details.get("agentId")), [""])[0]
+        url = reverse("admin:run", args=[pk])
+        who, what = (runner, "") if act.actor_type == "system" else (who, runner)
+    else:
+        what = str(details.get("title") or details.get("name") or "")
+    did = WORDS.get(action)
+    words = {"status": status_label(details.get("status"))}
+    text = str(did) % words if did else _("did %(action)s") % {"action": act.action}
+    return Line(act.created_at, who, text, what, url, kind)
+
+
+def status_label(status: Any) -> str:
+    return str(Status(status).label) if status in Status.values else str(status or "")

@@ -1,0 +1,126 @@
+// Asks for the company's version about once a second. When it moved, htmx fetches this
+// page again and swaps the [data-live] parts that differ; a log fetches what is new.
+(() => {
+    "use strict";
+    const source = document.getElementById("live-source");
+    if (!source) return;
+    const SHOWN = 700, HIDDEN = 5000, STALE = 30000;
+    const log = document.querySelector("[data-log]");
+    let version = source.dataset.version;
+    let refreshed = Date.now();
+
+    const parts = () => [...document.querySelectorAll("[data-live][id]")];
+
+    function refresh() {
+        refreshed = Date.now();
+        source.setAttribute("hx-select-oob", parts().map((p) => "#" + p.id).join(","));
+        htmx.trigger(source, "live");
+    }
+
+    async function ask() {
+        const headers = version ? { "If-None-Match": `"${version}"` } : {};
+        const answer = await fetch(source.dataset.url, { headers, cache: "no-store" });
+        if (answer.status === 403 || answer.status === 404) return location.reload();
+        if (!answer.ok && answer.status !== 304) throw new Error(answer.status);
+        document.getElementById("live-lost").hidden = true;
+        if (answer.status === 200) {
+            version = await answer.text();
+            refresh();
+            await follow();
+        } else if (Date.now() - refreshed > STALE && !document.hidden) {
+            refresh(); // "3 minutes ago" grows old by itself
+        }
+    }
+
+    async function tick() {
+        try {
+            await ask();
+        } catch {
+            document.getElementById("live-lost").hidden = false;
+        }
+        setTimeout(tick, document.hidden ? HIDDEN : SHOWN);
+    }
+
+    // --- what a swap must not take away ----------------------------------------------
+
+    const typed = (part) => [...part.querySelectorAll("input, textarea, select")].some(
+        (e) => e === document.activeElement || (e.options
+            ? [...e.options].some((o) => o.selected !== o.defaultSelected)
+            : e.type !== "hidden" && (e.value !== e.defaultValue || e.checked !== e.defaultChecked)));
+
+    // What the server sent last: the page itself may carry marks of other scripts.
+    const sent = new Map(parts().map((p) => [p.id, null]));
+
+    document.body.addEventListener("htmx:oobBeforeSwap", (event) => {
+        const { target, fragment } = event.detail;
+        const fresh = fragment.firstElementChild;
+        if (!fresh) return;
+        const text = fresh.outerHTML;
+        if (sent.get(target.id) === text || typed(target)) {
+            event.detail.shouldSwap = false;
+            return;
+        }
+        sent.set(target.id, text);
+        for (const open of target.querySelectorAll("details[open][id]")) {
+            fresh.querySelector("#" + CSS.escape(open.id))?.setAttribute("open", "");
+        }
+    });
+
+    // A click must not fall between two copies of a button.
+    document.body.addEventListener("htmx:beforeRequest", (event) => {
+        if (event.detail.elt === source && document.querySelector("[data-live] button:active")) {
+            event.preventDefault();
+        }
+    });
+
+    // --- the log of a run ------------------------------------------------------------
+
+    let busy = false;
+
+    async function follow() {
+        if (!log || busy || log.dataset.offset === "") return;
+        busy = true;
+        try {
+            for (let more = true; more; ) {
+                const answer = await fetch(`${log.dataset.log}?offset=${log.dataset.offset}`);
+                if (!answer.ok) return;
+                const { lines, next } = await answer.json();
+                append(lines);
+                more = next !== null && String(next) !== log.dataset.offset;
+                log.dataset.offset = next ?? "";
+            }
+        } finally {
+            busy = false;
+        }
+    }
+
+    function append(lines) {
+        if (!lines.length) return;
+        document.getElementById("log-note").hidden = true;
+        const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+        const added = document.createDocumentFragment();
+        for (const { stream, chunk } of lines) {
+            const span = document.createElement("span");
+            span.className = stream;
+            span.textContent = chunk; // text, whatever it looks like
+            added.append(span);
+        }
+        log.append(added);
+        if (atEnd) log.scrollTop = log.scrollHeight;
+    }
+
+    // --- forms -----------------------------------------------------------------------
+
+    document.addEventListener("submit", (event) => {
+        if (event.defaultPrevented) return;
+        if (event.target.dataset.sent) return event.preventDefault();
+        event.target.dataset.sent = "1"; // a double click is one act
+    });
+    window.addEventListener("pageshow", () => {
+        document.querySelectorAll("form[data-sent]").forEach((f) => delete f.dataset.sent);
+    });
+
+    follow();
+    setTimeout(tick, version ? SHOWN : 0);
+    document.addEventListener("visibilitychange", () => document.hidden || ask().catch(() => {}));
+})();

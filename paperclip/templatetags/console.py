@@ -1,0 +1,152 @@
+"""What the console's templates say and draw."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.timezone import localtime
+from django.utils.translation import gettext_lazy as _
+from markdown_it import MarkdownIt
+
+register = template.Library()
+
+TONES = {
+    "running": "live",
+    "in_progress": "live",
+    "active": "good",
+    "succeeded": "good",
+    "completed": "good",
+    "done": "good",
+    "achieved": "good",
+    "queued": "wait",
+    "claimed": "live",
+    "todo": "wait",
+    "in_review": "wait",
+    "planned": "wait",
+    "paused": "warn",
+    "blocked": "warn",
+    "timed_out": "bad",
+    "failed": "bad",
+    "error": "bad",
+    "critical": "bad",
+    "high": "warn",
+}
+LABELS = {
+    "running": _("running"),
+    "error": _("error"),
+    "timed_out": _("timed out"),
+    "in_progress": _("in progress"),
+    "in_review": _("in review"),
+    "todo": _("to do"),
+    "pending_approval": _("pending approval"),
+}
+REASONS = {
+    "heartbeat_timer": _("its timer rang"),
+    "issue_assigned": _("an issue was assigned"),
+    "issue_checked_out": _("an issue was handed over"),
+    "issue_commented": _("somebody commented"),
+    "issue_comment_mentioned": _("somebody mentioned it"),
+    "issue_reopened_via_comment": _("an issue was opened again"),
+    "issue_status_changed": _("an issue left the backlog"),
+    "issue_blockers_resolved": _("what blocked an issue is done"),
+    "issue_children_completed": _("all parts of an issue are closed"),
+    "process_lost_retry": _("the run before was lost"),
+    "manual": _("somebody pressed Wake"),
+}
+
+# No raw HTML and no images: a page must not call on other servers.
+_markdown = MarkdownIt("commonmark", {"html": False, "breaks": True})
+_markdown.enable(["table", "strikethrough"]).disable("image")
+
+
+def _link_open(self: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
+    token = tokens[index]
+    href = str(token.attrGet("href") or "")
+    if href.startswith("agent://"):
+        token.attrSet("href", "/agents/" + href.removeprefix("agent://"))
+    token.attrSet("rel", "nofollow noopener noreferrer")
+    return str(self.renderToken(tokens, index, options, env))
+
+
+_markdown.add_render_rule("link_open", _link_open)
+
+
+@register.filter
+def markdown(text: str | None) -> SafeString:
+    """Markdown as HTML. What it was written with stays text."""
+    return mark_safe(_markdown.render(text or ""))  # noqa: S308 (html is off)
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """How long ago, or in how long, with the exact time on hover."""
+    if moment is None:
+        return ""
+    exact = date_format(localtime(moment), "Y-m-d H:i:s")
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(),
+        exact,
+        naturaltime(moment),
+    )
+
+
+@register.filter
+def badge(status: Any) -> str:
+    """A status as a word on a colour."""
+    if not status:
+        return ""
+    word = LABELS.get(str(status), str(status).replace("_", " "))
+    return format_html(
+        '<span class="badge badge-{}">{}</span>', TONES.get(str(status), "plain"), word
+    )
+
+
+@register.filter
+def reason(code: str) -> Any:
+    """Why somebody was woken, in words."""
+    return REASONS.get(code, str(code).replace("_", " "))
+
+
+@register.filter
+def duration(run: Any) -> str:
+    """How long a run took, or has taken so far."""
+    if not (run.started_at and run.finished_at):
+        return ""
+    seconds = (run.finished_at - run.started_at).total_seconds()
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+@register.inclusion_tag("console/_button.html", takes_context=True)
+def button(
+    context: dict[str, Any],
+    url: str,
+    label: str,
+    *,
+    key: str = "",
+    kind: str = "",
+    icon: str = "",
+    stay: bool = True,
+    about: str = "",
+) -> dict[str, Any]:
+    """A verb as a button: a form of its own that posts, and comes back here."""
+    return {
+        "request": context["request"],
+        "csrf_token": context.get("csrf_token"),
+        "url": url,
+        "label": label,
+        "key": key,
+        "kind": kind,
+        "icon": icon,
+        "about": about,
+        "next": context["request"].get_full_path() if stay else "",
+    }
