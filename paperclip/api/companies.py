@@ -1,0 +1,108 @@
+"""Companies, who signed in, and the log of acts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import CharField, ChoiceField, Serializer, UUIDField
+
+from paperclip.api.forms import Flag, Form, Text, Whole
+from paperclip.api.schema import doc
+from paperclip.api.shapes import ActivityShape, CompanyShape, MeShape
+from paperclip.api.views import Endpoint
+from paperclip.exceptions import NotAllowed
+from paperclip.models import Activity, Company
+from paperclip.pages import Pages
+
+COMPANIES = Pages(("-created_at", "-id"))
+ACTIVITY = Pages(("-seq",), limit=100, maximum=500)
+
+
+class CompanyForm(Form):
+    name = Text(max_length=120)
+    description = Text(allow_null=True, allow_blank=True, required=False)
+    budgetMonthlyCents = Whole(source="budget_monthly_cents", required=False)
+    requireBoardApprovalForNewAgents = Flag(
+        source="require_approval_for_hires", required=False
+    )
+
+
+class CompanyChange(CompanyForm):
+    status = ChoiceField(["active", "paused"], required=False)
+
+
+class ActivityFilter(Serializer):
+    agentId = UUIDField(source="agent_id", required=False)
+    entityType = CharField(source="entity_type", required=False)
+    entityId = CharField(source="entity_id", required=False)
+
+
+class Companies(Endpoint):
+    @doc("list_companies", "My companies", gives=CompanyShape, pages=COMPANIES)
+    def get(self, request: Request) -> Response:
+        return self.page(
+            Company.objects.visible_to(self.actor), COMPANIES, CompanyShape
+        )
+
+    @doc(
+        "create_company",
+        "Found a company; the caller becomes its owner",
+        takes=CompanyForm,
+        gives=CompanyShape,
+        status=201,
+    )
+    def post(self, request: Request) -> Response:
+        if self.actor.user is None:
+            raise NotAllowed("Only an operator can found a company.")
+        fields = self.read(CompanyForm)
+        company = Company.objects.found(owner=self.actor.user, by=self.actor, **fields)
+        return Response(CompanyShape(company).data, status=201)
+
+
+class OneCompany(Endpoint):
+    @doc("get_company", "A company", gives=CompanyShape)
+    def get(self, request: Request, **path: str) -> Response:
+        return Response(CompanyShape(self.company()).data)
+
+    @doc(
+        "change_company",
+        "Change a company; status pauses or resumes it",
+        takes=CompanyChange,
+        gives=CompanyShape,
+    )
+    def patch(self, request: Request, **path: str) -> Response:
+        company = self.company()
+        fields = self.read(CompanyChange, partial=True)
+        status = fields.pop("status", company.status)
+        if fields:
+            company.change(by=self.actor, **fields)
+        if status != company.status:
+            turn = company.pause if status == "paused" else company.resume
+            turn(by=self.actor)
+        return Response(CompanyShape(company).data)
+
+
+class CompanyActivity(Endpoint):
+    @doc(
+        "list_activity",
+        "Who did what, the newest first",
+        gives=ActivityShape,
+        query=ActivityFilter,
+        pages=ACTIVITY,
+    )
+    def get(self, request: Request, **path: str) -> Response:
+        rows = Activity.objects.filter(company=self.company())
+        rows = rows.filter(**self.query(ActivityFilter))
+        return self.page(rows, ACTIVITY, ActivityShape)
+
+
+class Me(Endpoint):
+    @doc("get_operator", "The person behind the credential", gives=MeShape)
+    def get(self, request: Request) -> Response:
+        if self.actor.user is None:
+            raise NotAllowed("This is for operators. An agent asks /api/agents/me.")
+        bearer = "Authorization" in request.headers
+        context: dict[str, Any] = {"source": "board_key" if bearer else "session"}
+        return Response(MeShape(self.actor.user, context=context).data)

@@ -1,0 +1,136 @@
+"""Is it well? Answers within two seconds, whatever hangs, and says what it is."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.db import connection
+from django.utils.timezone import now
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BooleanField, CharField, DictField
+
+from agents.models import Run
+from paperclip.api.schema import doc, public
+from paperclip.api.shapes import Moment, Shape
+from paperclip.api.views import Endpoint
+from paperclip.exceptions import Refused
+from paperclip.models import User
+
+log = logging.getLogger(__name__)
+
+STARTED = now()
+VERSION = settings.SPECTACULAR_SETTINGS["VERSION"]
+PATIENCE = 1.5
+# Many monitors ask at once; one look is enough for all of them.
+FRESH = 1.0
+LATE = timedelta(seconds=10)
+
+
+def database() -> dict[str, Any]:
+    ready = User.objects.filter(is_active=True).exists()
+    return {"bootstrapStatus": "ready" if ready else "bootstrap_pending"}
+
+
+def broker() -> dict[str, Any]:
+    redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1
+    ).ping()
+    return {}
+
+
+def sweep() -> dict[str, Any]:
+    """Runs whose lease ended long ago: nobody sweeps."""
+    left = Run.objects.filter(
+        status=Run.Status.RUNNING, lease_expires_at__lt=now() - LATE
+    ).count()
+    if left:
+        raise Refused(f"{left} dead runs were not ended: is beat or a worker away?")
+    return {}
+
+
+class Probe:
+    """One check in a thread of its own, so that one which hangs holds nobody up."""
+
+    def __init__(self, look: Callable[[], dict[str, Any]]) -> None:
+        self._look = look
+        self._guard = threading.Lock()
+        self._began = self._ended = 0.0
+        self._done = threading.Event()
+        self._found: dict[str, Any] = {}
+
+    def start(self) -> None:
+        """Look again, unless somebody is looking or has just looked."""
+        with self._guard:
+            looking = self._began > self._ended
+            if looking or time.monotonic() - self._ended < FRESH:
+                return
+            self._began = time.monotonic()
+            self._done.clear()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def result(self, until: float) -> dict[str, Any]:
+        if self._done.wait(max(0.0, until - time.monotonic())):
+            return self._found
+        waited = round(time.monotonic() - self._began, 1)
+        return {"status": "stuck", "error": f"no answer for {waited} s"}
+
+    def _run(self) -> None:
+        try:
+            self._found = {"status": "ok", **self._look()}
+        except Exception as error:
+            # Its text may hold addresses and names; the log has it.
+            log.warning("health: %s failed: %s", self._look.__name__, error)
+            said = str(error) if isinstance(error, Refused) else type(error).__name__
+            self._found = {"status": "failed", "error": said}
+        finally:
+            connection.close()
+            self._ended = time.monotonic()
+            self._done.set()
+
+
+PROBES = {look.__name__: Probe(look) for look in (database, broker, sweep)}
+
+
+class HealthShape(Shape):
+    status = CharField(help_text="ok, degraded, or unavailable with 503")
+    version = CharField()
+    deploymentMode = CharField()
+    deploymentExposure = CharField()
+    authReady = BooleanField()
+    bootstrapStatus = CharField(required=False)
+    features = DictField()
+    serverInfo = DictField(child=Moment())
+    checks = DictField(help_text="database, broker, sweep: ok, failed or stuck")
+
+
+@public
+class Health(Endpoint):
+    @doc("get_health", "Is it well", gives=HealthShape, status=(200, 503))
+    def get(self, request: Request) -> Response:
+        until = time.monotonic() + PATIENCE
+        for probe in PROBES.values():
+            probe.start()
+        checks = {name: dict(p.result(until)) for name, p in PROBES.items()}
+        bootstrap = checks["database"].pop("bootstrapStatus", None)
+        usable = bootstrap is not None
+        well = all(check["status"] == "ok" for check in checks.values())
+        body = {
+            "status": "ok" if well else "degraded" if usable else "unavailable",
+            "version": VERSION,
+            "deploymentMode": "authenticated",
+            "deploymentExposure": "public" if settings.HTTPS else "private",
+            "authReady": usable,
+            **({"bootstrapStatus": bootstrap} if bootstrap else {}),
+            "features": {},
+            "serverInfo": {"processStartedAt": Moment().to_representation(STARTED)},
+            "checks": checks,
+        }
+        return Response(body, status=200 if usable else 503)

@@ -1,0 +1,20 @@
+"""Everything below /api. The last route answers for all the others."""
+
+from django.urls import include, path, re_path
+
+from paperclip.api.companies import Companies, CompanyActivity, Me, OneCompany
+from paperclip.api.health import Health
+from paperclip.api.openapi import Document
+from paperclip.api.views import NoRoute
+
+urlpatterns = [
+    path("health", Health.as_view()),
+    path("openapi.json", Document.as_view()),
+    path("cli-auth/me", Me.as_view()),
+    path("companies", Companies.as_view()),
+    path("companies/<str:company_id>", OneCompany.as_view()),
+    path("companies/<str:company_id>/activity", CompanyActivity.as_view()),
+    path("", include("agents.api.urls")),
+    path("", include("issues.api.urls")),
+    re_path("", NoRoute.as_view()),
+]
