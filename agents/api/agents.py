@@ -1,0 +1,187 @@
+"""The org chart over HTTP: agents, what they may see of themselves, and their keys."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.api.forms import AgentChange, AgentForm, CompanyFilter, KeyForm
+from agents.api.shapes import (
+    AgentDetail,
+    AgentShape,
+    DoneShape,
+    KeyShape,
+    NewKeyShape,
+    OrgShape,
+    org_chart,
+)
+from agents.models import Agent, ApiKey
+from paperclip.api.schema import doc
+from paperclip.api.views import Endpoint, is_uuid
+from paperclip.exceptions import Conflict, Missing, NotAllowed, NotSignedIn
+from paperclip.pages import Pages
+
+AGENTS = Pages(("name", "id"), limit=500, maximum=1000)
+KEYS = Pages(("-created_at", "-id"))
+
+
+class AgentEndpoint(Endpoint):
+    """A view of one agent, by its id or by the name in its URL."""
+
+    def agent(self) -> Agent:
+        key = self.kwargs["agent_id"]
+        rows = Agent.objects.select_related("company")
+        if is_uuid(key):
+            return rows.get_for(self.actor, key)
+        rows = rows.visible_to(self.actor).employed().filter(url_key=key.lower())
+        if company := self.query(CompanyFilter).get("companyId"):
+            rows = rows.filter(company=company)
+        found = list(rows[:2])
+        if len(found) > 1:
+            raise Conflict(
+                f"Several companies have an agent {key}: add ?companyId= or its id.",
+                code="ambiguous_name",
+            )
+        if not found:
+            raise Missing("Agent not found")
+        return found[0]
+
+    def eyes(self, company_id: UUID) -> dict[str, Any]:
+        """Whether the actor sees configurations in clear: the context of AgentShape."""
+        if self.actor.user is not None:
+            return {"clear": self.actor.user.may_write(company_id)}
+        return {"self": self.actor.agent.pk}
+
+    def answer(self, agent: Agent, status: int = 200) -> Response:
+        shape = AgentShape(agent, context=self.eyes(agent.company_id))
+        return Response(shape.data, status=status)
+
+
+class Agents(AgentEndpoint):
+    @doc("list_agents", "The employed agents", gives=AgentShape, pages=AGENTS)
+    def get(self, request: Request, **path: str) -> Response:
+        company = self.company()
+        rows = Agent.objects.filter(company=company).employed().with_state()
+        return self.page(rows, AGENTS, AgentShape, **self.eyes(company.pk))
+
+    @doc("create_agent", "Hire an agent", takes=AgentForm, gives=AgentShape, status=201)
+    def post(self, request: Request, **path: str) -> Response:
+        company = self.company()
+        self.actor.must_be_operator(company.pk, "hire")
+        fields = self.read(AgentForm)
+        agent = Agent.objects.hire(company, by=self.actor, **fields)
+        return self.answer(agent, 201)
+
+
+class OneAgent(AgentEndpoint):
+    @doc("get_agent", "An agent", gives=AgentDetail, query=CompanyFilter)
+    def get(self, request: Request, **path: str) -> Response:
+        agent = self.agent()
+        context = self.eyes(agent.company_id)
+        return Response(AgentDetail(agent, context=context).data)
+
+    @doc("change_agent", "Change an agent", takes=AgentChange, gives=AgentShape)
+    def patch(self, request: Request, **path: str) -> Response:
+        agent = self.agent()
+        # Before the body is looked at: an agent learns nothing from trying.
+        self.actor.must_be_operator(agent.company_id, "change an agent")
+        fields = self.read(AgentChange, partial=True)
+        replace = fields.pop("replaceAdapterConfig", False)
+        other = fields.get("adapter_type", agent.adapter_type) != agent.adapter_type
+        if "adapter_config" in fields and not (replace or other):
+            fields["adapter_config"] = agent.adapter_config | fields["adapter_config"]
+        if fields:
+            agent.change(by=self.actor, **fields)
+        return self.answer(agent)
+
+
+class Pause(AgentEndpoint):
+    @doc("pause_agent", "Stop its runs and start no more", gives=AgentShape)
+    def post(self, request: Request, **path: str) -> Response:
+        agent = self.agent()
+        agent.pause(by=self.actor)
+        return self.answer(agent)
+
+
+class Resume(AgentEndpoint):
+    @doc("resume_agent", "Let wakes start it again", gives=AgentShape)
+    def post(self, request: Request, **path: str) -> Response:
+        agent = self.agent()
+        agent.resume(by=self.actor)
+        return self.answer(agent)
+
+
+class Terminate(AgentEndpoint):
+    @doc("terminate_agent", "Dismiss it for good", gives=AgentShape)
+    def post(self, request: Request, **path: str) -> Response:
+        agent = self.agent()
+        agent.terminate(by=self.actor)
+        return self.answer(agent)
+
+
+class Myself(Endpoint):
+    @doc("get_myself", "The agent that asks", gives=AgentDetail)
+    def get(self, request: Request) -> Response:
+        agent = must_be_agent(self)
+        return Response(AgentDetail(agent, context={"self": agent.pk}).data)
+
+
+class Org(Endpoint):
+    @doc("get_org_chart", "Who reports to whom", gives=OrgShape(many=True))
+    def get(self, request: Request, **path: str) -> Response:
+        staff = Agent.objects.filter(company=self.company()).employed().with_state()
+        return Response(org_chart(list(staff.order_by("name", "id")[: AGENTS.maximum])))
+
+
+class Keys(AgentEndpoint):
+    secrets = ("token",)
+
+    @doc("list_agent_keys", "Its keys", gives=KeyShape, pages=KEYS)
+    def get(self, request: Request, **path: str) -> Response:
+        agent = self.agent()
+        self.actor.must_be_operator(agent.company_id, "see keys")
+        return self.page(agent.api_keys.all(), KEYS, KeyShape)
+
+    @doc(
+        "create_agent_key",
+        "A new key; its token is in this answer and never again",
+        takes=KeyForm,
+        gives=NewKeyShape,
+        status=201,
+    )
+    def post(self, request: Request, **path: str) -> Response:
+        agent = self.agent()
+        name = self.read(KeyForm)["name"]
+        key, token = ApiKey.objects.issue_to(agent, name=name, by=self.actor)
+        return Response({**KeyShape(key).data, "token": token}, status=201)
+
+
+class OneKey(AgentEndpoint):
+    @doc("delete_agent_key", "Revoke a key", gives=DoneShape)
+    def delete(self, request: Request, **path: str) -> Response:
+        agent = self.agent()
+        self.actor.must_be_operator(agent.company_id, "revoke keys")
+        key_id = self.kwargs["key_id"]
+        key = agent.api_keys.filter(pk=key_id).first() if is_uuid(key_id) else None
+        if key is None:
+            raise Missing("Key not found")
+        key.revoke(by=self.actor)
+        return Response({"ok": True})
+
+
+def must_be_agent(view: Endpoint) -> Agent:
+    if view.actor.agent is None:
+        raise NotSignedIn("Agent authentication required", code="agent_required")
+    agent: Agent = view.actor.agent
+    return agent
+
+
+def must_be_itself(view: Endpoint, agent: Agent, act: str) -> None:
+    """Operators may do this to any agent, an agent only to itself."""
+    if view.actor.agent is None:
+        view.actor.must_be_operator(agent.company_id, act)
+    elif view.actor.agent.pk != agent.pk:
+        raise NotAllowed(f"An agent can only {act} itself.")
