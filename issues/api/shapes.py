@@ -1,0 +1,317 @@
+"""What answers about work look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.text import slugify
+from rest_framework.serializers import (
+    BooleanField,
+    CharField,
+    DateField,
+    DictField,
+    IntegerField,
+    JSONField,
+    ListField,
+    SerializerMethodField,
+    UUIDField,
+)
+
+from agents.models import Run
+from issues.api.forms import PRIORITIES
+from issues.api.rows import EXCERPT
+from issues.models import Issue
+from paperclip.api.shapes import Moment, Shape, Unset
+
+
+class PriorityName(CharField):
+    def to_representation(self, value: int) -> str:  # type: ignore[override]
+        return PRIORITIES[value]
+
+
+class IssueName(Shape):
+    """An issue as another one mentions it."""
+
+    id = UUIDField()
+    identifier = CharField()
+    title = CharField()
+    status = CharField()
+    priority = PriorityName()
+    assigneeAgentId = UUIDField(source="assignee_agent_id", allow_null=True)
+    assigneeUserId = UUIDField(source="assignee_user_id", allow_null=True)
+
+
+class Edges(Shape):
+    """What it waits for and what waits for it. It needs `rows.with_edges`."""
+
+    blockedBy = SerializerMethodField()
+    blocks = SerializerMethodField()
+
+    def get_blockedBy(self, issue: Issue) -> list[dict[str, Any]]:
+        rows = [edge.blocker for edge in issue.blocked_by.all()]
+        return IssueName(rows, many=True).data  # type: ignore[return-value]
+
+    def get_blocks(self, issue: Issue) -> list[dict[str, Any]]:
+        rows = [edge.blocked for edge in issue.blocking.all()]
+        return IssueName(rows, many=True).data  # type: ignore[return-value]
+
+
+class LabelShape(Shape):
+    id = UUIDField()
+    companyId = UUIDField(source="company_id")
+    name = CharField()
+    color = CharField()
+    createdAt = Moment(source="created_at")
+    updatedAt = Moment(source="updated_at")
+
+
+class GoalShape(Shape):
+    id = UUIDField()
+    companyId = UUIDField(source="company_id")
+    title = CharField()
+    description = CharField(allow_null=True)
+    level = CharField()
+    status = CharField()
+    parentId = UUIDField(source="parent_id", allow_null=True)
+    ownerAgentId = UUIDField(source="owner_id", allow_null=True)
+    createdAt = Moment(source="created_at")
+    updatedAt = Moment(source="updated_at")
+
+
+class GoalName(Shape):
+    id = UUIDField()
+    title = CharField()
+
+
+class ProjectShape(Shape):
+    id = UUIDField()
+    companyId = UUIDField(source="company_id")
+    urlKey = SerializerMethodField()
+    goalId = UUIDField(source="goal_id", allow_null=True)
+    goalIds = SerializerMethodField()
+    goals = SerializerMethodField()
+    name = CharField()
+    description = CharField(allow_null=True)
+    status = CharField()
+    leadAgentId = UUIDField(source="lead_id", allow_null=True)
+    targetDate = DateField(source="target_date", allow_null=True)
+    color = CharField(allow_null=True)
+    icon = Unset()
+    pauseReason = CharField(source="pause_reason", allow_null=True)
+    pausedAt = Moment(source="paused_at", allow_null=True)
+    archivedAt = Moment(source="archived_at", allow_null=True)
+    createdAt = Moment(source="created_at")
+    updatedAt = Moment(source="updated_at")
+
+    def get_urlKey(self, project: Any) -> str:
+        return slugify(project.name, allow_unicode=True)
+
+    def get_goalIds(self, project: Any) -> list[str]:
+        return [str(project.goal_id)] if project.goal_id else []
+
+    def get_goals(self, project: Any) -> list[dict[str, Any]]:
+        return [GoalName(project.goal).data] if project.goal_id else []  # type: ignore[list-item]
+
+
+class ProjectRow(ProjectShape):
+    taskCount = IntegerField(source="task_count")
+
+
+class ActiveRunShape(Shape):
+    id = UUIDField()
+    status = CharField()
+    agentId = UUIDField(source="agent_id")
+    invocationSource = CharField(source="invocation_source")
+    triggerDetail = CharField(source="trigger_detail")
+    startedAt = Moment(source="started_at", allow_null=True)
+    finishedAt = Moment(source="finished_at", allow_null=True)
+    createdAt = Moment(source="created_at")
+
+
+class IssueShape(Shape):
+    """An issue. It needs `rows.shown`."""
+
+    id = UUIDField()
+    companyId = UUIDField(source="company_id")
+    projectId = UUIDField(source="project_id", allow_null=True)
+    projectWorkspaceId = Unset()
+    goalId = UUIDField(source="goal_id", allow_null=True)
+    parentId = UUIDField(source="parent_id", allow_null=True)
+    title = CharField()
+    description = CharField(allow_null=True)
+    status = CharField()
+    workMode = CharField(source="work_mode")
+    priority = PriorityName()
+    assigneeAgentId = UUIDField(source="assignee_agent_id", allow_null=True)
+    assigneeUserId = UUIDField(source="assignee_user_id", allow_null=True)
+    checkoutRunId = UUIDField(source="live_holder_id", allow_null=True)
+    executionRunId = UUIDField(source="live_holder_id", allow_null=True)
+    createdByAgentId = UUIDField(source="created_by_agent_id", allow_null=True)
+    createdByUserId = UUIDField(source="created_by_user_id", allow_null=True)
+    issueNumber = IntegerField(source="number")
+    identifier = CharField()
+    originKind = CharField(source="origin_kind")
+    originId = CharField(source="origin_id", allow_null=True)
+    originRunId = UUIDField(source="origin_run_id", allow_null=True)
+    requestDepth = IntegerField(source="request_depth")
+    billingCode = CharField(source="billing_code", allow_null=True)
+    assigneeAdapterOverrides = Unset()
+    executionPolicy = Unset()
+    executionState = Unset()
+    executionWorkspaceId = Unset()
+    executionWorkspacePreference = Unset()
+    executionWorkspaceSettings = Unset()
+    startedAt = Moment(source="started_at", allow_null=True)
+    completedAt = Moment(source="completed_at", allow_null=True)
+    cancelledAt = Moment(source="cancelled_at", allow_null=True)
+    hiddenAt = Moment(source="hidden_at", allow_null=True)
+    createdAt = Moment(source="created_at")
+    updatedAt = Moment(source="updated_at")
+    labels = LabelShape(many=True)
+    labelIds = SerializerMethodField()
+
+    def get_labelIds(self, issue: Issue) -> list[str]:
+        return [str(label.pk) for label in issue.labels.all()]
+
+
+class Active(Shape):
+    """The run that works on it or will. Context: `runs` by issue id."""
+
+    activeRun = SerializerMethodField()
+
+    def get_activeRun(self, issue: Issue) -> dict[str, Any] | None:
+        run = self.context["runs"].get(issue.pk)
+        return ActiveRunShape(run).data if run else None  # type: ignore[return-value]
+
+
+class IssueRow(IssueShape, Active):
+    """An issue in a list; a long description is cut."""
+
+    description = SerializerMethodField()  # type: ignore[assignment]
+    descriptionTruncated = SerializerMethodField()
+
+    def get_description(self, issue: Any) -> str | None:
+        return issue.excerpt and issue.excerpt[:EXCERPT]
+
+    def get_descriptionTruncated(self, issue: Any) -> bool:
+        return len(issue.excerpt or "") > EXCERPT
+
+
+class AncestorShape(IssueName):
+    description = CharField(allow_null=True)
+    projectId = UUIDField(source="project_id", allow_null=True)
+    goalId = UUIDField(source="goal_id", allow_null=True)
+
+
+class LinkedIssue(IssueShape, Edges):
+    """An issue with its edges."""
+
+
+class FiledIssue(LinkedIssue):
+    deduplicated = BooleanField(
+        required=False, help_text="True with 200: an open issue has this title already."
+    )
+
+
+class IssueDetail(LinkedIssue):
+    ancestors = AncestorShape(many=True)
+    project = ProjectShape(allow_null=True)
+    goal = GoalShape(allow_null=True)
+
+
+class CommentShape(Shape):
+    id = UUIDField()
+    companyId = UUIDField(source="company_id")
+    issueId = UUIDField(source="issue_id")
+    authorAgentId = UUIDField(source="author_agent_id", allow_null=True)
+    authorUserId = UUIDField(source="author_user_id", allow_null=True)
+    authorType = CharField(source="author_type")
+    createdByRunId = UUIDField(source="run_id", allow_null=True)
+    body = CharField()
+    createdAt = Moment(source="created_at")
+    updatedAt = Moment(source="updated_at")
+
+
+class ChangedIssue(IssueShape):
+    changes = DictField(help_text="Field: {from, to}.")
+    comment = CommentShape(allow_null=True)
+
+
+class InboxRow(Active):
+    id = UUIDField()
+    identifier = CharField()
+    title = CharField()
+    status = CharField()
+    priority = PriorityName()
+    projectId = UUIDField(source="project_id", allow_null=True)
+    goalId = UUIDField(source="goal_id", allow_null=True)
+    parentId = UUIDField(source="parent_id", allow_null=True)
+    updatedAt = Moment(source="updated_at")
+    dependencyReady = SerializerMethodField()
+    unresolvedBlockerCount = SerializerMethodField()
+    unresolvedBlockerIssueIds = SerializerMethodField()
+
+    def get_dependencyReady(self, issue: Issue) -> bool:
+        return issue.pk not in self.context["blockers"]
+
+    def get_unresolvedBlockerCount(self, issue: Issue) -> int:
+        return len(self.context["blockers"].get(issue.pk, ()))
+
+    def get_unresolvedBlockerIssueIds(self, issue: Issue) -> list[str]:
+        return self.context["blockers"].get(issue.pk, [])
+
+
+class CompactIssue(Edges):
+    id = UUIDField()
+    identifier = CharField()
+    title = CharField()
+    description = CharField(allow_null=True)
+    status = CharField()
+    workMode = CharField(source="work_mode")
+    priority = PriorityName()
+    projectId = UUIDField(source="project_id", allow_null=True)
+    goalId = UUIDField(source="goal_id", allow_null=True)
+    parentId = UUIDField(source="parent_id", allow_null=True)
+    assigneeAgentId = UUIDField(source="assignee_agent_id", allow_null=True)
+    assigneeUserId = UUIDField(source="assignee_user_id", allow_null=True)
+    originKind = CharField(source="origin_kind")
+    originId = CharField(source="origin_id", allow_null=True)
+    updatedAt = Moment(source="updated_at")
+
+
+class ContextShape(Shape):
+    """All that a heartbeat needs to begin with an issue."""
+
+    issue = CompactIssue()
+    ancestors = AncestorShape(many=True)
+    project = ProjectShape(allow_null=True)
+    goal = GoalShape(allow_null=True)
+    commentCursor = DictField()
+    wakeComment = CommentShape(allow_null=True)
+
+
+class IssueRunShape(Shape):
+    """A run that an issue had to do with."""
+
+    runId = UUIDField(source="pk")
+    status = CharField()
+    agentId = UUIDField(source="agent_id")
+    adapterType = CharField(source="agent.adapter_type")
+    startedAt = Moment(source="started_at", allow_null=True)
+    finishedAt = Moment(source="finished_at", allow_null=True)
+    createdAt = Moment(source="created_at")
+    invocationSource = CharField(source="invocation_source")
+    errorCode = CharField(source="error_code", allow_null=True)
+    usageJson = Unset()
+    resultJson = JSONField(source="result", allow_null=True)
+    logBytes = IntegerField(source="log_bytes", allow_null=True)
+    retryOfRunId = UUIDField(source="retry_of_id", allow_null=True)
+    wakeCommentIds = ListField(source="comment_ids", child=UUIDField())
+    wakeCommentId = SerializerMethodField()
+    contextCommentId = SerializerMethodField()
+    contextIssueId = UUIDField(source="issue_id", allow_null=True)
+
+    def get_wakeCommentId(self, run: Run) -> str | None:
+        return run.comment_ids[-1] if run.comment_ids else None
+
+    get_contextCommentId = get_wakeCommentId
