@@ -1,3 +1,15 @@
-from django.urls import path
+from django.contrib import admin
+from django.urls import include, path
 
-urlpatterns: list = []
+from paperclip.api.views import NoRoute
+
+# Outside of the views, too, the API answers in JSON.
+handler400 = "paperclip.api.errors.bad_request"
+handler500 = "paperclip.api.errors.server_error"
+
+urlpatterns: list = [
+    path("api", NoRoute.as_view()),
+    path("api/", include("paperclip.api.urls")),
+    # Last: what nothing above answers is the console's.
+    path("", admin.site.urls),
+]
