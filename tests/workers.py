@@ -13,7 +13,11 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import connection
 
+from agents.models import Agent, Run
+from issues.models import Issue
+from paperclip.actors import SYSTEM
 from paperclip.home import BASE_DIR
+from tests import make
 from tests.instance import wait_for
 
 
@@ -89,3 +93,16 @@ def running(run: Any, timeout: float = 20) -> Any:
 
 def eventually(condition: Callable[[], Any], timeout: float = 20) -> Any:
     return wait_for(condition, timeout)
+
+
+def hired(company: Any, script: str, **config: Any) -> Agent:
+    made = {"command": "sh", "args": ["-c", script], **config}
+    return make.agent(company, adapter_config=made)
+
+
+def woken(agent: Agent, issue: Issue | None = None) -> Run:
+    wakeup = agent.wake(
+        "on_demand", "manual", by=SYSTEM, issue_id=issue.pk if issue else None
+    )
+    assert wakeup.run is not None
+    return wakeup.run

@@ -1,0 +1,113 @@
+"""The `process` adapter, from the wake to the outcome, with a real worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from agents.models import Agent, Run
+from issues import sweep
+from paperclip import processes
+from paperclip.actors import SYSTEM
+from tests import make
+from tests.workers import ended, eventually, hired, running, woken, worker
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _worker(django_db_setup: None) -> Iterator[None]:
+    with worker(PAPERCLIP_SECRET_KEY="canary-of-the-server"):
+        yield
+
+
+@pytest.fixture
+def company() -> Iterator[Any]:
+    yield make.company()
+    Run.objects.open().cancel(by=SYSTEM, why="the test is over")
+    eventually(lambda: not processes.live_runs())
+
+
+def test_it_runs_a_program_and_keeps_what_it_printed(company: Any) -> None:
+    agent = hired(company, "echo out; echo err >&2; pwd; exit 0")
+    run = ended(woken(agent))
+    assert (run.status, run.exit_code) == ("succeeded", 0)
+    assert run.stdout_excerpt.startswith("out\n") and run.stderr_excerpt == "err\n"
+    assert f"/workspaces/{agent.pk}" in run.stdout_excerpt
+    assert run.process_pid and run.log_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_program_that_fails_says_so(company: Any) -> None:
+    run = ended(woken(hired(company, "exit 7")))
+    assert (run.status, run.exit_code, run.error_code) == (
+        "failed",
+        7,
+        "adapter_failed",
+    )
+    assert run.agent.state == "error"
+
+
+def test_a_missing_program_is_named(company: Any) -> None:
+    agent = make.agent(company, adapter_config={"command": "no-such-program"})
+    run = ended(woken(agent))
+    assert run.error_code == "configuration_incomplete"
+    assert "no-such-program" in run.error
+
+
+def test_the_environment_holds_no_secret_of_ours(company: Any) -> None:
+    run = ended(woken(hired(company, "env")))
+    assert f"PAPERCLIP_RUN_ID={run.pk}" in run.stdout_excerpt
+    for ours in ("DATABASE_URL", "REDIS_URL", "canary", "PAPERCLIP_SECRET_KEY"):
+        assert ours not in run.stdout_excerpt
+
+
+def test_a_run_that_takes_too_long_is_timed_out(company: Any) -> None:
+    agent = hired(company, "sleep 60", timeoutSec=1, graceSec=1)
+    run = ended(woken(agent))
+    assert (run.status, run.error_code) == ("timed_out", "timeout")
+    assert not processes.tree(str(run.pk))
+
+
+# The child ignores SIGTERM, leaves its session and loses its parent (T-03b).
+STUBBORN = """
+python3 -c 'import os,signal,time
+if os.fork(): os._exit(0)
+os.setsid(); signal.signal(15, signal.SIG_IGN)
+if os.fork(): os._exit(0)
+time.sleep(120)'
+sleep {seconds}
+"""
+
+
+@pytest.mark.parametrize("how", ["cancel", "timeout", "finish"])
+def test_the_whole_tree_is_gone(company: Any, how: str) -> None:
+    script = STUBBORN.format(seconds=0.2 if how == "finish" else 120)
+    agent = hired(company, script, graceSec=1, timeoutSec=2 if how == "timeout" else 99)
+    run = running(woken(agent))
+    eventually(lambda: how == "finish" or len(processes.tree(str(run.pk))) > 1)
+    if how == "cancel":
+        run.cancel(by=SYSTEM, why="a test")
+    run = ended(run)
+    eventually(lambda: not processes.tree(str(run.pk)), timeout=10)
+    expected = {"cancel": "cancelled", "timeout": "timed_out", "finish": "succeeded"}
+    assert run.status == expected[how]
+
+
+def test_a_lost_doorbell_is_rung_again(company: Any) -> None:
+    agent = hired(company, "echo hello")
+    run = woken(agent)
+    Run.objects.filter(pk=run.pk).update(rung_at=None)
+    sweep.ring_again()
+    assert ended(run).status == "succeeded"
+
+
+def test_a_poisoned_row_does_not_stop_the_sweep(company: Any) -> None:
+    broken, fine = hired(company, "true"), hired(company, "true")
+    due = {"heartbeat_enabled": True, "next_heartbeat_at": company.created_at}
+    Agent.objects.filter(pk__in=[broken.pk, fine.pk]).update(interval_seconds=60, **due)
+    # An interval of 0 with a timer that rings makes alarm_after() return None.
+    Agent.objects.filter(pk=broken.pk).update(interval_seconds=0)
+    sweep.sweep()
+    assert fine.runs.count() == 1
