@@ -17,6 +17,7 @@ from rest_framework.serializers import (
 )
 
 from agents.models import Agent, Run
+from agents.models.agent import PERMISSIONS
 from paperclip.api.shapes import Moment, Shape, Unset
 
 MASK = "***REDACTED***"
@@ -46,7 +47,7 @@ class AgentShape(Shape):
     spentMonthlyCents = IntegerField(source="spent_monthly_cents")
     pauseReason = CharField(source="pause_reason", allow_null=True)
     pausedAt = Moment(source="paused_at", allow_null=True)
-    permissions = DictField(child=BooleanField())
+    permissions = SerializerMethodField()
     lastHeartbeatAt = Moment(source="last_heartbeat_at", allow_null=True)
     nextHeartbeatAt = Moment(source="next_heartbeat_at", allow_null=True)
     metadata = JSONField(allow_null=True)
@@ -59,6 +60,9 @@ class AgentShape(Shape):
         if clear or "env" not in config:
             return config
         return {**config, "env": dict.fromkeys(config["env"], MASK)}
+
+    def get_permissions(self, agent: Agent) -> dict[str, bool]:
+        return {name: agent.may(name) for name in sorted(PERMISSIONS)}
 
     def get_runtimeConfig(self, agent: Agent) -> dict[str, Any]:
         return {
