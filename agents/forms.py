@@ -18,7 +18,9 @@ SETTINGS = {"command", "cwd", "timeoutSec"}
 
 
 class AgentForm(ConsoleForm):
-    role = forms.ChoiceField(label=_("Role"), choices=[(r, r) for r in ROLES])
+    role = forms.ChoiceField(
+        label=_("Role"), choices=[(r, r) for r in ROLES], initial="general"
+    )
     adapter_type = forms.ChoiceField(
         label=_("Adapter"), choices=[(name, name) for name in ADAPTERS]
     )

@@ -35,6 +35,9 @@ def agent(request: HttpRequest, pk: str) -> HttpResponse:
 def show(
     request: HttpRequest, agent: Agent, *, token: str = "", status: int = 200
 ) -> HttpResponse:
+    waiting = agent.runs.open().order_by("-created_at")
+    by_status = {run.status: run for run in waiting}
+    agent.running, agent.queued = by_status.get("running"), by_status.get("queued")
     return page(
         request,
         "agents/agent.html",

@@ -142,9 +142,7 @@ class ConsoleAdmin(ModelAdmin):
         """Show the form, or do what it says. Refused, it keeps what was typed."""
         desk = Desk.of(request)
         company = self.company_of(row) if row else desk.company
-        title = (
-            str(row) if row else _("New %(name)s") % {"name": self.opts.verbose_name}
-        )
+        title = str(row) if row else self.add_label
         form = self.make_form(request, row, company)
         if request.method == "POST" and form.is_valid():
             try:
@@ -211,6 +209,7 @@ class CompanyForm(ConsoleForm):
 class CompanyAdmin(ConsoleAdmin):
     form = CompanyForm
     list_display = ["name", "issue_prefix", "status"]
+    add_label = _("Found a company")
 
     def in_company(self, rows: QuerySet, company: Company) -> QuerySet:
         return rows
@@ -219,7 +218,7 @@ class CompanyAdmin(ConsoleAdmin):
         return row
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return bool(Desk.of(request).memberships)
+        return any(map(Desk.of(request).may_write, Desk.of(request).companies))
 
     def create(self, company: Company, desk: Desk, values: dict[str, Any]) -> Company:
         return Company.objects.found(owner=desk.request.user, by=desk.actor, **values)

@@ -55,7 +55,7 @@ def held_by(company: Company) -> dict[UUID, Issue]:
 def counts(company: Company) -> dict[str, int]:
     issues = Issue.objects.shown().filter(company=company)
     today = localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    runs = Run.objects.filter(company=company, created_at__gte=today)
+    runs = Run.objects.filter(company=company, started_at__gte=today)
     bad = Q(status__in=[Run.Status.FAILED, Run.Status.TIMED_OUT])
     return {
         **issues.open().aggregate(

@@ -42,10 +42,11 @@ WORDS = {
     "project.created": gettext_lazy("planned the project"),
     "project.updated": gettext_lazy("changed a project"),
     "label.created": gettext_lazy("defined the label"),
-    "heartbeat.succeeded": gettext_lazy("finished a run"),
-    "heartbeat.failed": gettext_lazy("failed in a run"),
+    "heartbeat.succeeded": gettext_lazy("finished"),
+    "heartbeat.failed": gettext_lazy("failed in"),
     "heartbeat.cancelled": gettext_lazy("stopped a run of"),
-    "heartbeat.timed_out": gettext_lazy("ran out of time in a run"),
+    "heartbeat.ended": gettext_lazy("was stopped in"),
+    "heartbeat.timed_out": gettext_lazy("ran out of time in"),
 }
 
 
@@ -102,7 +103,10 @@ def line(act: Activity, issues: dict[Any, Any], agents: dict[Any, Any]) -> Line:
     elif kind == "heartbeat_run":
         runner = agents.get(uuid(details.get("agentId")), [""])[0]
         url = reverse("admin:run", args=[pk])
-        who, what = (runner, "") if act.actor_type == "system" else (who, runner)
+        what = runner
+        if act.actor_type == "system":
+            who, what = runner, _("a run")
+            action = action.replace("cancelled", "ended")
     else:
         what = str(details.get("title") or details.get("name") or "")
     did = WORDS.get(action)

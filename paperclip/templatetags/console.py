@@ -126,6 +126,14 @@ def duration(run: Any) -> str:
     return f"{minutes} min {rest} s"
 
 
+@register.filter
+def entries(value: Any) -> list[str]:
+    """A value of a configuration, line by line."""
+    if isinstance(value, dict):
+        return [f"{key}={text}" for key, text in value.items()]
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+
+
 @register.inclusion_tag("console/_button.html", takes_context=True)
 def button(
     context: dict[str, Any],

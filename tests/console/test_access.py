@@ -1,0 +1,200 @@
+"""Who sees what. A row of another company is missing, not forbidden."""
+
+import pytest
+from django.urls import reverse
+
+from agents.models import Agent, ApiKey, Run
+from issues.models import Issue
+from paperclip.actors import SYSTEM
+from tests import make
+from tests.console.conftest import seen_by
+
+pytestmark = pytest.mark.django_db
+LISTS = ["", "issues/", "agents/", "runs/", "goals/", "projects/", "labels/"]
+PAGES = [f"/{each}" for each in (*LISTS, "activity/", "companies/")]
+
+
+@pytest.fixture
+def rows(company):
+    """One of each, and the addresses where they are shown."""
+    agent = make.agent(company, name="Ada")
+    issue = make.issue(company, assignee_agent=agent)
+    run, _token = make.live_run(agent, issue)
+    goal, project = make.goal(company), make.project(company)
+    make.label(company)
+    return [
+        f"/issues/{issue.identifier}",
+        f"/issues/{issue.pk}",
+        f"/issues/{issue.pk}/change/",
+        f"/agents/{agent.pk}",
+        f"/agents/{agent.pk}/change/",
+        f"/runs/{run.pk}",
+        f"/runs/{run.pk}/log",
+        f"/goals/{goal.pk}/change/",
+        f"/projects/{project.pk}/change/",
+        f"/companies/{company.pk}/change/",
+    ]
+
+
+def acts(company):
+    """Every button about these rows."""
+    agent, issue = (
+        Agent.objects.get(company=company),
+        Issue.objects.get(company=company),
+    )
+    run = Run.objects.filter(company=company).earliest("created_at")
+    key, _token = ApiKey.objects.issue_to(agent, name="k", by=SYSTEM)
+    agent_acts = ["wake", "pause", "resume", "terminate"]
+    return [
+        *(reverse(f"admin:agent_{act}", args=[agent.pk]) for act in agent_acts),
+        reverse("admin:agent_keys", args=[agent.pk]),
+        reverse("admin:agent_key_revoke", args=[agent.pk, key.pk]),
+        *(
+            f"/issues/{issue.identifier}/{a}"
+            for a in ("change", "comment", "wake", "stop")
+        ),
+        reverse("admin:run_stop", args=[run.pk]),
+        reverse("admin:company_stop", args=[company.pk]),
+        reverse("admin:company_resume", args=[company.pk]),
+    ]
+
+
+def test_every_page_opens(console, rows):
+    for url in PAGES + rows + [f"/{each}add/" for each in LISTS if each != "runs/"][1:]:
+        assert console.get(url).status_code == 200, url
+
+
+def test_nobody_is_sent_to_the_login_page(client, rows):
+    for url in PAGES + rows:
+        answer = client.get(url)
+        assert answer.status_code == 302, url
+        assert answer.headers["Location"].startswith("/login/"), url
+
+
+def test_a_person_without_a_company_is_told(db):
+    lonely = seen_by(make.operator())
+    assert lonely.get("/").status_code == 302
+    assert "not a member" in lonely.get("/login/").content.decode()
+
+
+def test_rows_of_another_company_do_not_exist(stranger, company, rows):
+    for url in rows:
+        assert stranger.get(url).status_code == 404, url
+    for url in acts(company):
+        assert stranger.post(url).status_code == 404, url
+    assert stranger.post(f"/company/{company.pk}/choose").status_code == 404
+
+
+def test_lists_show_no_other_company(stranger, company, rows):
+    for url in PAGES:
+        text = stranger.get(url).content.decode()
+        assert "Ada" not in text and company.name not in text, url
+
+
+def test_filters_offer_no_other_company(stranger, rows):
+    theirs = make.agent(name="Eve")
+    text = stranger.get("/issues/").content.decode()
+    assert "Ada" not in text and theirs.name not in text
+
+
+def test_a_form_takes_no_row_of_another_company(console, rows):
+    foreign = make.agent(name="Eve")
+    answer = console.post(
+        "/agents/add/", hire(name="Bob", reports_to=foreign.pk, command="true")
+    )
+    assert answer.status_code == 422
+    assert not Agent.objects.filter(name="Bob").exists()
+
+
+def hire(**fields):
+    values = {"role": "qa", "adapter_type": "process"}
+    numbers = {"interval_seconds": "0", "max_concurrent_runs": "1"}
+    return {**values, **numbers, **fields}
+
+
+def test_a_viewer_sees_everything(viewer, rows):
+    for url in PAGES + rows:
+        assert viewer.get(url).status_code == 200, url
+
+
+def test_a_viewer_is_offered_no_button(viewer, rows):
+    for url in PAGES + rows:
+        forms = viewer.get(url).content.decode().count('class="act"')
+        assert forms == 0, url
+
+
+def test_a_viewer_cannot_act(viewer, company, rows):
+    before = state_of(company)
+    for url in acts(company):
+        answer = viewer.post(url, {"name": "k", "body": "hello"})
+        assert answer.status_code in (302, 403, 409, 422), url
+    assert state_of(company) == before
+    assert "A viewer cannot" in viewer.get("/").content.decode()
+
+
+def test_a_viewer_cannot_make_or_change(viewer, company):
+    answers = [
+        viewer.post("/issues/add/", {"title": "T", "priority": "2", "start": "todo"}),
+        viewer.post("/agents/add/", hire(name="Bob", command="true")),
+        viewer.post("/goals/add/", {"title": "T", "level": "team", "status": "active"}),
+        viewer.post(f"/companies/{company.pk}/change/", {"name": "Mine"}),
+    ]
+    assert [answer.status_code for answer in answers] == [422] * 4
+    assert all("viewer cannot" in answer.content.decode() for answer in answers)
+    assert not company.issues.exists() and not company.agents.exists()
+
+
+def state_of(company):
+    company.refresh_from_db()
+    return [
+        company.status,
+        list(company.agents.values_list("status", flat=True)),
+        list(company.issues.values_list("status", "checkout_run")),
+        sorted(company.runs.values_list("status", flat=True)),
+        company.comments.count(),
+        ApiKey.objects.filter(revoked_at=None).exclude(name="k").count(),
+    ]
+
+
+def test_no_address_acts_on_a_get(console, company, rows):
+    for url in acts(company):
+        assert console.get(url).status_code == 405, url
+
+
+def test_buttons_need_the_token_of_their_form(company, rows):
+    from django.test import Client
+
+    careful = Client(enforce_csrf_checks=True)
+    careful.force_login(make.operator(company))
+    for url in acts(company):
+        assert careful.post(url).status_code == 403, url
+
+
+def test_nothing_can_be_deleted(console, rows):
+    for url in rows:
+        assert console.post(url.replace("change/", "delete/")).status_code in (404, 405)
+
+
+def test_a_person_of_two_companies_switches(company):
+    user = make.operator(company)
+    other = make.company("Other Works")
+    other.memberships.create(user=user, role="viewer")
+    make.agent(other, name="Otto")
+    console = seen_by(user)
+    assert "Otto" not in console.get("/agents/").content.decode()
+    console.post(f"/company/{other.pk}/choose")
+    assert "Otto" in console.get("/agents/").content.decode()
+
+
+def test_the_policy_names_only_our_own_host(console):
+    policy = console.get("/").headers["Content-Security-Policy"]
+    assert "http" not in policy and "script-src 'self' 'unsafe-eval'" in policy
+
+
+def test_pages_refer_to_no_other_host(console, rows):
+    import re
+
+    for url in PAGES + rows:
+        text = console.get(url).content.decode()
+        for found in re.findall(r'(?:src|href|action)="([^"]*)"', text):
+            assert not re.match(r"(https?:)?//", found), (url, found)

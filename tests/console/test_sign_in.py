@@ -1,0 +1,89 @@
+"""One-time links: who gets in, and what everybody else is told."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils.timezone import now
+
+from paperclip.models import SignInLink
+from tests import make
+
+pytestmark = pytest.mark.django_db
+HELP = "python3 manage.py sign_in"
+
+
+@pytest.fixture
+def link(company):
+    return f"/sign-in/{SignInLink.issue(make.owner_of(company))}"
+
+
+def test_a_link_says_who_and_signs_in_on_the_button(client, company, link):
+    shown = client.get(link)
+    assert str(make.owner_of(company)) in shown.content.decode()
+    assert client.get("/").status_code == 302
+    assert client.post(link).headers["Location"] == "/"
+    assert client.get("/").status_code == 200
+
+
+def test_looking_does_not_use_a_link_up(client, link):
+    for _ in range(3):
+        assert client.get(link).status_code == 200
+        assert client.head(link).status_code == 200
+    assert client.post(link).status_code == 302
+
+
+def test_a_used_link_says_what_to_do(link):
+    Client().post(link)
+    for answer in (Client().get(link), Client().post(link)):
+        assert answer.status_code == 410
+        assert HELP in answer.content.decode()
+
+
+def test_an_old_and_an_unknown_link_say_what_to_do(client, link):
+    SignInLink.objects.update(expires_at=now() - timedelta(seconds=1))
+    for url in (link, "/sign-in/nonsense"):
+        for answer in (client.get(url), client.post(url)):
+            assert (answer.status_code, HELP in answer.content.decode()) == (410, True)
+    assert client.get("/").status_code == 302
+
+
+def test_the_page_of_a_link_is_not_kept_and_not_passed_on(client, link):
+    headers = client.get(link).headers
+    assert "no-store" in headers["Cache-Control"]
+    assert headers["Referrer-Policy"] == "strict-origin"
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+def test_the_button_needs_the_token_of_the_form(link):
+    careful = Client(enforce_csrf_checks=True)
+    assert careful.post(link).status_code == 403
+    assert SignInLink.objects.get().used_at is None
+
+
+def test_an_inactive_person_does_not_get_in(client, company, link):
+    owner = make.owner_of(company)
+    owner.is_active = False
+    owner.save()
+    client.post(link)
+    assert client.get("/").status_code == 302
+
+
+def test_signing_in_changes_the_session(client, link):
+    session = client.session
+    session["planted"] = True
+    session.save()
+    client.post(link)
+    assert client.session.session_key != session.session_key
+
+
+def test_the_login_page_says_what_to_do(client):
+    assert client.get("/").headers["Location"] == "/login/?next=/"
+    assert HELP in client.get("/login/").content.decode()
+    assert client.post("/login/").status_code == 405
+
+
+def test_signing_out(console):
+    assert console.get("/").status_code == 200
+    console.post("/logout/")
+    assert console.get("/").status_code == 302
