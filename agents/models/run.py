@@ -76,6 +76,7 @@ class Run(Scoped):
         CANCELLED = "cancelled", _("cancelled")
         TIMED_OUT = "timed_out", _("timed out")
 
+    TOKEN = "pcr"
     ENDED = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.TIMED_OUT)
 
     agent = models.ForeignKey("agents.Agent", models.CASCADE, related_name="runs")
@@ -192,7 +193,7 @@ class Run(Scoped):
             return None
         if agent.runs.live().count() >= agent.max_concurrent_runs:
             return None
-        token = tokens.new("pcr")
+        token = tokens.new(self.TOKEN)
         mine = Run.objects.startable(now()).filter(pk=self.pk)
         if not mine.update(
             status=self.Status.RUNNING,

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from paperclip.actors import Actor
 
+# What a lost race is explained by.
+DECISIVE = ["status", "assignee_agent", "assignee_user", "checkout_run"]
+
 
 class Checkout(Waiting):
     class Meta:
@@ -59,11 +62,13 @@ class Checkout(Waiting):
             raise Conflict(f"The project {self.project} is paused.")
         before = self.checkout_run_id
         if not self._take(agent, run, expected):
-            self.refresh_from_db()
+            self.refresh_from_db(fields=DECISIVE)
             if run is not None and self.checkout_run_id == run.pk and run.is_live:
                 return  # it had it all along
-            self.must_be_unblocked()
-            raise self._taken(run)
+            holder = self.live_holder()
+            if holder is None:
+                self.must_be_unblocked()
+            raise self._taken(run, holder)
         # The row is ours until the commit, and this reads what is committed by now.
         self.refresh_from_db()
         self.must_be_unblocked()
@@ -111,9 +116,8 @@ class Checkout(Waiting):
             )
         )
 
-    def _taken(self, run: Run | None) -> Conflict:
+    def _taken(self, run: Run | None, holder: Run | None) -> Conflict:
         """The refusal, with all that a caller needs to decide what to do instead."""
-        holder = self.live_holder()
         if run is not None and not run.is_live:
             reason, retry = "run_not_live", None
         elif holder is not None:
@@ -144,7 +148,7 @@ class Checkout(Waiting):
         """Give it back: to do again, with no assignee. Conflict when another live run
         holds it, or when it is another agent's."""
         self.refresh_from_db(
-            from_queryset=type(self)._default_manager.select_for_update()
+            from_queryset=type(self)._default_manager.select_for_update(no_key=True)
         )
         self.must_be_writable(by)
         if by.agent is not None and self.assignee_agent_id not in (None, by.agent.pk):

@@ -87,12 +87,13 @@ class StatusMachine(Checkout, Thread):
         assign. Everyone whom it concerns is woken, each at most once.
         """
         self.refresh_from_db(
-            from_queryset=type(self)._default_manager.select_for_update()
+            from_queryset=type(self)._default_manager.select_for_update(no_key=True)
         )
         self.must_be_writable(by)
         if interrupt:
             self.interrupt(by=by)
         old = (self.status, self.assignee_agent_id)
+        changed = sorted(fields)
         if reopen and self.is_closed:
             fields.setdefault("status", Status.TODO)
         self._check_links(fields, by=by)
@@ -102,19 +103,20 @@ class StatusMachine(Checkout, Thread):
         if "labels" in fields:
             self.labels.set(fields["labels"])
         if "blocked_by" in fields:
+            self.save()  # circles are looked for in the tables
             self.block_on(fields["blocked_by"], by=by)
         if (status := fields.get("status", self.status)) != self.status:
             self._enter(status, by=by)
         self._must_be_startable()
         self.save()
         said = self._post(comment, by=by) if comment.strip() else None
-        if fields:
+        if changed or self.status != old[0]:
             audit.record(
                 by,
                 "issue.updated",
                 self,
                 identifier=self.identifier,
-                changed=sorted(fields),
+                changed=changed,
                 **({"status": status, "was": old[0]} if status != old[0] else {}),
             )
         send_wakes(self._consequences(*old) + self.mentions(said), by=by, said=said)
@@ -129,6 +131,7 @@ class StatusMachine(Checkout, Thread):
                     f" {status}. It can become: {allowed}."
                 )
             if status == Status.IN_PROGRESS:
+                self.save()  # a checkout reads the row afresh
                 self.check_out(by.agent, by.run, [self.status], by=by)
                 return
         if self.status == Status.IN_PROGRESS:

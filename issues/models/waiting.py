@@ -33,9 +33,7 @@ class Waiting(IssueBase):
         Invalid for one of another company, for itself, and, naming the circle, for one
         that waits for this one, also through parents.
         """
-        # One graph per company at a time: edges that each look fine could together
-        # close a circle. The weaker lock lets others insert rows that point here.
-        Company.objects.select_for_update(no_key=True).get(pk=self.company_id)
+        self._lock_graph()
         wanted = {blocker.pk: blocker for blocker in blockers}
         edges = Relation.objects.filter(blocked_id=self.pk)
         had = set(edges.values_list("blocker_id", flat=True))
@@ -57,11 +55,18 @@ class Waiting(IssueBase):
                 blockedBy=sorted(b.identifier for b in wanted.values()),
             )
 
+    def _lock_graph(self) -> None:
+        # One change to the graph of a company at a time: edges that each look fine
+        # could together close a circle. The weaker lock lets others insert rows that
+        # point here.
+        Company.objects.select_for_update(no_key=True).get(pk=self.company_id)
+
     def must_not_wait_in_circle(
         self, *, waits_for: Self | None = None, child_of: Self | None = None
     ) -> None:
         """Refuse an edge that closes a circle: a parent waits for its children, a
         blocked issue for its blockers."""
+        self._lock_graph()
         start, end = (waits_for, self) if waits_for else (self, child_of)
         assert start is not None and end is not None  # noqa: S101 (for the type checker)
         if path := self._path(start.pk, end.pk):
@@ -97,6 +102,8 @@ class Waiting(IssueBase):
 
     def freed_by_end(self) -> list[Wake]:
         """Whose work can go on now that this issue is closed."""
+        # Of two that close at once, the later one sees the other's end.
+        self._lock_graph()
         issues = (
             type(self)
             ._default_manager.exclude(status__in=[*CLOSED, Status.BACKLOG])
@@ -114,7 +121,8 @@ class Waiting(IssueBase):
         freed += [
             Wake(parent.assignee_agent, "automation", CHILDREN_DONE, parent.pk)
             for parent in issues.filter(
-                ~Exists(children.exclude(status__in=CLOSED)), pk=self.parent.pk if self.parent else None
+                ~Exists(children.exclude(status__in=CLOSED)),
+                pk=self.parent.pk if self.parent else None,
             )
         ]
         return freed
