@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -30,7 +29,7 @@ class AgentAdmin(ConsoleAdmin):
     add_label = _("Hire an agent")
     empty_text = _("Nobody works here yet. Hire the first agent.")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
+    def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).with_state()
 
     def get_urls(self) -> list[URLPattern]:
@@ -68,7 +67,7 @@ class AgentAdmin(ConsoleAdmin):
 
     @admin.display(description=_("last run"), ordering="last_heartbeat_at")
     def last(self, agent: Agent) -> str:
-        return ago(agent.last_heartbeat_at) or _("never")
+        return ago(agent.last_heartbeat_at) or str(_("never"))
 
     @admin.display(description=_("next wake"), ordering="next_heartbeat_at")
     def following(self, agent: Agent) -> str:

@@ -12,9 +12,9 @@ from agents.models import Agent
 from agents.models.agent import ROLES
 from paperclip.admin import ConsoleForm
 
-# Keys of the configuration that have a field of their own, and how they are typed.
-LINES = {"args"}
+# Keys of the configuration that are typed as they are, and those written line by line.
 SETTINGS = {"command", "cwd", "timeoutSec"}
+LINES = {"args", "env"}
 
 
 class AgentForm(ConsoleForm):
@@ -109,11 +109,12 @@ class AgentForm(ConsoleForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in ("reports_to", "reviewer"):
-            others = self.fields[name].queryset.employed()
-            self.fields[name].queryset = others.exclude(pk=self.instance.pk)
+            field: Any = self.fields[name]
+            field.queryset = field.queryset.employed().exclude(pk=self.instance.pk)
         config = self.instance.adapter_config or {}
-        self.initial |= {name: config[name] for name in SETTINGS & set(config)}
-        self.initial |= {
+        self.initial = {
+            **self.initial,
+            **{name: config[name] for name in SETTINGS & set(config)},
             "args": "\n".join(config.get("args", [])),
             "env": "\n".join(f"{k}={v}" for k, v in config.get("env", {}).items()),
             "tools": "\n".join(self.instance.tools),
@@ -137,7 +138,7 @@ class AgentForm(ConsoleForm):
         """The fields of the agent; the adapter's settings go into its configuration,
         beside those that have no field here."""
         values = super().values()
-        ours = {"command", "args", "cwd", "env", "timeoutSec"}
+        ours = SETTINGS | LINES
         for name in ours:
             values.pop(name, None)
         kept = {k: v for k, v in self.instance.adapter_config.items() if k not in ours}

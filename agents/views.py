@@ -33,7 +33,7 @@ def agent(request: HttpRequest, pk: str) -> HttpResponse:
 
 
 def show(
-    request: HttpRequest, agent: Agent, *, token: str = "", status: int = 200
+    request: HttpRequest, agent: Any, *, token: str = "", status: int = 200
 ) -> HttpResponse:
     waiting = agent.runs.open().order_by("-created_at")
     by_status = {run.status: run for run in waiting}

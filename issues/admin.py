@@ -25,7 +25,7 @@ from issues.forms import (
 from issues.models import Goal, Issue, Label, Project
 from issues.views import issue as issue_views
 from issues.views import run as run_views
-from paperclip.admin import CompanyFilter, ConsoleAdmin
+from paperclip.admin import CompanyFilter, ConsoleAdmin, ConsoleForm
 from paperclip.desk import Desk
 from paperclip.models import Company
 from paperclip.templatetags.console import ago, badge, duration, reason
@@ -50,11 +50,11 @@ class IssueAdmin(ConsoleAdmin):
     add_label = _("New issue")
     empty_text = _("No issues here. File one, and assign it to an agent.")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
+    def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).shown()
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet, search_term: str
+        self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[QuerySet, bool]:
         return (queryset.matching(search_term) if search_term else queryset), False
 
@@ -71,7 +71,7 @@ class IssueAdmin(ConsoleAdmin):
 
     def make_form(
         self, request: HttpRequest, row: Any, company: Company
-    ) -> NewIssueForm | IssueForm:
+    ) -> ConsoleForm:
         form = super().make_form(request, row, company)
         if isinstance(form, NewIssueForm):
             form.offer(Desk.of(request).actor)
@@ -125,7 +125,7 @@ class RunAdmin(ConsoleAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
+    def get_queryset(self, request: HttpRequest) -> Any:
         about = Issue.objects.filter(pk=OuterRef("issue_id")).values("identifier")
         rows = super().get_queryset(request).defer("stdout_excerpt", "stderr_excerpt")
         return rows.annotate(identifier=Subquery(about[:1]))

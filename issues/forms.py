@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
@@ -23,7 +23,7 @@ class AssigneeField(forms.ChoiceField):
 
     def offer(self, company: Company, actor: Actor, issue: Issue | None) -> None:
         agents = Agent.objects.employed().filter(company=company)
-        choices = [(NOBODY, _("nobody")), (ME, _("me"))]
+        choices: list[tuple[str, Any]] = [(NOBODY, _("nobody")), (ME, _("me"))]
         choices += [(str(agent.pk), agent.name) for agent in agents]
         other = issue.assignee_user if issue else None
         if other is not None and other != actor.user:
@@ -109,7 +109,7 @@ class NewIssueForm(IssueForm):
     )
 
     def offer(self, actor: Actor) -> None:
-        self.fields["assignee"].offer(self.company, actor, None)
+        cast(AssigneeField, self.fields["assignee"]).offer(self.company, actor, None)
 
 
 class PropertiesForm(forms.Form):
@@ -149,8 +149,9 @@ class PropertiesForm(forms.Form):
         }
         super().__init__(data, initial=now, prefix="is")
         self.issue, self.actor = issue, actor
-        self.fields["assignee"].offer(issue.company, actor, issue)
-        self.fields["project"].queryset = Project.objects.filter(company=issue.company)
+        cast(AssigneeField, self.fields["assignee"]).offer(issue.company, actor, issue)
+        ours = Project.objects.filter(company=issue.company)
+        cast(forms.ModelChoiceField, self.fields["project"]).queryset = ours
         self.fields["blocked_by"].widget.attrs["placeholder"] = (
             f"{issue.company.issue_prefix}-1, {issue.company.issue_prefix}-2"
         )

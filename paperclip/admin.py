@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -26,9 +26,9 @@ class CompanyFilter(RelatedFieldListFilter):
 
     def field_choices(
         self, field: Any, request: HttpRequest, model_admin: ModelAdmin
-    ) -> list[tuple[Any, str]]:
+    ) -> list[tuple[str, Any]]:
         ours = {"company": Desk.of(request).company}
-        choices: list[tuple[Any, str]] = field.get_choices(
+        choices: list[tuple[str, Any]] = field.get_choices(
             include_blank=False, limit_choices_to=ours
         )
         return choices
@@ -42,12 +42,14 @@ class ConsoleForm(forms.ModelForm):
         self.company = company
         for field in self.fields.values():
             if isinstance(field, forms.ModelChoiceField):
-                field.queryset = field.queryset.filter(company=company)
+                field.queryset = cast(QuerySet, field.queryset).filter(company=company)
 
     def refuse(self, no: Refused) -> None:
-        named = {key: text for key, text in no.details.items() if key in self.fields}
-        for name, text in (named or {None: str(no)}).items():
-            self.add_error(name, text)
+        named = [name for name in no.details if name in self.fields]
+        for name in named:
+            self.add_error(name, no.details[name])
+        if not named:
+            self.add_error(None, str(no))
 
     def values(self) -> dict[str, Any]:
         """What was filled in, or on an existing row what was changed."""
@@ -90,7 +92,7 @@ class ConsoleAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
+    def get_queryset(self, request: HttpRequest) -> Any:
         desk = Desk.of(request)
         rows = super().get_queryset(request).visible_to(desk.actor)
         return self.in_company(rows, desk.company)
@@ -221,4 +223,4 @@ class CompanyAdmin(ConsoleAdmin):
         return any(map(Desk.of(request).may_write, Desk.of(request).companies))
 
     def create(self, company: Company, desk: Desk, values: dict[str, Any]) -> Company:
-        return Company.objects.found(owner=desk.request.user, by=desk.actor, **values)
+        return Company.objects.found(owner=desk.user, by=desk.actor, **values)

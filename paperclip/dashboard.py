@@ -34,7 +34,9 @@ def staff(company: Company) -> list[Agent]:
     )
     agents = list(rows)
     last = Run.objects.in_bulk([agent.last_run_id for agent in agents])
-    held, running, queued = held_by(company), {}, {}
+    held = held_by(company)
+    running: dict[UUID, Run] = {}
+    queued: dict[UUID, Run] = {}
     for run in Run.objects.open().filter(company=company).order_by("-created_at"):
         (queued if run.status == Run.Status.QUEUED else running)[run.agent_id] = run
     for agent in agents:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -14,33 +14,47 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.template.response import TemplateResponse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.middleware import HtmxDetails
 
 from paperclip import live
 from paperclip.actors import Actor
 from paperclip.exceptions import Missing, Refused
-from paperclip.models import Company, Membership
+from paperclip.models import Company, Membership, User
 
 CHOICE = "company"
 LIVE_SALT = "paperclip.live"
 
 
+class ConsoleRequest(HttpRequest):
+    """A request of the console, with what is put on it on the way."""
+
+    user: User
+    htmx: HtmxDetails
+    desk: Desk
+    live_version: str
+
+
 class Desk:
     """Where a person sits: whose company is shown, and what the role there allows."""
 
-    def __init__(self, request: HttpRequest) -> None:
+    def __init__(self, request: ConsoleRequest) -> None:
         self.request = request
 
     @classmethod
     def of(cls, request: HttpRequest) -> Desk:
         """The desk of this request; its memberships are read once."""
-        if not hasattr(request, "desk"):
-            request.desk = cls(request)
-        desk: Desk = request.desk
-        return desk
+        ours = cast(ConsoleRequest, request)
+        if not hasattr(ours, "desk"):
+            ours.desk = cls(ours)
+        return ours.desk
+
+    @property
+    def user(self) -> User:
+        return self.request.user
 
     @cached_property
     def actor(self) -> Actor:
-        return Actor.of_user(self.request.user)
+        return Actor.of_user(self.user)
 
     @cached_property
     def memberships(self) -> dict[UUID, Membership]:
@@ -111,9 +125,9 @@ def page(
         "desk": desk,
         "company": company,
         "may_write": desk.may_write(company),
-        "frame": "console/fragment.html" if request.htmx else "console/frame.html",
+        "frame": "console/fragment.html" if desk.request.htmx else "console/frame.html",
     }
-    if not request.htmx:
+    if not desk.request.htmx:
         context = {**admin.site.each_context(request), **context}
     return TemplateResponse(request, template, context, status=status)
 

@@ -109,7 +109,7 @@ def comment(request: HttpRequest, pk: str) -> HttpResponse:
 
 
 def button(
-    verb: Callable[[Issue, Desk], Any], done: str
+    verb: Callable[[Issue, Desk], Any], done: Any
 ) -> Callable[..., HttpResponse]:
     """The view of a button: call the verb, say what came of it, go back."""
 

@@ -27,6 +27,7 @@ def one(request: HttpRequest, pk: Any) -> Run:
 def run(request: HttpRequest, pk: Any) -> HttpResponse:
     row = one(request, pk)
     size = row.log_file.stat().st_size if row.log_file.exists() else 0
+    about = Issue.objects.filter(company=row.company_id, pk__in=[row.issue_id])
     begin = 0 if request.GET.get("log") == "all" else max(0, size - TAIL)
     return page(
         request,
@@ -35,7 +36,7 @@ def run(request: HttpRequest, pk: Any) -> HttpResponse:
         title=_("Run of %(agent)s") % {"agent": row.agent},
         crumbs=[(_("Runs"), reverse("admin:agents_run_changelist"))],
         run=row,
-        issue=Issue.objects.filter(pk=row.issue_id, company=row.company_id).first(),
+        issue=about.first() if row.issue_id else None,
         events=row.events.all(),
         begin=begin,
     )
