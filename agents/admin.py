@@ -15,7 +15,7 @@ from agents.models import Agent
 from paperclip.admin import CompanyFilter, ConsoleAdmin
 from paperclip.desk import Desk
 from paperclip.models import Company
-from paperclip.templatetags.console import ago, badge
+from paperclip.templatetags.console import ago, badge, due
 
 
 @admin.register(Agent)
@@ -71,4 +71,4 @@ class AgentAdmin(ConsoleAdmin):
 
     @admin.display(description=_("next wake"), ordering="next_heartbeat_at")
     def following(self, agent: Agent) -> str:
-        return ago(agent.next_heartbeat_at if agent.is_invokable else None) or "-"
+        return due(agent.next_heartbeat_at if agent.is_invokable else None) or "-"

@@ -120,6 +120,7 @@ class RunAdmin(ConsoleAdmin):
     list_display_links = None
     list_select_related = ["agent"]
     list_filter = ["status", ("agent", CompanyFilter)]
+    list_title = _("Runs")
     empty_text = _("No run yet. Press Wake on an agent.")
 
     def has_add_permission(self, request: HttpRequest) -> bool:

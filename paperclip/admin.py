@@ -71,6 +71,7 @@ class ConsoleAdmin(ModelAdmin):
     list_filter_sheet = True
     change_list_template = "console/list.html"
     add_label = _("New")
+    list_title: Any = ""
     empty_text = _("Nothing here yet.")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -122,7 +123,7 @@ class ConsoleAdmin(ModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         extra = {
-            "title": capfirst(self.opts.verbose_name_plural),
+            "title": self.list_title or capfirst(self.opts.verbose_name_plural),
             "empty_text": self.empty_text,
             "add_label": self.add_label,
             **(extra_context or {}),

@@ -57,6 +57,7 @@ class Line:
     at: datetime
     who: str
     did: str
+    key: str
     what: str
     url: str
     kind: str
@@ -91,10 +92,10 @@ def uuid(text: Any) -> UUID | None:
 
 def line(act: Activity, issues: dict[Any, Any], agents: dict[Any, Any]) -> Line:
     pk, kind, details = uuid(act.entity_id), act.entity_type, act.details
-    who, what, url = act.actor_name, "", ""
+    who, key, what, url = act.actor_name, "", "", ""
     action = act.action
     if kind == "issue":
-        what = " ".join(issues.get(pk, [details.get("identifier", "")]))
+        key, what = issues.get(pk, (details.get("identifier", ""), ""))
         url = reverse("admin:issue", args=[pk]) if pk in issues else ""
         action = "issue.moved" if "status" in details else action
     elif kind == "agent":
@@ -112,7 +113,7 @@ def line(act: Activity, issues: dict[Any, Any], agents: dict[Any, Any]) -> Line:
     did = WORDS.get(action)
     words = {"status": status_label(details.get("status"))}
     text = str(did) % words if did else _("did %(action)s") % {"action": act.action}
-    return Line(act.created_at, who, text, what, url, kind)
+    return Line(act.created_at, who, text, key, what, url, kind)
 
 
 def status_label(status: Any) -> str:

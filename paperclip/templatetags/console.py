@@ -10,7 +10,7 @@ from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.timezone import localtime
+from django.utils.timezone import localtime, now
 from django.utils.translation import gettext_lazy as _
 from markdown_it import MarkdownIt
 
@@ -95,6 +95,12 @@ def ago(moment: datetime | None) -> str:
         exact,
         naturaltime(moment),
     )
+
+
+@register.filter
+def due(moment: datetime | None) -> str:
+    """In how long; an alarm that rang is taken up at once."""
+    return ago(moment) if moment is None or moment > now() else str(_("now"))
 
 
 @register.filter
