@@ -81,7 +81,9 @@ def woken(wakeup: Any, agent: Agent) -> str:
     if wakeup.status == wakeup.Status.COALESCED:
         words = _("%(agent)s was about to wake already.") % {"agent": agent}
     url = reverse("admin:run", args=[wakeup.run_id])
-    return format_html('{} <a href="{}">{}</a>', words, url, _("Follow the run"))
+    return format_html(
+        '{} <a class="follow" href="{}">{}</a>', words, url, _("Follow the run")
+    )
 
 
 ACTS: dict[str, View] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.contrib.auth import login
 from django.core import signing
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,7 +15,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agents.models import Run
 from paperclip import feed, live
-from paperclip.actors import Actor
 from paperclip.desk import CHOICE, LIVE_SALT, Desk, attempt, back, page
 from paperclip.models import Activity, Company, SignInLink
 
@@ -83,19 +81,10 @@ def stop(request: HttpRequest, pk: str) -> HttpResponse:
     company = desk.one(Company.objects.all(), pk)
     attempt(
         request,
-        lambda: stop_company(company, by=desk.actor),
+        lambda: Run.objects.stop_company(company, by=desk.actor),
         _("Everything is stopped. No agent starts until you resume the company."),
     )
     return back(request, "admin:index")
-
-
-@transaction.atomic
-def stop_company(company: Company, *, by: Actor) -> None:
-    """Pause it first, so that what is cancelled does not start again."""
-    company.pause(by=by)
-    Run.objects.open().filter(company=company).cancel(
-        by=by, why=f"{by} stopped it all."
-    )
 
 
 @require_POST
