@@ -76,7 +76,6 @@ class Run(Scoped):
         CANCELLED = "cancelled", _("cancelled")
         TIMED_OUT = "timed_out", _("timed out")
 
-    TOKEN = "pcr"
     ENDED = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.TIMED_OUT)
 
     agent = models.ForeignKey("agents.Agent", models.CASCADE, related_name="runs")
@@ -193,7 +192,7 @@ class Run(Scoped):
             return None
         if agent.runs.live().count() >= agent.max_concurrent_runs:
             return None
-        token = tokens.new(self.TOKEN)
+        token = tokens.new("pcr")
         mine = Run.objects.startable(now()).filter(pk=self.pk)
         if not mine.update(
             status=self.Status.RUNNING,

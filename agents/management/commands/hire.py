@@ -1,3 +1,4 @@
+from argparse import REMAINDER
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -10,8 +11,8 @@ from paperclip.commands import PaperclipCommand, actor, company_named
 
 class Command(PaperclipCommand):
     help = (
-        "Hire an agent. What follows -- is the program that runs when it wakes:\n"
-        "  manage.py hire Dev --role engineer --manager CTO -- python3 dev.py"
+        "Hire an agent. What follows --run is the program that runs when it wakes:"
+        " manage.py hire Dev --role engineer --manager CTO --run python3 dev.py"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -28,7 +29,12 @@ class Command(PaperclipCommand):
         add("--budget", type=int, default=0, metavar="CENTS", help="per month")
         add("--adapter", choices=sorted(ADAPTERS), default="process")
         add("--timeout", type=int, metavar="S", help="end a run after so long")
-        add("program", nargs="*", help="program and arguments")
+        add(
+            "--run",
+            nargs=REMAINDER,
+            metavar="PROGRAM",
+            help="comes last: the program that runs when it wakes, and its arguments",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         company = company_named(options["company"])
