@@ -38,11 +38,11 @@ class Command(PaperclipCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         company = company_named(options["company"])
-        if not options["program"]:
+        if not options["run"]:
             raise CommandError(
-                "Say what runs when it wakes, after --: ... -- sh run.sh"
+                "Say what runs when it wakes, after --run: ... --run sh agent.sh"
             )
-        program, *arguments = options["program"]
+        program, *arguments = options["run"]
         config: dict[str, Any] = {"command": program, "args": arguments}
         if options["timeout"] is not None:
             config["timeoutSec"] = options["timeout"]
