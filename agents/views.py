@@ -47,7 +47,7 @@ def show(
         crumbs=[(_("Agents"), reverse("admin:agents_agent_changelist"))],
         agent=agent,
         token=token,
-        runs=agent.runs.all()[:RUNS],
+        runs=agent.runs.defer("stdout_excerpt", "stderr_excerpt")[:RUNS],
         wakeups=agent.wakeups.all()[:WAKEUPS],
         reports=agent.reports.employed(),
         keys=agent.api_keys.order_by("-created_at"),

@@ -14,6 +14,8 @@ from paperclip import feed
 from paperclip.models import Activity, Company
 
 NEWEST = 12
+# What a list of runs does not show.
+LONG = ("stdout_excerpt", "stderr_excerpt", "result")
 
 
 def of(company: Company) -> dict[str, Any]:
@@ -33,11 +35,12 @@ def staff(company: Company) -> list[Agent]:
         last_run_id=Subquery(ended.order_by("-created_at").values("pk")[:1])
     )
     agents = list(rows)
-    last = Run.objects.in_bulk([agent.last_run_id for agent in agents])
+    lean = Run.objects.filter(company=company).defer(*LONG)
+    last = lean.in_bulk([agent.last_run_id for agent in agents])
     held = held_by(company)
     running: dict[UUID, Run] = {}
     queued: dict[UUID, Run] = {}
-    for run in Run.objects.open().filter(company=company).order_by("-created_at"):
+    for run in lean.open().order_by("-created_at"):
         (queued if run.status == Run.Status.QUEUED else running)[run.agent_id] = run
     for agent in agents:
         agent.last_run = last.get(agent.last_run_id)
