@@ -14,7 +14,7 @@ from paperclip import home
 
 BASE_DIR = home.BASE_DIR
 env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+environ.Env.read_env(env("PAPERCLIP_ENV_FILE", default=BASE_DIR / ".env"))
 
 # --- Where this instance is ------------------------------------------------------
 
@@ -226,6 +226,12 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "0.1.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "IssueStatus": "issues.models.base.Status",
+        "GoalStatus": "issues.models.Goal.Status",
+        "ProjectStatus": "issues.models.Project.Status",
+        "RunStatus": "agents.models.Run.Status",
+    },
 }
 
 # --- Logs ------------------------------------------------------------------------
@@ -236,6 +242,8 @@ LOGGING = {
     "formatters": {
         "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
     },
+    # A refused request is the caller's business; only our own faults are logged.
+    "loggers": {"django.request": {"level": "ERROR"}},
     "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {
         "handlers": ["stdout"],
