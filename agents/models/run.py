@@ -241,6 +241,7 @@ class Run(Scoped):
 
     def cancel(self, *, by: Actor, why: str) -> bool:
         """End it now. Its supervisor notices within a second and ends the processes."""
+        by.must_write(self.company_id, "stop runs")
         return self._end(
             Run.objects.open(),
             self.Status.CANCELLED,
