@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from agents.models.agent import Agent
     from paperclip.actors import Actor
 
 
@@ -52,7 +53,8 @@ class RunQuerySet(ScopedQuerySet):
         return mine.select_related("agent__company").first()
 
     def cancel(self, *, by: Actor, why: str) -> None:
-        for run in self.select_related("agent"):
+        # In one order, for every run locks its agent.
+        for run in self.select_related("agent").order_by("agent_id", "created_at"):
             run.cancel(by=by, why=why)
 
     @transaction.atomic
@@ -184,9 +186,7 @@ class Run(Scoped):
     def claim(self, *, host: str) -> str | None:
         """Start this run here, and get its token. None when somebody else started it,
         its agent has no room or may not run: then there is nothing to do."""
-        # One claim per agent at a time, or two could both see the last free place.
-        agents = type(self.agent).objects.select_for_update(of=["self"], no_key=True)
-        agent = agents.select_related("company").get(pk=self.agent_id)
+        agent = self._lock_agent()
         if not agent.is_invokable:
             self.cancel(by=SYSTEM, why=f"{agent} cannot run now.")
             return None
@@ -207,6 +207,13 @@ class Run(Scoped):
         self.wakeups.filter(status="queued").update(status="claimed", updated_at=now())
         self.log_event("lifecycle", "run started")
         return token
+
+    def _lock_agent(self) -> Agent:
+        # One claim or end per agent at a time: two claims could both see the last free
+        # place. Always before the run's own row, or a claim and a cancel could wait
+        # for each other.
+        agents = type(self.agent).objects.select_for_update(of=["self"], no_key=True)
+        return agents.select_related("company").get(pk=self.agent_id)
 
     def renew(self) -> bool:
         """Hold the lease a little longer. False once the run has ended: stop then."""
@@ -252,6 +259,7 @@ class Run(Scoped):
 
     @transaction.atomic
     def _end(self, among: RunQuerySet, status: str, by: Actor, **outcome: Any) -> bool:
+        self._lock_agent()
         ended = among.filter(pk=self.pk).update(
             status=status, finished_at=now(), updated_at=now(), **outcome
         )
