@@ -15,14 +15,7 @@ from paperclip import bootstrap
 if __name__ == "__main__":
     argv = bootstrap.enter(sys.argv)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "paperclip.settings")
-    from django.conf import settings
+    bootstrap.open_home()
     from django.core.management import execute_from_command_line
 
-    try:
-        _ = settings.SECRET_KEY  # made in the home on the very first start
-    except OSError as error:
-        sys.exit(
-            f"The home cannot be written ({error.strerror}: {error.filename}): make "
-            "room, or choose another place with --home."
-        )
     execute_from_command_line(argv)

@@ -65,6 +65,19 @@ def keep_tests_apart() -> None:
     os.environ["PAPERCLIP_ENV_FILE"] = os.devnull
 
 
+def open_home() -> None:
+    """See that the home can be written: the settings make their secrets in it."""
+    from django.conf import settings
+
+    try:
+        _ = settings.SECRET_KEY
+    except OSError as error:
+        sys.exit(
+            f"The home cannot be written ({error.strerror}: {error.filename}): make "
+            "room, or choose another place with --home."
+        )
+
+
 def missing(locks: list[Path]) -> bool:
     """Whether a lock has changed since it was installed."""
     installed = STAMP.read_text().split() if STAMP.exists() else []

@@ -42,7 +42,6 @@ def configuration(embedded: Iterable[str]) -> str:
     parts = [
         "[supervisord]",
         "nodaemon = true",
-        "umask = 077",
         f"logfile = {escape(logs / 'supervisord.log')}",
         f"pidfile = {escape(run / 'supervisord.pid')}",
         f"childlogdir = {escape(logs)}",

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,7 +27,8 @@ from paperclip.models import SignInLink, User
 from paperclip.servers.binaries import Unavailable
 
 NEEDED_MB = 100
-START_SECONDS = 60  # for one part of the start, before we say that it failed
+START_SECONDS = 60  # for a part of the start that is ours, until we say it failed
+ANSWER_SECONDS = 5  # for a server that should run already
 WATCH_SECONDS = 0.5
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EMBEDDED = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL"}
@@ -44,6 +45,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop_on_signals()
+        os.umask(0o077)  # logs and pid files are nobody else's business
         try:
             with locked_home():
                 self.run()
@@ -55,14 +57,14 @@ class Command(BaseCommand):
             raise CommandError(f"{error.strerror}: {error.filename}") from error
 
     def run(self) -> None:
-        supervise.stop()
-        check_port()
-        check_space()
         embedded = [name for name, url in EMBEDDED.items() if not os.environ.get(url)]
-        moved = [name for name in embedded if servers.ensure_port(name)]
-        if moved:
-            start_over()
         try:
+            supervise.stop()  # what the last `up` left when it was killed
+            check_port()
+            check_space()
+            moved = [name for name in embedded if servers.ensure_port(name)]
+            if moved:
+                start_over()
             self.start(embedded)
             self.watch(embedded)
         finally:
@@ -75,16 +77,16 @@ class Command(BaseCommand):
             for name in embedded:
                 servers.COMMANDS[name]()  # makes its data, or says why it cannot run
             self.supervisord = supervise.start(embedded)
-            wait_for("database", connect_to_database, "postgres")
+            wait_for("database", connect_to_database, "postgres", embedded)
         with self.phase("Broker"):
-            wait_for("broker", connect_to_broker, "valkey")
+            wait_for("broker", connect_to_broker, "valkey", embedded)
         with self.phase("Migrations"):
             migrate()
         supervise.release("web")
         with self.phase("Company"):
             user, _ = first_start()
         with self.phase("Processes"):
-            wait_for("console", ask_health, "web")
+            wait_for("console", ask_health, "web", supervise.programs())
         # Not sooner: the console is what a person waits for.
         supervise.release(*supervise.programs())
         self.greet(user)
@@ -176,22 +178,24 @@ def check_space() -> None:
 
 
 def start_over() -> None:
-    """Begin again: the settings of this process hold an address that is no more."""
+    """Begin again: the settings of this process hold an old address of a server."""
     os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
 # --- The phases ------------------------------------------------------------------
 
 
-def wait_for(what: str, works: Callable[[], object], log: str) -> None:
+def wait_for(
+    what: str, works: Callable[[], object], name: str, ours: Container[str]
+) -> None:
     """Come back when it works; else say what it answers and where to read on."""
     try:
-        servers.wait_until(works, START_SECONDS)
+        servers.wait_until(works, START_SECONDS if name in ours else ANSWER_SECONDS)
     except Exception as error:
         reason = (str(error).strip() or repr(error)).splitlines()[0]
-        file = home.path() / "logs" / f"{log}.log"
+        place = home.path() / "logs" / f"{name}.log" if name in ours else EMBEDDED[name]
         raise CommandError(
-            f"The {what} does not answer ({reason}). Its log is {file}"
+            f"The {what} does not answer ({reason}): see {place}."
         ) from error
 
 

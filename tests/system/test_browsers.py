@@ -1,0 +1,62 @@
+"""Which browser is taken, and what is tried when there is none."""
+
+from pathlib import Path
+
+import pytest
+
+from paperclip import browsers
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without a browser, and without Playwright's."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setattr(browsers, "NAMES", ("our-chromium", "our-chrome"))
+    monkeypatch.setattr(browsers, "playwrights_own", lambda: None)
+    monkeypatch.delenv("PAPERCLIP_CHROMIUM", raising=False)
+    return tmp_path
+
+
+def put(place: Path, name: str, code: int = 0) -> str:
+    file = place / name
+    file.write_text(f"#!/bin/sh\nexit {code}\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+def test_the_named_browser_comes_first(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(machine, "our-chromium")
+    monkeypatch.setenv("PAPERCLIP_CHROMIUM", "/opt/mine")
+    assert browsers.find() == "/opt/mine"
+
+
+def test_a_browser_that_does_not_start_is_passed_over(machine: Path) -> None:
+    put(machine, "our-chromium", code=1)
+    assert browsers.find() is None
+    chrome = put(machine, "our-chrome")
+    assert browsers.find() == chrome
+
+
+def test_playwright_is_tried_before_debian(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def debian() -> None:
+        tried.append("debian")
+        put(machine, "our-chromium")
+
+    monkeypatch.setattr(browsers, "from_playwright", lambda: tried.append("playwright"))
+    monkeypatch.setattr(browsers, "from_debian", debian)
+    assert browsers.install() == str(machine / "our-chromium")
+    assert tried == ["playwright", "debian"]
+    assert browsers.install() == str(machine / "our-chromium")
+    assert tried == ["playwright", "debian"]
+
+
+def test_it_says_so_when_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browsers, "from_playwright", lambda: None)
+    monkeypatch.setattr(browsers, "from_debian", lambda: None)
+    assert browsers.install() is None
