@@ -27,16 +27,19 @@ def send_wakes(
     wakes: Iterable[Wake], *, by: Actor, said: Comment | None = None
 ) -> None:
     """Wake each agent once per issue, for the first reason given."""
-    done = set()
-    for agent, source, reason, issue_id in wakes:
-        own = by.agent is not None and agent == by.agent and reason in OWN_DOING
-        if agent is None or own or (agent.pk, issue_id) in done:
-            continue
-        done.add((agent.pk, issue_id))
+    first: dict[tuple[UUID, UUID], tuple[Agent, Wake]] = {}
+    for wake in wakes:
+        own = by.agent is not None and wake.agent == by.agent
+        if wake.agent is not None and not (own and wake.reason in OWN_DOING):
+            key = wake.agent.pk, wake.issue_id
+            first.setdefault(key, (wake.agent, wake))
+    # In one order for everybody: two that wake the same agents do not wait for each
+    # other in a circle.
+    for agent, wake in (first[key] for key in sorted(first)):
         agent.wake(
-            source,
-            reason,
+            wake.source,
+            wake.reason,
             by=by,
-            issue_id=issue_id,
+            issue_id=wake.issue_id,
             comment_id=said.pk if said else None,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ def chain(length: int) -> list[Issue]:
     """Issues of which each waits for the next."""
     company = make.company()
     issues = [make.issue(company) for _ in range(length)]
-    for issue, blocker in zip(issues, issues[1:], strict=False):
+    for issue, blocker in pairwise(issues):
         issue.change(by=SYSTEM, blocked_by=[blocker])
     return issues
 
