@@ -1,8 +1,11 @@
 """What every test stands on."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
+
+from tests import invariants
 
 # Playwright leaves an event loop in the thread of the tests; it does not use the ORM.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -32,3 +35,14 @@ def browser_type_launch_args() -> dict[str, object]:
     """Playwright starts the browser that `manage.py test` found; none is a failure."""
     path = os.environ.get("PAPERCLIP_CHROMIUM")
     return {"executable_path": path or "no browser", "args": ["--no-sandbox"]}
+
+
+@pytest.fixture(autouse=True)
+def _invariants_hold(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What is always true is true after every test that used the database."""
+    uses_database = request.node.get_closest_marker("django_db") is not None
+    if uses_database:
+        request.getfixturevalue("_django_db_helper")
+    yield
+    if uses_database:
+        invariants.check()
