@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import redis
@@ -17,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BooleanField, CharField, DictField
 
-from agents.models import Run
+from paperclip import pulse
 from paperclip.api.schema import doc, public
 from paperclip.api.shapes import Moment, Shape
 from paperclip.api.views import Endpoint
@@ -31,7 +30,6 @@ VERSION = settings.SPECTACULAR_SETTINGS["VERSION"]
 PATIENCE = 1.5
 # Many monitors ask at once; one look is enough for all of them.
 FRESH = 1.0
-LATE = timedelta(seconds=10)
 
 
 def database() -> dict[str, Any]:
@@ -47,13 +45,14 @@ def broker() -> dict[str, Any]:
 
 
 def sweep() -> dict[str, Any]:
-    """Runs whose lease ended long ago: nobody sweeps."""
-    left = Run.objects.filter(
-        status=Run.Status.RUNNING, lease_expires_at__lt=now() - LATE
-    ).count()
-    if left:
-        raise Refused(f"{left} dead runs were not ended: is beat or a worker away?")
-    return {}
+    """Whether the sweep goes round; one that hangs is named by its step."""
+    said = pulse.read()
+    if said["phase"] == "stalled":
+        late = int(time.time() - said["at"])
+        if said["step"] == pulse.IDLE:
+            raise Refused(f"No sweep for {late} s: beat or its worker is away.")
+        raise Refused(f"The sweep hangs for {late} s in the step: {said['step']}.")
+    return {"step": said["step"]} if said["step"] else {}
 
 
 class Probe:
