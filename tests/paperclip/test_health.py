@@ -1,0 +1,91 @@
+"""Is it well? Always answered within two seconds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from paperclip import pulse
+from paperclip.api import health
+from tests import make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def fresh_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = (health.database, health.broker, health.sweep)
+    probes = {look.__name__: health.Probe(look) for look in looks}
+    monkeypatch.setattr(health, "PROBES", probes)
+    pulse.step(pulse.IDLE)
+
+
+@pytest.fixture
+def release() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def ask() -> Any:
+    started = time.monotonic()
+    response = make.client().get("/api/health")
+    assert time.monotonic() - started < 2
+    return response
+
+
+def test_it_is_well() -> None:
+    make.operator()
+    body = ask().json()
+    assert (body["status"], body["deploymentMode"]) == ("ok", "authenticated")
+    assert (body["authReady"], body["bootstrapStatus"]) == (True, "ready")
+    assert body["checks"] == {
+        "database": {"status": "ok"},
+        "broker": {"status": "ok"},
+        "sweep": {"status": "ok", "step": pulse.IDLE},
+    }
+
+
+def test_it_says_that_nobody_has_an_account_yet() -> None:
+    assert ask().json()["bootstrapStatus"] == "bootstrap_pending"
+
+
+def test_one_look_serves_many_that_ask(django_assert_num_queries: Any) -> None:
+    ask()
+    with django_assert_num_queries(0):
+        for _ in range(20):
+            ask()
+
+
+def test_a_database_that_hangs_is_named(
+    release: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe = health.Probe(lambda: {"never": release.wait(30)})
+    monkeypatch.setitem(health.PROBES, "database", probe)
+    for _ in range(2):
+        response = ask()
+        assert response.status_code == 503
+        assert response.json()["status"] == "unavailable"
+        assert response.json()["checks"]["database"]["status"] == "stuck"
+
+
+def test_a_database_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> dict[str, Any]:
+        raise ConnectionError("postgres://user:password@host")
+
+    monkeypatch.setitem(health.PROBES, "database", health.Probe(away))
+    response = ask()
+    assert response.status_code == 503
+    check = {"status": "failed", "error": "ConnectionError"}
+    assert response.json()["checks"]["database"] == check
+
+
+def test_a_broker_that_is_away_leaves_it_usable(settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    response = ask()
+    assert (response.status_code, response.json()["status"]) == (200, "degraded")
+    assert response.json()["checks"]["broker"]["status"] == "failed"
