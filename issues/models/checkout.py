@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 
@@ -19,11 +19,12 @@ from paperclip.exceptions import Conflict, NotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from uuid import UUID
 
     from paperclip.actors import Actor
 
 # What a lost race is explained by.
-DECISIVE = ["status", "assignee_agent", "assignee_user", "checkout_run"]
+DECISIVE = ["status", "assignee_agent_id", "assignee_user_id", "checkout_run_id"]
 
 
 class Checkout(Waiting):
@@ -62,13 +63,13 @@ class Checkout(Waiting):
             raise Conflict(f"The project {self.project} is paused.")
         before = self.checkout_run_id
         if not self._take(agent, run, expected):
-            self.refresh_from_db(fields=DECISIVE)
-            if run is not None and self.checkout_run_id == run.pk and run.is_live:
+            held = self._look_again()
+            if run is not None and held == run.pk:
+                self.refresh_from_db()
                 return  # it had it all along
-            holder = self.live_holder()
-            if holder is None:
+            if held is None:
                 self.must_be_unblocked()
-            raise self._taken(run, holder)
+            raise self._taken(run, held)
         # The row is ours until the commit, and this reads what is committed by now.
         self.refresh_from_db()
         self.must_be_unblocked()
@@ -116,17 +117,27 @@ class Checkout(Waiting):
             )
         )
 
-    def _taken(self, run: Run | None, holder: Run | None) -> Conflict:
+    def _look_again(self) -> UUID | None:
+        """Read what a lost race is explained by, in one query; the live holder's id."""
+        live = Run.objects.live().filter(pk=OuterRef("checkout_run"))
+        row = type(self)._default_manager.annotate(live_run=Subquery(live.values("pk")))
+        found = row.values(*DECISIVE, "live_run").get(pk=self.pk)
+        held: UUID | None = found.pop("live_run")
+        for name, value in found.items():
+            setattr(self, name, value)
+        return held
+
+    def _taken(self, run: Run | None, held: UUID | None) -> Conflict:
         """The refusal, with all that a caller needs to decide what to do instead."""
         if run is not None and not run.is_live:
             reason, retry = "run_not_live", None
-        elif holder is not None:
+        elif held is not None:
             reason, retry = "held_by_live_run", 60
         elif self.assignee_user_id or self.assignee_agent_id:
             reason, retry = "assigned_to_other", None
         else:
             reason, retry = "status_not_expected", None
-        held = str(holder.pk) if holder else None
+        holder = str(held) if held else None
         return Conflict(
             "Issue checkout conflict",
             code="checkout_conflict",
@@ -136,9 +147,9 @@ class Checkout(Waiting):
             assigneeAgentId=str(self.assignee_agent_id)
             if self.assignee_agent_id
             else None,
-            checkoutRunId=held,
-            executionRunId=held,
-            holderRunId=held,
+            checkoutRunId=holder,
+            executionRunId=holder,
+            holderRunId=holder,
             holderIsLive=holder is not None,
             retryAfter=retry,
         )

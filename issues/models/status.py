@@ -18,6 +18,7 @@ from paperclip.exceptions import Conflict, Invalid, NotAllowed
 if TYPE_CHECKING:
     from issues.models.comment import Comment
     from paperclip.actors import Actor
+    from paperclip.models import User
 
 
 # Where an agent may move an issue. Operators may move it anywhere; in_progress is
@@ -161,6 +162,14 @@ class StatusMachine(Checkout, Thread):
         new = (agent.pk if agent else None, user.pk if user else None)
         if new == (self.assignee_agent_id, self.assignee_user_id):
             return
+        self._check_assignee(agent, user, by=by)
+        if self.checkout_run_id:
+            self.let_go(by=by)
+        self.assignee_agent, self.assignee_user = agent, user
+
+    def _check_assignee(
+        self, agent: Agent | None, user: User | None, *, by: Actor
+    ) -> None:
         if by.agent is not None:
             gives_away = agent is not None and agent.pk != by.agent.pk
             if gives_away and not by.agent.may("canAssignTasks"):
@@ -172,9 +181,6 @@ class StatusMachine(Checkout, Thread):
                 raise Invalid(f"{agent} is {agent.status}: nothing can be assigned.")
         if user and not user.memberships.filter(company=self.company_id).exists():
             raise Invalid(f"{user} is not a member of this company.")
-        if self.checkout_run_id:
-            self.let_go(by=by)
-        self.assignee_agent, self.assignee_user = agent, user
 
     def _check_links(self, fields: dict[str, Any], *, by: Actor) -> None:
         for name in ("project", "goal", "parent"):
