@@ -16,6 +16,7 @@ from issues.api.forms import WakeForm
 from issues.models import Issue
 from paperclip.api.schema import doc
 from paperclip.api.shapes import Shape
+from paperclip.api.views import is_uuid
 from paperclip.exceptions import Invalid, Missing
 
 
@@ -77,9 +78,13 @@ class Wake(AgentEndpoint):
         except Missing:
             raise Invalid(f"There is no issue {issue_id} in its company.") from None
         comment_id = payload.get("commentId")
-        if comment_id and not issue.comments.filter(pk=comment_id).exists():
+        if comment_id and not has_comment(issue, str(comment_id)):
             raise Invalid(f"{issue.identifier} has no comment {comment_id}.")
         return {"issue_id": issue.pk, "comment_id": comment_id}
+
+
+def has_comment(issue: Issue, pk: str) -> bool:
+    return is_uuid(pk) and issue.comments.filter(pk=pk).exists()
 
 
 def outcome(wakeup: Wakeup) -> Response:

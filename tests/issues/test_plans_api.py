@@ -1,0 +1,65 @@
+"""Goals, projects and labels over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+from rest_framework.test import APIClient
+
+from paperclip.models import Company
+from tests import make
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def company() -> Company:
+    return make.company()
+
+
+@pytest.fixture
+def operator(company: Company) -> APIClient:
+    return make.client_of(make.owner_of(company))
+
+
+def test_a_goal_is_set_and_changed(company: Company, operator: APIClient) -> None:
+    owner = make.agent(company)
+    body = {"title": "Reach 100 users", "level": "company", "status": "active"}
+    url = f"/api/companies/{company.pk}/goals"
+    goal = operator.post(url, {**body, "ownerAgentId": str(owner.pk)}).json()
+    assert goal["ownerAgentId"] == str(owner.pk)
+    one = f"/api/goals/{goal['id']}"
+    assert operator.patch(one, {"status": "achieved"}).json()["status"] == "achieved"
+    assert operator.get(one).json()["title"] == "Reach 100 users"
+    assert operator.patch(one, {"parentId": goal["id"]}).status_code == 422
+    assert [row["id"] for row in operator.get(url).json()] == [goal["id"]]
+
+
+def test_a_project_works_for_one_goal(company: Company, operator: APIClient) -> None:
+    goal, other = make.goal(company), make.goal(company)
+    url = f"/api/companies/{company.pk}/projects"
+    body = {"name": "Launch Day", "goalIds": [str(goal.pk)], "targetDate": "2027-01-31"}
+    project = operator.post(url, body).json()
+    assert (project["goalId"], project["urlKey"]) == (str(goal.pk), "launch-day")
+    assert project["goals"] == [{"id": str(goal.pk), "title": goal.title}]
+    both = {"name": "Two", "goalIds": [str(goal.pk), str(other.pk)]}
+    assert operator.post(url, both).status_code == 400
+    one = f"/api/projects/{project['id']}"
+    assert operator.patch(one, {"goalId": None}).json()["goals"] == []
+    make.issue(company, project=company.projects.get())
+    assert operator.get(url).json()[0]["taskCount"] == 1
+
+
+def test_a_label_has_a_name_and_a_colour(company: Company, operator: APIClient) -> None:
+    url = f"/api/companies/{company.pk}/labels"
+    assert operator.post(url, {"name": "bug", "color": "#FF0000"}).status_code == 201
+    assert operator.post(url, {"name": "bug", "color": "#00FF00"}).status_code == 409
+    assert operator.post(url, {"name": "x", "color": "red"}).status_code == 400
+    assert [label["name"] for label in operator.get(url).json()] == ["bug"]
+
+
+def test_work_without_a_goal_is_for_the_companys(
+    company: Company, operator: APIClient
+) -> None:
+    goal = make.goal(company, level="company", status="active")
+    url = f"/api/companies/{company.pk}/issues"
+    assert operator.post(url, {"title": "x"}).json()["goalId"] == str(goal.pk)
