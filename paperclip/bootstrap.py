@@ -66,7 +66,7 @@ def keep_tests_apart() -> None:
 
 
 def open_home() -> None:
-    """See that the home can be written: the settings make their secrets in it."""
+    """See that the settings can be read, and the home written: secrets are in it."""
     from django.conf import settings
 
     try:
@@ -76,6 +76,8 @@ def open_home() -> None:
             f"The home cannot be written ({error.strerror}: {error.filename}): make "
             "room, or choose another place with --home."
         )
+    except ValueError as error:
+        sys.exit(f"A setting cannot be read (see .env.example): {error}.")
 
 
 def missing(locks: list[Path]) -> bool:
@@ -168,6 +170,8 @@ def run(command: list[str]) -> Finished:
     # Compiled now, or each of the first start's processes would do it again.
     # PIP_USER is refused inside a virtual environment.
     env = {**os.environ, "UV_COMPILE_BYTECODE": "1", "PIP_USER": "0"}
+    if mirror := os.environ.get("PIP_INDEX_URL"):
+        env.setdefault("UV_DEFAULT_INDEX", mirror)
     done = subprocess.run(command, capture_output=True, text=True, env=env)
     return Finished(done.returncode, done.stdout + done.stderr)
 

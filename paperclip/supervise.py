@@ -144,7 +144,7 @@ def stop() -> None:
             processes.send(process, signal.SIGTERM)
             processes.wait_gone([process], ALL_STOP_SECONDS)
     processes.end(marks, grace=5)
-    processes.end_all_runs(grace=5)
+    processes.end_all_runs(grace=2)
     for server in reversed(servers.COMMANDS):
         servers.end_orphans(server)
     released().unlink(missing_ok=True)

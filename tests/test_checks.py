@@ -57,4 +57,5 @@ def test_production_settings_pass_djangos_deployment_check() -> None:
         "--deploy",
         "--fail-level=WARNING",
         PAPERCLIP_URL="https://paperclip.example.com",
+        DJANGO_ALLOW_ASYNC_UNSAFE="",  # for the tests themselves
     )

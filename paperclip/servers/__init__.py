@@ -47,7 +47,8 @@ def ensure_port(server: str) -> bool:
 def is_free(host: str, port: int) -> bool:
     """Whether a server could listen there now."""
     try:
-        with socket.create_server((host, port)):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, port), family=family):
             return True
     except OSError:
         return False

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.instance import MANAGE, Instance, free_port, wait_for
+from tests.instance import MANAGE, Instance, free_port, running, wait_for
 
 ROOT = MANAGE.parent
 BOOTSTRAP = ("manage.py", "paperclip/__init__.py", "paperclip/bootstrap.py")
@@ -114,6 +114,10 @@ def test_a_port_that_is_none_is_refused(port: str) -> None:
     assert "--port takes a number" in last_line(done)
 
 
+def test_a_setting_that_cannot_be_read_is_named() -> None:
+    assert "setting cannot be read" in last_line(up(PAPERCLIP_PORT="http"))
+
+
 def test_a_home_that_cannot_be_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert "--home" in last_line(up(PAPERCLIP_HOME=str(tmp_path / "file" / "home")))
@@ -171,14 +175,10 @@ def test_a_nearly_full_disk_is_refused(small_disk: Path) -> None:
 
 @needs_root
 def test_an_instance_heals_when_a_full_disk_has_space_again(small_disk: Path) -> None:
-    instance = Instance(small_disk / "home")
-    instance.start()
-    try:
+    with running(small_disk / "home") as instance:
         filler = fill(small_disk)
         instance.kill("postgres")
         wait_for(lambda: not instance.is_healthy(), 30)
         fill(small_disk)
         filler.unlink()
         wait_for(instance.is_healthy, 60, instance.output)
-    finally:
-        instance.stop()

@@ -13,19 +13,15 @@ import psutil
 import pytest
 
 from paperclip import home, processes
-from tests.instance import MANAGE, Instance, wait_for
+from tests.instance import MANAGE, Instance, running, wait_for
 
 PROGRAMS = ("postgres", "valkey", "web", "clock", "worker", "beat")
 
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    one = Instance(tmp_path_factory.mktemp("a path") / "the home")
-    one.start()
-    try:
+    with running(tmp_path_factory.mktemp("a path") / "the home") as one:
         yield one
-    finally:
-        one.stop()
 
 
 def up(instance: Instance, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -164,13 +160,9 @@ def test_its_files_are_closed_to_others(instance: Instance) -> None:
 
 
 def test_another_instance_runs_beside_it(instance: Instance, tmp_path: Path) -> None:
-    other = Instance(tmp_path / "other")
-    other.start()
-    try:
+    with running(tmp_path / "other") as other:
         assert other.is_healthy() and instance.is_healthy()
         assert not set(alive(other)) & set(alive(instance))
-    finally:
-        other.stop()
     assert instance.is_healthy()
     assert not alive(other)
 

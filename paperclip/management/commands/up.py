@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import http.client
 import os
 import shutil
 import signal
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -110,11 +110,17 @@ class Command(BaseCommand):
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Say how long a part of the start took, when it is done."""
+        """Say what is being done, and how long it took."""
         started = time.monotonic()
-        yield
-        self.stdout.write(f"{name} ... {time.monotonic() - started:.1f} s")
+        self.stdout.write(f"{name} ... ", ending="")
         self.stdout.flush()
+        took = ""
+        try:
+            yield
+            took = f"{time.monotonic() - started:.1f} s"
+        finally:
+            self.stdout.write(took)
+            self.stdout.flush()
 
 
 # --- Before the start ------------------------------------------------------------
@@ -218,5 +224,9 @@ def migrate() -> None:
 def ask_health() -> None:
     everywhere = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)
     host = "localhost" if settings.BIND in everywhere else settings.BIND
-    url = f"http://{host}:{settings.PORT}/api/health"
-    urllib.request.urlopen(url, timeout=5).close()
+    console = http.client.HTTPConnection(host, settings.PORT, timeout=5)
+    # An address we bind to is not always one of the allowed names.
+    console.request("GET", "/api/health", headers={"Host": "localhost"})
+    if (answer := console.getresponse()).status != 200:
+        raise ConnectionError(f"{answer.status} {answer.reason}")
+    console.close()
