@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from paperclip import home, processes
@@ -165,6 +166,15 @@ def test_another_instance_runs_beside_it(instance: Instance, tmp_path: Path) -> 
         assert not set(alive(other)) & set(alive(instance))
     assert instance.is_healthy()
     assert not alive(other)
+
+
+def test_it_runs_on_servers_that_are_there(tmp_path: Path) -> None:
+    theirs = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
+    with running(tmp_path / "home", **theirs) as instance:
+        assert instance.is_healthy()
+        assert not pid_of(instance, "postgres") and not pid_of(instance, "valkey")
+    with psycopg.connect(theirs["DATABASE_URL"]) as connection:
+        assert connection.execute("SELECT count(*) FROM paperclip_user").fetchone()
 
 
 def test_a_start_after_kill_9_ends_what_was_left(instance: Instance) -> None:
