@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from issues.api.forms import GoalForm, LabelForm, ProjectForm
-from issues.api.shapes import GoalShape, LabelShape, ProjectRow, ProjectShape
+from issues.api.plan_shapes import GoalShape, LabelShape, ProjectRow, ProjectShape
 from issues.models import Goal, Label, Project
 from paperclip.api.schema import doc
 from paperclip.api.views import Endpoint

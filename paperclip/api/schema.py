@@ -39,15 +39,14 @@ def doc(
     query: type[Serializer] | None = None,
     pages: Pages | None = None,
 ) -> Callable[[Any], Any]:
-    """Describes one method of a view. `operation_id` is stable, clients are named by
-    it, and its first word says the method: get, list, create, change, delete, act."""
+    """Describes one method of a view. `operation_id` is stable; its first word says the
+    method: get, list, create, change, delete, or an act."""
     verb = operation_id.split("_")[0]
     method = {"get": "GET", "list": "GET", "delete": "DELETE"}.get(verb, "POST")
     fine = (status,) if isinstance(status, int) else status
     shape = gives(many=True) if verb == "list" else gives
     parameters: list[Any] = [query] if query else []
-    if pages:
-        parameters += [*paging(pages)]
+    parameters += paging(pages) if pages else []
     if method == "POST" and verb != "change":
         parameters.append(ONCE)
     return extend_schema(

@@ -282,21 +282,3 @@ def test_the_inbox_is_ones_open_work(company: Company) -> None:
 def test_only_an_agent_has_an_inbox(operator: APIClient) -> None:
     for path in ("/api/agents/me", "/api/agents/me/inbox-lite"):
         assert operator.get(path).status_code == 401
-
-
-def test_the_dashboard_counts(company: Company, operator: APIClient) -> None:
-    agent = make.agent(company)
-    idle = make.agent(company)
-    make.agent(company).pause(by=SYSTEM)
-    run, _ = make.live_run(agent)
-    over, _ = make.live_run(idle)
-    over.finish("failed", error_code="adapter_failed")
-    make.issue(company, assignee_agent=agent).change(by=SYSTEM, status="in_progress")
-    make.issue(company).change(by=SYSTEM, status="done")
-    answer = operator.get(f"/api/companies/{company.pk}/dashboard").json()
-    assert answer["agents"] == {"active": 0, "running": 1, "paused": 1, "error": 1}
-    assert answer["tasks"] == {"open": 1, "inProgress": 1, "blocked": 0, "done": 1}
-    assert len(answer["runActivity"]) == 14
-    assert answer["runActivity"][-1]["failed"] == 1
-    assert answer["runActivity"][-1]["failedByErrorCode"] == {"adapter_failed": 1}
-    assert run.is_live
