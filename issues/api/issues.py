@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -171,13 +170,7 @@ class Children(IssueEndpoint):
         blocks = fields.pop("blockParentUntilDone")
         criteria = fields.pop("acceptanceCriteria", [])
         fields["description"] = with_criteria(fields.get("description"), criteria)
-        with transaction.atomic():
-            child = Issue.objects.file(
-                parent.company, by=self.actor, **{**fields, "parent": parent}
-            )
-            if blocks:
-                waits_for = [edge.blocker for edge in parent.blocked_by.all()]
-                parent.change(by=self.actor, blocked_by=[*waits_for, child])
+        child = parent.file_child(by=self.actor, holds_up=blocks, **fields)
         return Response(linked(child), status=201)
 
 

@@ -136,6 +136,17 @@ class Issue(StatusMachine):
     def __str__(self) -> str:
         return f"{self.identifier} {self.title}"
 
+    @transaction.atomic
+    def file_child(self, *, by: Actor, holds_up: bool = False, **fields: Any) -> Issue:
+        """A new part of this issue. With `holds_up` this one waits until it is done."""
+        # This row before the company's, as in every change.
+        Issue.objects.select_for_update(no_key=True).get(pk=self.pk)
+        child = Issue.objects.file(self.company, by=by, **{**fields, "parent": self})
+        if holds_up:
+            edges = Relation.objects.filter(blocked=self).select_related("blocker")
+            self.change(by=by, blocked_by=[*(edge.blocker for edge in edges), child])
+        return child
+
     def ancestors(self) -> list[IssueBase]:
         """Its parent, that one's parent, and so on."""
         chain: list[IssueBase] = []

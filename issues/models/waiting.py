@@ -117,12 +117,12 @@ class Waiting(IssueBase):
                 Wake(issue.assignee_agent, "automation", BLOCKERS_DONE, issue.pk)
                 for issue in issues.filter(~Exists(left), pk__in=waiting)
             ]
+        above = type(self)._default_manager.filter(pk=self.pk).values("parent")
         children = type(self)._default_manager.filter(parent=OuterRef("pk"))
         freed += [
             Wake(parent.assignee_agent, "automation", CHILDREN_DONE, parent.pk)
             for parent in issues.filter(
-                ~Exists(children.exclude(status__in=CLOSED)),
-                pk=self.parent.pk if self.parent else None,
+                ~Exists(children.exclude(status__in=CLOSED)), pk__in=above
             )
         ]
         return freed

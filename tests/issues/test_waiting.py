@@ -198,3 +198,20 @@ def test_the_last_two_blockers_done_at_once_wake_once() -> None:
 
         assert together(2, close) == [None, None]
         assert agent.runs.open().count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_parts_that_hold_up_a_parent_that_changes_do_not_lock_it_out() -> None:
+    parent = make.issue()
+
+    def work(number: int) -> None:
+        fresh = Issue.objects.select_related("company").get(pk=parent.pk)
+        if number % 2:
+            fresh.file_child(by=SYSTEM, title="Part", holds_up=True)
+        else:
+            fresh.change(by=SYSTEM, status="done" if number % 4 else "todo")
+
+    for _ in range(5):
+        results = together(8, work)
+        assert [r for r in results if r and not isinstance(r, Refused)] == []
+    assert parent.blocked_by.count() == 20
