@@ -213,7 +213,8 @@ class Run(Scoped):
         # place. Always before the run's own row, or a claim and a cancel could wait
         # for each other.
         agents = type(self.agent).objects.select_for_update(of=["self"], no_key=True)
-        return agents.select_related("company").get(pk=self.agent_id)
+        locked: Agent = agents.select_related("company").get(pk=self.agent_id)
+        return locked
 
     def renew(self) -> bool:
         """Hold the lease a little longer. False once the run has ended: stop then."""
