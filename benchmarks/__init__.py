@@ -1,1 +1,1 @@
-"""Figures, measured on an instance of their own. `python3 manage.py bench` prints them."""
+"""Figures, each measured on a new instance: `python3 manage.py bench` prints them."""

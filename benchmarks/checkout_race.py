@@ -85,7 +85,9 @@ def measure(instance: Instance) -> None:
 
     wait_for(live, 120)
     took = [one_round(instance, company, racers, n) for n in range(ROUNDS)]
-    heading(f"{AGENTS} agents race for one issue, {ROUNDS} rounds: always 1 x 200, rest 409")
+    heading(
+        f"{AGENTS} agents race for one issue, {ROUNDS} rounds: always 1 x 200, rest 409"
+    )
     # The peer's burst of the same size took 0.98 s.
     figure("slowest round", max(took), "ms", 980)
     figure("median round", p50_p95(took)[0], "ms")

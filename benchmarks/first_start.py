@@ -1,4 +1,4 @@
-"""From a fresh clone with an empty package cache to the dashboard; and a second time."""
+"""From a fresh clone with an empty package cache to the console; and once more."""
 
 from __future__ import annotations
 

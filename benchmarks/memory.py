@@ -1,4 +1,4 @@
-"""The memory of a whole instance at rest, process by process, as proportional set size."""
+"""The memory of a whole instance at rest, each process by its proportional set."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ SETTINGS: dict[str, str] = {}
 
 
 def measure(instance: Instance) -> None:
-    assert instance.process is not None
     time.sleep(5)
-    top = psutil.Process(instance.process.pid)
+    top = psutil.Process(instance.up_pid)
     total = 0.0
     heading("Memory at rest (PSS)")
     for process in [top, *top.children(recursive=True)]:

@@ -12,11 +12,11 @@ def figure(name: str, value: float, unit: str, limit: float | None = None) -> No
     if limit is not None:
         verdict = "ok" if value <= limit else "OVER"
         line += f" limit {limit:>8,.1f}  ratio {value / limit:5.2f} {verdict}"
-    print(line, flush=True)  # noqa: T201 (this is the report)
+    print(line, flush=True)
 
 
 def heading(text: str) -> None:
-    print(f"\n{text}", flush=True)  # noqa: T201
+    print(f"\n{text}", flush=True)
 
 
 def p50_p95(values: Sequence[float]) -> tuple[float, float]:

@@ -58,6 +58,11 @@ class Instance:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(timeout)
 
+    @property
+    def up_pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
     def output(self) -> str:
         return (self.home / "up.out").read_text(errors="replace")
 

@@ -1,5 +1,4 @@
-"""What is always true between two acts. Checked after every test that uses the database.
-"""
+"""What is always true between two acts. Checked after tests that use the database."""
 
 from __future__ import annotations
 

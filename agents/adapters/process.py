@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 from django.db import connection
 from rest_framework import serializers
@@ -135,47 +135,21 @@ class Process(base.Adapter):
         """Copy output to the log until the program ends: "itself", or by "timeout" or
         "us" (cancelled, or the lease was lost)."""
         deadline = time.monotonic() + timeout if timeout else float("inf")
-        with selectors.DefaultSelector() as selector:
-            for stream in ("stdout", "stderr"):
-                pipe = getattr(child, stream)
-                os.set_blocking(pipe.fileno(), False)
-                selector.register(pipe, selectors.EVENT_READ, stream)
-            while True:
-                # Asked before reading: what it printed before its end is read below.
+        with Output(child, log) as output:
+            while context.beat():
+                # Asked before copying: what it printed before its end is copied below.
                 over = child.poll() is not None
                 if over:
                     # A left-over child may hold the pipes and print for ever.
                     deadline = min(deadline, time.monotonic() + 1)
                 left = max(0.0, deadline - time.monotonic())
-                wrote = False
-                if selector.get_map():
-                    for key, _ in selector.select(0 if over else min(TICK, left)):
-                        wrote |= self._copy(key, selector, log)
-                elif not over:
-                    with suppress(subprocess.TimeoutExpired):
-                        child.wait(min(TICK, left))
+                if wrote := output.copy(0 if over else min(TICK, left)):
+                    live.bump(context.run.company_id)
                 if over and not (wrote and left):
                     return "itself"
-                if wrote:
-                    live.bump(context.run.company_id)
-                if not context.beat():
-                    return "us"
                 if not left:
                     return "timeout"
-
-    def _copy(
-        self,
-        key: selectors.SelectorKey,
-        selector: selectors.BaseSelector,
-        log: LogWriter,
-    ) -> bool:
-        data = b""
-        with suppress(BlockingIOError):
-            data = os.read(key.fd, CHUNK)
-            if not data:
-                selector.unregister(key.fileobj)
-        log.write(key.data, data)
-        return bool(data)
+        return "us"
 
     def _outcome(self, code: int, ended_by: str, log: LogWriter) -> base.Outcome:
         columns: dict[str, Any] = {**log.columns(), "exit_code": code}
@@ -192,3 +166,41 @@ class Process(base.Adapter):
             "error_code": "adapter_failed",
         }
         return base.Outcome(Run.Status.FAILED, columns)
+
+
+class Output:
+    """What a program prints, on its way to the log."""
+
+    def __init__(self, child: subprocess.Popen[bytes], log: LogWriter) -> None:
+        self._child, self._log = child, log
+        self._selector = selectors.DefaultSelector()
+        for stream in ("stdout", "stderr"):
+            pipe = getattr(child, stream)
+            os.set_blocking(pipe.fileno(), False)
+            self._selector.register(pipe, selectors.EVENT_READ, stream)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._selector.close()
+
+    def copy(self, wait: float) -> bool:
+        """Copy what comes within so many seconds; False when nothing came."""
+        if not self._selector.get_map():
+            # Both pipes are closed; only the end of the program is missing.
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(wait)
+            return False
+        # A list, not any() on the way: every ready pipe is read.
+        read = [self._read(key) for key, _ in self._selector.select(wait)]
+        return any(read)
+
+    def _read(self, key: selectors.SelectorKey) -> bool:
+        data = b""
+        with suppress(BlockingIOError):
+            data = os.read(key.fd, CHUNK)
+            if not data:
+                self._selector.unregister(key.fileobj)
+        self._log.write(key.data, data)
+        return bool(data)

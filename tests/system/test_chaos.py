@@ -41,7 +41,9 @@ def hire(instance: Instance, company: str, name: str) -> str:
     return str(answer.body["id"])
 
 
-def file_issues(instance: Instance, company: str, agents: list[str], n: int) -> set[str]:
+def file_issues(
+    instance: Instance, company: str, agents: list[str], n: int
+) -> set[str]:
     filed = set()
     for number in range(n):
         answer = instance.api(
@@ -69,8 +71,8 @@ def test_every_issue_is_finished_exactly_once(
 ) -> None:
     long = request.config.getoption("--long", default=False)
     kills, seed = (24, 2026) if long else (8, random.randrange(10**6))
-    print(f"kill schedule seed {seed}")  # noqa: T201 (reproduces a failure)
-    chance = random.Random(seed)  # noqa: S311 (a schedule, not a secret)
+    print(f"kill schedule seed {seed}")
+    chance = random.Random(seed)
     company = instance.company()
     agents = [hire(instance, company, f"Worker {n}") for n in range(AGENTS)]
     issues = file_issues(instance, company, agents, 3 * kills)
@@ -113,7 +115,5 @@ def activity(instance: Instance, company: str) -> list[dict[str, Any]]:
 def orphans(instance: Instance) -> list[Any]:
     """Processes of agents that still live."""
     return [
-        process
-        for process in instance.agent_processes()
-        if processes.is_alive(process)
+        process for process in instance.agent_processes() if processes.is_alive(process)
     ]
