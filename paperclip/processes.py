@@ -25,6 +25,7 @@ from paperclip import home
 # one is unsafe in a parent with threads.
 SHIM = 'umask 077; echo $$ > "$0" && exec "$@"'
 POLL_SECONDS = 0.02
+PAUSE_SECONDS = 1  # between two starts of a program that does not stay up
 STUCK_SECONDS = 30  # a process that outlives SIGKILL so long hangs in the kernel
 
 Stream = int | IO[bytes] | IO[str] | None
@@ -205,6 +206,10 @@ def pid_in(file: Path) -> int | None:
 
 
 def note_pid(program: str) -> None:
-    """Leave this process's pid in <home>/run/<program>.pid."""
+    """Leave this process's pid in <home>/run/<program>.pid. Pauses first when another
+    was left there just now: what does not stay up is not tried in a hurry."""
+    file = home.directory("run") / f"{program}.pid"
     with contextlib.suppress(OSError):  # a full disk is no reason not to start
-        (home.directory("run") / f"{program}.pid").write_text(f"{os.getpid()}\n")
+        if file.exists() and time.time() - file.stat().st_mtime < PAUSE_SECONDS:
+            time.sleep(PAUSE_SECONDS)
+        file.write_text(f"{os.getpid()}\n")

@@ -6,7 +6,6 @@ becomes one program of the Procfile, after it ended what an earlier life of it l
 with supervisord and its options, supervisord.
 """
 
-import contextlib
 import os
 import shlex
 import signal
@@ -20,7 +19,6 @@ from supervisor import poller, supervisord
 
 from paperclip import home, processes, servers
 
-PAUSE_SECONDS = 1  # between two starts of a program that does not stay up
 STOP_SECONDS = 30  # for one program to end by itself
 ALL_STOP_SECONDS = 90
 
@@ -84,10 +82,6 @@ def become(name: str) -> None:
     """Turn this process into a program of the Procfile. Waits for `release`."""
     marks = {"PAPERCLIP_UP": home.instance_id(), "PAPERCLIP_PROGRAM": name}
     processes.end(marks, grace=0)  # the children of one that was killed
-    pid_file = home.directory("run") / f"{name}.pid"
-    with contextlib.suppress(OSError):
-        if time.time() - pid_file.stat().st_mtime < PAUSE_SECONDS:
-            time.sleep(PAUSE_SECONDS)
     processes.note_pid(name)
     while not is_released(name):
         time.sleep(0.02)

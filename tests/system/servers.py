@@ -18,6 +18,7 @@ from paperclip.settings import embedded
 def start(server: str, before: str = "") -> subprocess.Popen[bytes]:
     """The server on PAPERCLIP_HOME. `before` is Python to run ahead of it."""
     servers.ensure_port(server)
+    (home.path() / "run" / f"{server}.pid").unlink(missing_ok=True)  # it would pause
     code = f"from paperclip import servers\n{before}\nservers.become({server!r}, [])"
     with (home.directory("logs") / f"{server}.log").open("ab") as log:
         return subprocess.Popen(
