@@ -207,6 +207,9 @@ class Agent(Scoped):
     def change(self, *, by: Actor, **fields: Any) -> None:
         """Set any of its fields; 422 for what `hire` refuses, 409 for a taken name."""
         by.must_be_operator(self.company_id, "change an agent")
+        # What others did to it since it was read stays done.
+        rows = Agent.objects.select_for_update(of=["self"], no_key=True)
+        self.refresh_from_db(from_queryset=rows.select_related("company"))
         self._set(fields)
         try:
             with transaction.atomic():
@@ -243,12 +246,17 @@ class Agent(Scoped):
                 raise Invalid(f"{colleague} works for another company.")
         if self.reviewer_id == self.pk:
             raise Invalid(f"{self.name} cannot review its own work.")
-        above, names = self.reports_to, [self.name]
+        self._must_not_report_to_itself()
+
+    def _must_not_report_to_itself(self) -> None:
+        # Read now, under the lock: the rows in hand may be older than it.
+        staff = Agent.objects.filter(company=self.company_id).in_bulk()
+        above, names = self.reports_to_id, [self.name]
         while above is not None:
-            names.append(above.name)
-            if above.pk == self.pk:
+            names.append(staff[above].name)
+            if above == self.pk:
                 raise Invalid("Reporting in a circle: " + " → ".join(names) + ".")
-            above = above.reports_to
+            above = staff[above].reports_to_id
 
     @transaction.atomic
     def pause(self, *, by: Actor, reason: str = "manual") -> None:

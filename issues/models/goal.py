@@ -72,7 +72,7 @@ class Goal(Scoped):
     def change(self, *, by: Actor, **fields: Any) -> None:
         by.must_write(self.company_id, "change goals")
         self._set(fields)
-        self.save()
+        self.save(update_fields=[*fields, "updated_at"])
         audit.record(by, "goal.updated", self, changed=sorted(fields))
 
     def _set(self, fields: dict[str, Any]) -> None:
@@ -81,8 +81,17 @@ class Goal(Scoped):
         for other in (self.parent, self.owner):
             if other is not None and other.company_id != self.company_id:
                 raise Invalid(f"{other} belongs to another company.")
-        above = self.parent
+        if self.parent_id is not None:
+            self._must_not_be_its_own_part()
+
+    def _must_not_be_its_own_part(self) -> None:
+        # One tree per company at a time, and read now: two moves that each look fine
+        # could together close a circle.
+        Company.objects.select_for_update(no_key=True).get(pk=self.company_id)
+        goals = Goal.objects.filter(company=self.company_id)
+        parents = dict(goals.values_list("pk", "parent_id"))
+        above = self.parent_id
         while above is not None:
-            if above.pk == self.pk:
+            if above == self.pk:
                 raise Invalid("A goal cannot be part of itself.")
-            above = above.parent
+            above = parents[above]

@@ -67,7 +67,7 @@ class Project(Scoped):
     def change(self, *, by: Actor, **fields: Any) -> None:
         by.must_write(self.company_id, "change projects")
         self._set(fields)
-        self.save()
+        self.save(update_fields=[*fields, "updated_at"])
         audit.record(by, "project.updated", self, changed=sorted(fields))
 
     def _set(self, fields: dict[str, Any]) -> None:

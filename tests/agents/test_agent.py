@@ -134,14 +134,15 @@ def test_a_dismissal_is_for_good() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_two_moves_at_once_do_not_close_a_circle() -> None:
     company = make.company()
-    pair = [make.agent(company), make.agent(company)]
+    for _ in range(5):
+        pair = [make.agent(company), make.agent(company)]
 
-    def move(number: int) -> None:
-        agent = Agent.objects.get(pk=pair[number].pk)
-        agent.change(by=SYSTEM, reports_to=Agent.objects.get(pk=pair[1 - number].pk))
+        def move(number: int, pair: list[Agent] = pair) -> None:
+            agent, manager = pair[number], pair[1 - number]
+            agent.change(by=SYSTEM, reports_to=manager)
 
-    results = together(2, move)
-    assert sorted(type(r) for r in results if r) == [Invalid], results
+        results = together(2, move)
+        assert sorted(type(r) for r in results if r) == [Invalid], results
 
 
 @pytest.mark.django_db(transaction=True)
@@ -158,3 +159,13 @@ def test_a_pause_beside_claims_leaves_nothing_running() -> None:
         results = together(4, act)
         assert not [r for r in results if isinstance(r, Exception)], results
         assert not agent.runs.open().exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_does_not_undo_what_happens_beside_it() -> None:
+    agent = make.agent()
+    stale = Agent.objects.get(pk=agent.pk)
+    agent.pause(by=SYSTEM)
+    stale.change(by=SYSTEM, title="New")
+    fresh = Agent.objects.get(pk=agent.pk)
+    assert (fresh.status, fresh.title) == ("paused", "New")

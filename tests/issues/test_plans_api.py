@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 from rest_framework.test import APIClient
 
+from issues.models import Goal
+from paperclip.actors import SYSTEM
+from paperclip.exceptions import Invalid
 from paperclip.models import Company
 from tests import make
+from tests.races import together
 
 pytestmark = pytest.mark.django_db
 
@@ -63,3 +67,16 @@ def test_work_without_a_goal_is_for_the_companys(
     goal = make.goal(company, level="company", status="active")
     url = f"/api/companies/{company.pk}/issues"
     assert operator.post(url, {"title": "x"}).json()["goalId"] == str(goal.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_goals_do_not_become_parts_of_each_other() -> None:
+    company = make.company()
+    pair = [make.goal(company), make.goal(company)]
+
+    def move(number: int) -> None:
+        goal = Goal.objects.get(pk=pair[number].pk)
+        goal.change(by=SYSTEM, parent=pair[1 - number])
+
+    results = together(2, move)
+    assert [type(result) for result in results if result] == [Invalid], results
