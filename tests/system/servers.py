@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -37,7 +37,12 @@ def mains() -> list[psutil.Process]:
     """The main processes of the PostgreSQLs on this home: one, or there is trouble."""
     ours = servers.serving("postgres")
     pids = {one.pid for one in ours}
-    return [one for one in ours if one.ppid() not in pids]
+    found = []
+    for one in ours:
+        with suppress(psutil.NoSuchProcess):
+            if one.ppid() not in pids:
+                found.append(one)
+    return found
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
