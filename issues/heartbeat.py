@@ -11,22 +11,22 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.utils.timezone import now
 
 from agents.adapters import adapter_class
 from agents.adapters.base import Context
 from agents.models import Run
 from issues.models import Issue
-from paperclip import home
+from paperclip import home, processes
 from paperclip.actors import SYSTEM
 
 log = logging.getLogger(__name__)
 
 HOST = platform.node()
-# A run whose supervisor vanished is tried again: at once, then after 1, 2, 4 ... 60 s.
+# Lost work is tried again: at once, then after 1, 3, 7, 15, 31, 59, 59 ... s.
 LOST_TRIES = 10
-RENEWALS_PER_LEASE = 5
+RETRY = "process_lost_retry"
 # Set when this worker shuts down: its runs end and their work is queued again.
 leaving = threading.Event()
 
@@ -43,16 +43,17 @@ def beat(run_id: UUID | str) -> None:
     adapter = adapter_class(run.agent.adapter_type)()
     env = environment(run, token)
     run.log_event("adapter.invoke", "adapter invocation", **invocation(run, env))
+    end_predecessors(run)
     # A heartbeat takes minutes; the connection is for those who need it meanwhile.
     connection.close()
     try:
         outcome = adapter.execute(Context(run=run, env=env, beat=lease.hold))
     except Exception as error:
-        broken = {"error": repr(error), "error_code": "internal_error"}
-        lease.patiently(lambda: run.finish(Run.Status.FAILED, **broken))
+        said = f"Paperclip's own fault: {error!r}"
+        lease.patiently(lambda: lose(run, said, "internal_error"))
         raise
-    if leaving.is_set():
-        lease.patiently(lambda: lose(run))
+    if lease.left:
+        lease.patiently(lambda: lose(run, "The worker was stopped.", "process_lost"))
     else:
         lease.patiently(lambda: run.finish(outcome.status, **outcome.columns))
 
@@ -62,6 +63,7 @@ class Lease:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.left = False  # whether the run was told to end because we leave
         # A cancel shows at the next renewal: within a second, however long the lease.
         self.every = min(settings.LEASE_SECONDS / 5, 1.0)
         self._renewed()
@@ -73,6 +75,7 @@ class Lease:
     def hold(self) -> bool:
         """Renew when it is time to; False when the run is over for everyone else."""
         if leaving.is_set():
+            self.left = True
             return False
         if time.monotonic() < self.due:
             return True
@@ -132,14 +135,20 @@ def invocation(run: Run, env: dict[str, str]) -> dict[str, object]:
     }
 
 
-def lose(run: Run) -> None:
-    """End a run whose supervisor is leaving, and queue its work again."""
-    ended = run.finish(
-        Run.Status.FAILED,
-        error="The worker was stopped.",
-        error_code="process_lost",
-    )
-    if ended:
+def end_predecessors(run: Run) -> None:
+    """End what still lives here of lost runs about the same issue: this one is about to
+    work in the same directory."""
+    if run.attempt == 1 and not any(w["reason"] == RETRY for w in run.wakes):
+        return
+    here = Run.objects.dead().filter(agent=run.agent, issue_id=run.issue_id)
+    for pk in here.filter(pk__in=processes.live_runs()).values_list("pk", flat=True):
+        processes.end_tree(str(pk), grace=0)
+
+
+@transaction.atomic
+def lose(run: Run, why: str, code: str) -> None:
+    """End a run through no fault of its agent, and queue its work again."""
+    if run.finish(Run.Status.FAILED, error=why, error_code=code):
         try_again(run)
 
 
@@ -150,10 +159,10 @@ def try_again(run: Run) -> None:
     if run.attempt >= LOST_TRIES:
         log.error("%s was lost %d times and is left alone", run, run.attempt)
         return
-    wait = 0 if run.attempt == 1 else min(60, 2 ** (run.attempt - 2))
+    wait = min(60, 2 ** (run.attempt - 1)) - 1
     run.agent.wake(
         "automation",
-        "process_lost_retry",
+        RETRY,
         by=SYSTEM,
         issue_id=run.issue_id,
         retry_of=run,

@@ -4,19 +4,24 @@ left to be done. Everything else only makes things faster."""
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import TypeVar
 
-from django.db import transaction
-from django.db.models import Count, F, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
+from django.db import connection, transaction
+from django.db.models import CharField, Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Cast, Coalesce
 from django.utils.timezone import now
 
 from agents.models import Agent, Run
 from issues import heartbeat
+from issues.models import Issue, Relation
+from issues.models.base import Status
+from issues.models.issue import IssueQuerySet
 from paperclip import doorbell, processes, pulse
 from paperclip.actors import SYSTEM
+from paperclip.models import Activity
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +70,46 @@ def wake_due(agent: Agent) -> None:
         agent.wake("timer", "heartbeat_timer", by=SYSTEM)
 
 
+def wake_waiting() -> None:
+    """Wake for the issues that were left lying."""
+    each(waiting_issues()[:BATCH], wake_for)
+
+
+def waiting_issues() -> IssueQuerySet:
+    """Issues somebody could go on with and nobody was woken for: never, or somebody
+    else has changed a fact since the assignee's last run about it began."""
+    runs = Run.objects.filter(agent=OuterRef("assignee_agent"), issue_id=OuterRef("pk"))
+    began = runs.order_by("-created_at").values(at=Coalesce("started_at", "created_at"))
+    news = Activity.objects.filter(
+        entity_id=Cast(OuterRef("pk"), CharField()), created_at__gt=OuterRef("began")
+    ).exclude(agent_id=OuterRef("assignee_agent"))
+    edges = Relation.objects.filter(blocked=OuterRef("pk"))
+    freed = edges.filter(blocker__completed_at__gt=OuterRef("began"))
+    return (
+        Issue.objects.shown()
+        .filter(
+            status__in=[Status.TODO, Status.IN_PROGRESS, Status.BLOCKED],
+            assignee_agent__in=Agent.objects.invokable().filter(wake_on_demand=True),
+        )
+        .exclude(Exists(runs.open()))
+        .exclude(Exists(edges.unresolved()))
+        .exclude(Exists(Run.objects.live().filter(pk=OuterRef("checkout_run"))))
+        .annotate(began=Subquery(began[:1]))
+        .filter(
+            Q(began=None) & ~Q(status=Status.BLOCKED) | Exists(news) | Exists(freed)
+        )
+        .select_related("assignee_agent__company")
+    )
+
+
+def wake_for(issue: Issue) -> None:
+    """Wake the assignee of an issue that waits."""
+    if issue.assignee_agent is not None:
+        issue.assignee_agent.wake(
+            "automation", "issue_waiting", by=SYSTEM, issue_id=issue.pk
+        )
+
+
 @transaction.atomic
 def ring_again() -> None:
     """Ring for queued runs that could start and that no worker came for."""
@@ -93,12 +138,27 @@ def reap() -> None:
     if not orphans:
         return
     known = Run.objects.filter(pk__in=orphans)
-    ending = Run.objects.filter(
-        pk__in=orphans,
-        status=Run.Status.CANCELLED,
-        finished_at__gt=now() - CANCEL_GRACE,
+    ending = known.filter(
+        status=Run.Status.CANCELLED, finished_at__gt=now() - CANCEL_GRACE
     )
     spared = {str(pk) for pk in (known.live() | ending).values_list("pk", flat=True)}
     for run_id in orphans - spared:
         ended = processes.end_tree(run_id, grace=2)
         log.warning("ended %d processes left behind by run %s", ended, run_id)
+
+
+reaping = threading.Lock()
+
+
+def reap_aside() -> None:
+    """Reap in a thread of its own: stubborn processes must not hold up the sweep."""
+    if reaping.acquire(blocking=False):
+        threading.Thread(target=_reap_aside, daemon=True).start()
+
+
+def _reap_aside() -> None:
+    try:
+        reap()
+    finally:
+        connection.close()
+        reaping.release()

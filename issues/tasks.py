@@ -20,8 +20,13 @@ def sweep() -> None:
 
 
 @shared_task
+def wake_waiting() -> None:
+    broom.wake_waiting()
+
+
+@shared_task
 def reap() -> None:
-    broom.reap()
+    broom.reap_aside()
 
 
 @worker_shutting_down.connect

@@ -48,7 +48,10 @@ def take_flags(argv: list[str]) -> list[str]:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--home")
     parser.add_argument("--port")
-    flags, rest = parser.parse_known_args(argv)
+    # What follows `hire ... --run` belongs to the agent's program.
+    end = argv.index("--run") if "--run" in argv else len(argv)
+    flags, rest = parser.parse_known_args(argv[:end])
+    rest += argv[end:]
     if flags.home:
         os.environ["PAPERCLIP_HOME"] = os.path.abspath(flags.home)
     if flags.port:

@@ -84,7 +84,8 @@ def whole(request: Request, name: str, default: int, least: int, most: int) -> i
     text = request.query_params.get(name)
     if text is None:
         return default
-    if text.isascii() and text.isdigit() and least <= int(text[:12]) <= most:
+    short = text.isascii() and text.isdigit() and len(text) <= 12
+    if short and least <= int(text) <= most:
         return int(text)
     raise BadRequest(
         f"{name} is a whole number from {least} to {most}.",

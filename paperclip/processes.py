@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -76,7 +77,15 @@ def live_runs() -> set[str]:
     """The ids of the runs of this instance that have a process on this host."""
     here = carriers({"PAPERCLIP_INSTANCE": home.instance_id()})
     runs = {mark_of(process, "PAPERCLIP_RUN_ID") for process in here}
-    return {run for run in runs if run}
+    # A program may have put anything in the place of its id.
+    return {run for run in runs if is_uuid(run)}
+
+
+def is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def end_all_runs(grace: float) -> int:

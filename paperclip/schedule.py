@@ -11,6 +11,11 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 # name: (task, every, queue)
 BEAT = {
     "Sweep": ("issues.tasks.sweep", timedelta(milliseconds=500), "clock"),
+    "Wake for waiting issues": (
+        "issues.tasks.wake_waiting",
+        timedelta(seconds=5),
+        "clock",
+    ),
     "Reap left-over processes": ("issues.tasks.reap", timedelta(seconds=5), "clock"),
 }
 

@@ -25,6 +25,7 @@ URL = env("PAPERCLIP_URL", default=f"http://localhost:{PORT}").rstrip("/")
 HTTPS = URL.startswith("https://")
 # Where agents' programs find the API: straight at our socket, not through the proxy.
 _HOST = "127.0.0.1" if BIND in ("0.0.0.0", "::", "localhost") else BIND  # noqa: S104
+_HOST = f"[{_HOST}]" if ":" in _HOST else _HOST
 API_URL = env("PAPERCLIP_API_URL", default=f"http://{_HOST}:{PORT}")
 
 DEBUG = env.bool("PAPERCLIP_DEBUG", default=False)
@@ -201,10 +202,6 @@ UNFOLD = {
 
 # A run that is not renewed for this long has lost its supervisor and is ended.
 LEASE_SECONDS = env.float("PAPERCLIP_LEASE_SECONDS", default=15)
-# How many heartbeats one worker supervises at a time.
-WORKER_THREADS = env.int("PAPERCLIP_WORKER_THREADS", default=8)
-# How many web processes `up` starts.
-WEB_WORKERS = env.int("PAPERCLIP_WEB_WORKERS", default=2)
 
 # --- The HTTP API ----------------------------------------------------------------
 

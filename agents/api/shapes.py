@@ -87,23 +87,10 @@ class AgentDetail(AgentShape):
     access = SerializerMethodField()
 
     def get_chainOfCommand(self, agent: Agent) -> list[dict[str, Any]]:
-        return ManagerShape(managers(agent), many=True).data  # type: ignore[return-value]
+        return ManagerShape(agent.chain_of_command(), many=True).data  # type: ignore[return-value]
 
     def get_access(self, agent: Agent) -> dict[str, bool]:
         return {"canAssignTasks": agent.may("canAssignTasks")}
-
-
-def managers(agent: Agent) -> list[Agent]:
-    """Its chain of command, with one query however long it is."""
-    if agent.reports_to_id is None:
-        return []
-    fields = ("id", "name", "role", "title", "reports_to")
-    rows = Agent.objects.filter(company=agent.company_id).only(*fields)
-    staff = {one.pk: one for one in rows}
-    chain = [staff[agent.reports_to_id]]
-    while above := chain[-1].reports_to_id:
-        chain.append(staff[above])
-    return chain
 
 
 class OrgShape(Shape):

@@ -183,12 +183,13 @@ class Agent(Scoped):
         return bool(self.permissions.get(permission))
 
     def chain_of_command(self) -> list[Agent]:
-        """Its manager, that one's manager, and so on up to the root."""
-        chain: list[Agent] = []
-        above = self.reports_to
-        while above is not None:
-            chain.append(above)
-            above = above.reports_to
+        """Its manager, that one's manager, and so on: one query however long it is."""
+        if self.reports_to_id is None:
+            return []
+        staff = Agent.objects.filter(company=self.company_id).in_bulk()
+        chain = [staff[self.reports_to_id]]
+        while (above := chain[-1].reports_to_id) is not None:
+            chain.append(staff[above])
         return chain
 
     def alarm_after(self, moment: datetime) -> datetime | None:
@@ -297,11 +298,12 @@ class Agent(Scoped):
     def terminate(self, *, by: Actor) -> None:
         """For good: its runs are cancelled and its keys stop working."""
         by.must_be_operator(self.company_id, "terminate an agent")
-        self.runs.open().cancel(by=by, why=f"{self.name} was terminated.")
-        self.api_keys.filter(revoked_at=None).update(revoked_at=now())
+        # The status first: nothing can start between the cancels and it.
         Agent.objects.filter(pk=self.pk).update(
             status=self.Status.TERMINATED, next_heartbeat_at=None, updated_at=now()
         )
+        self.runs.open().cancel(by=by, why=f"{self.name} was terminated.")
+        self.api_keys.filter(revoked_at=None).update(revoked_at=now())
         self.refresh_from_db()
         audit.record(by, "agent.terminated", self)
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from paperclip.actors import Actor
 
 
+# Why a company is paused that was stopped by the button.
+STOPPED = "stopped"
+
+
 class RunQuerySet(ScopedQuerySet):
     def open(self) -> Self:
         """Waiting or running."""
@@ -57,10 +61,11 @@ class RunQuerySet(ScopedQuerySet):
         for run in self.select_related("agent").order_by("agent_id", "created_at"):
             run.cancel(by=by, why=why)
 
-    @transaction.atomic
     def stop_company(self, company: Company, *, by: Actor) -> None:
         """The big red button: nothing of the company runs until it is resumed."""
-        company.pause(by=by)
+        # Not one transaction: once the pause is committed no claim can slip past, and
+        # no lock of the company is held while runs and agents are locked.
+        company.pause(by=by, reason=STOPPED)
         self.open().filter(company=company).cancel(
             by=by, why=f"{by} stopped everything."
         )

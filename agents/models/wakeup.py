@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import IntegrityError, models, transaction
-from django.db.models import F, JSONField, Q, Value
+from django.db.models import Case, F, Func, IntegerField, JSONField, Q, Value, When
 from django.db.models.expressions import CombinedExpression
+from django.db.models.lookups import LessThan
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from agents.models.agent import Agent
     from paperclip.actors import Actor
+
+# A waiting run is told at most so many facts; the rows of the wakeups keep all.
+MOST_FACTS = 500
 
 
 class WakeupQuerySet(ScopedQuerySet):
@@ -159,12 +163,22 @@ class Wakeup(Scoped):
         waiting = Run.objects.filter(
             agent=self.agent, issue_id=self.issue_id, status=Run.Status.QUEUED
         )
+        length = Func(
+            F("wakes"), function="jsonb_array_length", output_field=IntegerField()
+        )
         added = CombinedExpression(
-            F("wakes"), "||", Value(facts, output_field=JSONField())
+            F("wakes"),
+            "||",
+            Value(facts, output_field=JSONField()),
+            output_field=JSONField(),
         )
         # The UPDATE waits for a claim under way; a run that started meanwhile has read
-        # its facts and does not match any more.
-        if not waiting.update(wakes=added, updated_at=now()):
+        # its facts and does not match any more. A run that has enough of them is told
+        # no more: this row still says so.
+        enough = Case(
+            When(LessThan(length, MOST_FACTS), then=added), default=F("wakes")
+        )
+        if not waiting.update(wakes=enough, updated_at=now()):
             return None
         self.run = waiting.first()
         self.status = self.Status.COALESCED

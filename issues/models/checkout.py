@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 
 from agents.models import Agent, Run
-from issues.models.base import Status
+from issues.models.base import CLOSED, Status
 from issues.models.relation import Relation
 from issues.models.waiting import Waiting
 from issues.models.wakes import Wake, send_wakes
@@ -88,7 +88,9 @@ class Checkout(Waiting):
         holder = Run.objects.filter(pk=OuterRef("checkout_run"))
         # Not "no live one": a holder that started after this statement did is not dead.
         free = Q(checkout_run=None) | Exists(holder.dead())
-        free_or_expected = Q(status__in=list(expected)) | Q(
+        # A closed issue is opened again first, by somebody who means to.
+        wanted = [status for status in expected if status not in CLOSED]
+        free_or_expected = Q(status__in=wanted) | Q(
             status=Status.IN_PROGRESS, assignee_agent=agent
         )
         blocked = Relation.objects.unresolved().filter(blocked=OuterRef("pk"))

@@ -64,6 +64,8 @@ PLAIN = {
     "goal",
     "parent",
 }
+# What an agent may change of its own issues, and not of everybody's.
+STEERING = {"status", "assignee_agent", "assignee_user", "hidden_at"}
 
 
 class StatusMachine(Checkout, Thread):
@@ -90,7 +92,7 @@ class StatusMachine(Checkout, Thread):
         self.refresh_from_db(
             from_queryset=type(self)._default_manager.select_for_update(no_key=True)
         )
-        self.must_be_writable(by)
+        self._must_be_changeable(by, {*fields, "status"} if reopen else {*fields})
         if interrupt:
             self.interrupt(by=by)
         old = (self.status, self.assignee_agent_id)
@@ -122,6 +124,25 @@ class StatusMachine(Checkout, Thread):
             )
         send_wakes(self._consequences(*old) + self.mentions(said), by=by, said=said)
         return said
+
+    def _must_be_changeable(self, by: Actor, names: set[str]) -> None:
+        self.must_be_writable(by)
+        if by.agent is None or not STEERING & names or self.is_steered_by(by.agent):
+            return
+        raise NotAllowed(
+            f"{self.identifier} is the work of {self.assignee_agent or 'a person'}."
+            " Comment instead, or ask its manager.",
+            code="not_yours",
+        )
+
+    def is_steered_by(self, agent: Agent) -> bool:
+        """Whether the issue is the agent's own, filed by it, nobody's, or the work of
+        somebody whom it reviews or manages."""
+        worker = self.assignee_agent
+        if worker is None:
+            return self.assignee_user_id is None or self.created_by_agent_id == agent.pk
+        near = (worker.pk, worker.reviewer_id, self.created_by_agent_id)
+        return agent.pk in near or agent in worker.chain_of_command()
 
     def _enter(self, status: str, *, by: Actor, force: bool = False) -> None:
         if by.agent is not None and not force:

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import CharField, ChoiceField, Serializer, UUIDField
 
-from paperclip.api.forms import Flag, Form, Text, Whole
+from paperclip.api.forms import Form, Text, Whole
 from paperclip.api.schema import doc
 from paperclip.api.shapes import ActivityShape, CompanyShape, MeShape
 from paperclip.api.views import Endpoint
@@ -24,9 +24,6 @@ class CompanyForm(Form):
     name = Text(max_length=120)
     description = Text(allow_null=True, allow_blank=True, required=False)
     budgetMonthlyCents = Whole(source="budget_monthly_cents", required=False)
-    requireBoardApprovalForNewAgents = Flag(
-        source="require_approval_for_hires", required=False
-    )
 
 
 class CompanyChange(CompanyForm):

@@ -15,7 +15,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from paperclip import audit
-from paperclip.exceptions import Conflict, Missing
+from paperclip.exceptions import Conflict, Missing, NotAllowed
 
 if TYPE_CHECKING:
     from paperclip.actors import Actor
@@ -39,7 +39,12 @@ class CompanyQuerySet(models.QuerySet["Company"]):
 
     @transaction.atomic
     def found(self, *, owner: User, by: Actor, name: str, **fields: Any) -> Company:
-        """A new company with its first owner and a prefix of its own."""
+        """A new company with its first owner and a prefix of its own.
+
+        NotAllowed for a person who is only a viewer wherever there is a company.
+        """
+        if by.user is not None and not by.user.may_found():
+            raise NotAllowed("A viewer cannot found a company.")
         company = self.create(name=name, issue_prefix=self._free_prefix(name), **fields)
         company.memberships.create(user=owner, role=Membership.Role.OWNER)
         audit.record(by, "company.created", company, name=name)

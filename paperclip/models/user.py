@@ -13,6 +13,12 @@ class User(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
 
+    def may_found(self) -> bool:
+        """Whether this person may found a company: one who works in one already, or
+        the first of all."""
+        working = Membership.objects.exclude(role=Membership.Role.VIEWER)
+        return working.filter(user=self).exists() or not Membership.objects.exists()
+
     def may_write(self, company_id: UUID) -> bool:
         """Whether this person is more than a viewer there."""
         return (
