@@ -1,10 +1,13 @@
 """Each button calls its verb, and a refusal is shown with nothing lost."""
 
+import json
+
 import pytest
 
 from agents.models import Agent, ApiKey, Run
 from issues.models import Issue
 from paperclip.actors import SYSTEM
+from paperclip.models import Activity
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -135,6 +138,77 @@ def test_change_an_agent_keeps_what_has_no_field(console, agent):
     console.post(f"/agents/{agent.pk}/change/", form)
     agent.refresh_from_db()
     assert agent.adapter_config == {"command": "false", "graceSec": 3}
+
+
+def edited_agent(console, agent, **fields):
+    """Post the form as a browser does, with some fields changed."""
+    form = console.get(f"/agents/{agent.pk}/change/").context["form"]
+    shown = {f.html_name: f.value() for f in form}
+    empty = [n for n, v in shown.items() if v is None or v is False]
+    values = {n: v for n, v in shown.items() if n not in empty} | fields
+    sent = {
+        n: v.replace("\n", "\r\n") if isinstance(v, str) else v
+        for n, v in values.items()
+    }
+    answer = console.post(f"/agents/{agent.pk}/change/", sent)
+    agent.refresh_from_db()
+    return answer
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"args": ["-c", "echo a\necho b"]},
+        {"args": [""]},
+        {"args": ["a", ""]},
+        {"args": ["[1]", "x"], "env": {}},
+        {"args": ["a\rb\u2028c", " x "], "cwd": ""},
+        {"env": {"A": "  two spaces ", "B": ""}},
+        {"env": {"KEY": "-----BEGIN-----\nabc\n", "C": "d=e"}},
+        {"env": {" A": "1"}},
+        {"env": {"{": "1"}},
+    ],
+)
+def test_changing_the_title_leaves_the_command_alone(console, agent, config):
+    config = {"command": "sh", **config}
+    agent.change(by=SYSTEM, adapter_config=config, tools=["read file", "shell"])
+    answer = edited_agent(console, agent, title="Gardener")
+    assert answer.status_code == 302 and agent.title == "Gardener"
+    assert agent.adapter_config == config
+    assert agent.tools == ["read file", "shell"]
+    last = Activity.objects.filter(action="agent.updated").first()
+    assert last.details["changed"] == ["title"]
+
+
+def test_what_lines_cannot_say_is_written_as_json(console, agent):
+    args, env = ["-c", "echo a\necho b"], {"A": "1\n2 ", "B": "é"}
+    written = {"args": json.dumps(args), "env": json.dumps(env)}
+    edited_agent(console, agent, **written)
+    assert agent.adapter_config == {"command": "true", "args": args, "env": env}
+    edited_agent(console, agent, args="-x\n y ", env="A= 1 \n\n  B=2")
+    assert agent.adapter_config["args"] == ["-x", " y "]
+    assert agent.adapter_config["env"] == {"A": " 1 ", "B": "2"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"args": '["-c",'},
+        {"args": "[1]"},
+        {"args": "[" * 100_000},
+        {"env": '{"A": 1}'},
+        {"tools": '[{"a": "b"}]'},
+        {"tools": "a\0b"},
+        {"tools": r'["\u0000"]'},
+        {"args": r'["\ud800"]'},
+        {"env": r'{"\ud800": "1"}'},
+    ],
+)
+def test_json_of_another_shape_is_refused(console, agent, wrong):
+    answer = edited_agent(console, agent, **wrong)
+    assert answer.status_code == 422
+    assert answer.context["form"].errors.keys() == wrong.keys()
+    assert agent.adapter_config == {"command": "true"}
 
 
 def test_file_an_issue(console, company, agent):
