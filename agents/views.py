@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,23 +13,27 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.models import Agent, ApiKey
-from agents.models.agent import AgentQuerySet
-from paperclip.desk import Desk, attempt, back, page
+from paperclip.desk import Desk, View, attempt, back, button, page
 from paperclip.exceptions import Refused
 
-View = Callable[..., HttpResponse]
 RUNS, WAKEUPS = 15, 10
 
 
-def staff() -> AgentQuerySet:
-    return Agent.objects.select_related(
-        "company", "reports_to", "reviewer"
-    ).with_state()
+def one(request: HttpRequest, pk: str) -> Any:
+    staff = Agent.objects.select_related("company", "reports_to", "reviewer")
+    return Desk.of(request).one(staff.with_state(), pk)
+
+
+def home(agent: Agent) -> str:
+    return reverse("admin:agent", args=[agent.pk])
+
+
+act = partial(button, one, home)
 
 
 @require_GET
 def agent(request: HttpRequest, pk: str) -> HttpResponse:
-    return show(request, Desk.of(request).one(staff(), pk))
+    return show(request, one(request, pk))
 
 
 def show(
@@ -54,21 +58,6 @@ def show(
     )
 
 
-def button(
-    verb: Callable[[Agent, Desk], Any], done: Callable[[Any, Agent], str]
-) -> View:
-    """The view of a button: call the verb, say what came of it, go back."""
-
-    @require_POST
-    def view(request: HttpRequest, pk: str) -> HttpResponse:
-        desk = Desk.of(request)
-        agent = desk.one(staff(), pk)
-        attempt(request, lambda: verb(agent, desk), lambda came: done(came, agent))
-        return back(request, reverse("admin:agent", args=[agent.pk]))
-
-    return view
-
-
 def wake(agent: Agent, desk: Desk) -> Any:
     desk.actor.must_be_operator(agent.company_id, "wake an agent")
     return agent.wake("on_demand", "manual", by=desk.actor, detail="manual")
@@ -87,16 +76,16 @@ def woken(wakeup: Any, agent: Agent) -> str:
 
 
 ACTS: dict[str, View] = {
-    "wake": button(wake, woken),
-    "pause": button(
+    "wake": act(wake, woken),
+    "pause": act(
         lambda agent, desk: agent.pause(by=desk.actor),
         lambda _none, agent: _("%(agent)s is paused.") % {"agent": agent},
     ),
-    "resume": button(
+    "resume": act(
         lambda agent, desk: agent.resume(by=desk.actor),
         lambda _none, agent: _("%(agent)s works again.") % {"agent": agent},
     ),
-    "terminate": button(
+    "terminate": act(
         lambda agent, desk: agent.terminate(by=desk.actor),
         lambda _none, agent: _("%(agent)s is terminated.") % {"agent": agent},
     ),
@@ -107,8 +96,7 @@ ACTS: dict[str, View] = {
 @require_POST
 def make_key(request: HttpRequest, pk: str) -> HttpResponse:
     """Show the new key on this answer and never again."""
-    desk = Desk.of(request)
-    agent = desk.one(staff(), pk)
+    agent, desk = one(request, pk), Desk.of(request)
     name = request.POST.get("name", "").strip()[:80]
     made: list[str] = []
 
@@ -124,10 +112,9 @@ def make_key(request: HttpRequest, pk: str) -> HttpResponse:
 
 @require_POST
 def revoke_key(request: HttpRequest, pk: str, key: str) -> HttpResponse:
-    desk = Desk.of(request)
-    agent = desk.one(staff(), pk)
+    agent, desk = one(request, pk), Desk.of(request)
     row = agent.api_keys.filter(pk=key).select_related("agent").first()
     if row is None:
         raise Http404(_("Key not found"))
     attempt(request, lambda: row.revoke(by=desk.actor), _("The key is revoked."))
-    return back(request, reverse("admin:agent", args=[agent.pk]))
+    return back(request, home(agent))

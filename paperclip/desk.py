@@ -14,12 +14,15 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.template.response import TemplateResponse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
 from django_htmx.middleware import HtmxDetails
 
 from paperclip import live
 from paperclip.actors import Actor
 from paperclip.exceptions import Missing, Refused
 from paperclip.models import Company, Membership, User
+
+View = Callable[..., HttpResponse]
 
 CHOICE = "company"
 LIVE_SALT = "paperclip.live"
@@ -152,3 +155,20 @@ def back(request: HttpRequest, default: Any) -> HttpResponse:
         url, {request.get_host()}, request.is_secure()
     )
     return HttpResponseRedirect(url if ours else resolve_url(default))
+
+
+def button(
+    one: Callable[[HttpRequest, str], Any],
+    home: Callable[[Any], str],
+    verb: Callable[[Any, Desk], Any],
+    done: Callable[[Any, Any], str],
+) -> View:
+    """The view of a button on one row: call the verb, say what came of it, go back."""
+
+    @require_POST
+    def view(request: HttpRequest, pk: str) -> HttpResponse:
+        row, desk = one(request, pk), Desk.of(request)
+        attempt(request, lambda: verb(row, desk), lambda came: done(came, row))
+        return back(request, home(row))
+
+    return view

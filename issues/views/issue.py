@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.models import Run
 from issues.forms import PropertiesForm
 from issues.models import Issue
-from paperclip.desk import Desk, attempt, back, page
+from paperclip.desk import Desk, View, button, page
 from paperclip.exceptions import Conflict, Refused
 
 RUNS = 10
@@ -35,6 +33,13 @@ RELATED = (
 def one(request: HttpRequest, pk: str) -> Issue:
     found: Issue = Desk.of(request).one(Issue.objects.select_related(*RELATED), pk)
     return found
+
+
+def home(issue: Issue) -> str:
+    return reverse("admin:issue", args=[issue.identifier])
+
+
+act = partial(button, one, home)
 
 
 @require_GET
@@ -91,7 +96,7 @@ def change(request: HttpRequest, pk: str) -> HttpResponse:
         form.add_error(None, str(no))
         return show(request, one(request, pk), form=form, status=no.status)
     messages.success(request, _("%(issue)s is changed.") % {"issue": row.identifier})
-    return redirect("admin:issue", row.identifier)
+    return redirect(home(row))
 
 
 @require_POST
@@ -105,21 +110,7 @@ def comment(request: HttpRequest, pk: str) -> HttpResponse:
     except Refused as no:
         again = one(request, pk)
         return show(request, again, draft=body, refusal=no, status=no.status)
-    return redirect(reverse("admin:issue", args=[row.identifier]) + "#reply")
-
-
-def button(
-    verb: Callable[[Issue, Desk], Any], done: Any
-) -> Callable[..., HttpResponse]:
-    """The view of a button: call the verb, say what came of it, go back."""
-
-    @require_POST
-    def view(request: HttpRequest, pk: str) -> HttpResponse:
-        row, desk = one(request, pk), Desk.of(request)
-        attempt(request, lambda: verb(row, desk), str(done))
-        return back(request, reverse("admin:issue", args=[row.identifier]))
-
-    return view
+    return redirect(home(row) + "#reply")
 
 
 def wake(issue: Issue, desk: Desk) -> None:
@@ -131,12 +122,12 @@ def wake(issue: Issue, desk: Desk) -> None:
     )
 
 
-ACTS: dict[str, Callable[..., HttpResponse]] = {
+ACTS: dict[str, View] = {
     "change": change,
     "comment": comment,
-    "wake": button(wake, gettext_lazy("Its agent is woken.")),
-    "stop": button(
+    "wake": act(wake, lambda _none, issue: _("Its agent is woken.")),
+    "stop": act(
         lambda issue, desk: issue.interrupt(by=desk.actor),
-        gettext_lazy("The work on it is stopped."),
+        lambda _none, issue: _("The work on it is stopped."),
     ),
 }
