@@ -102,7 +102,8 @@ def activity(request: HttpRequest) -> HttpResponse:
     acts = Activity.objects.filter(company=Desk.of(request).company)
     if kind := request.GET.get("kind", ""):
         acts = acts.filter(entity_type=kind)
-    if (before := request.GET.get("before", "")).isdigit():
+    before = request.GET.get("before", "")
+    if before.isascii() and before.isdigit():
         acts = acts.filter(seq__lt=int(before[:18]))
     shown = list(acts[: PER_PAGE + 1])
     older = shown[PER_PAGE - 1].seq if len(shown) > PER_PAGE else None

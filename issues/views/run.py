@@ -47,7 +47,8 @@ def log(request: HttpRequest, pk: Any) -> HttpResponse:
     """The log from a byte on, and where to go on; null when it has ended."""
     row = one(request, pk)
     asked = request.GET.get("offset", "")
-    offset = int(asked) if asked.isdigit() and len(asked) < 16 else 0
+    whole = asked.isascii() and asked.isdigit() and len(asked) < 16
+    offset = int(asked) if whole else 0
     text, following = runlog.read(row, offset)
     return JsonResponse({"lines": list(runlog.lines(text)), "next": following})
 

@@ -144,6 +144,13 @@ def test_a_viewer_cannot_make_or_change(viewer, company):
     assert not company.issues.exists() and not company.agents.exists()
 
 
+@pytest.mark.parametrize("odd", ["²", "-1", "9" * 5000, "x", ""])
+def test_an_odd_number_in_an_address_is_no_fault(console, company, rows, odd):
+    run = company.runs.first()
+    for url in ("/activity/?before=", f"/runs/{run.pk}/log?offset="):
+        assert console.get(url + odd).status_code == 200, url
+
+
 def state_of(company):
     company.refresh_from_db()
     return [
