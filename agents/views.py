@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from agents.api.shapes import AgentShape
 from agents.models import Agent, ApiKey
 from paperclip.desk import Desk, View, attempt, back, button, page
 from paperclip.exceptions import Refused
@@ -39,6 +40,7 @@ def agent(request: HttpRequest, pk: str) -> HttpResponse:
 def show(
     request: HttpRequest, agent: Any, *, token: str = "", status: int = 200
 ) -> HttpResponse:
+    clear = Desk.of(request).may_write(agent.company)
     waiting = agent.runs.open().order_by("-created_at")
     by_status = {run.status: run for run in waiting}
     agent.running, agent.queued = by_status.get("running"), by_status.get("queued")
@@ -50,6 +52,7 @@ def show(
         title=agent.name,
         crumbs=[(_("Agents"), reverse("admin:agents_agent_changelist"))],
         agent=agent,
+        config=AgentShape(context={"clear": clear}).get_adapterConfig(agent),
         token=token,
         runs=agent.runs.defer("stdout_excerpt", "stderr_excerpt")[:RUNS],
         wakeups=agent.wakeups.all()[:WAKEUPS],

@@ -7,6 +7,7 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import RelatedFieldListFilter
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -119,6 +120,12 @@ class ConsoleAdmin(ModelAdmin):
             ),
         ]
 
+    def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
+        """Rows lead to their form, and a viewer is shown none."""
+        if not self.has_change_permission(request):
+            return None
+        return super().get_list_display_links(request, list_display)
+
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -133,12 +140,16 @@ class ConsoleAdmin(ModelAdmin):
     # --- forms -------------------------------------------------------------------
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied(_("A viewer cannot add anything here."))
         return self.form_page(request, None)
 
     def change_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         row = Desk.of(request).one(self.model._default_manager.all(), object_id)
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied(_("A viewer cannot change this."))
         return self.form_page(request, row)
 
     def form_page(self, request: HttpRequest, row: Any) -> HttpResponse:

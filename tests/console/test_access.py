@@ -6,6 +6,7 @@ from django.urls import reverse
 from agents.models import Agent, ApiKey, Run
 from issues.models import Issue
 from paperclip.actors import SYSTEM
+from paperclip.models import Company
 from tests import make
 from tests.console.conftest import seen_by
 
@@ -112,9 +113,24 @@ def hire(**fields):
     return {**values, **numbers, **fields}
 
 
-def test_a_viewer_sees_everything(viewer, rows):
+def test_a_viewer_sees_everything_but_forms(viewer, rows):
     for url in PAGES + rows:
-        assert viewer.get(url).status_code == 200, url
+        form = url.endswith("/change/")
+        assert viewer.get(url).status_code == (403 if form else 200), url
+
+
+def test_a_viewer_is_led_to_no_form(viewer, rows):
+    for url in PAGES + rows:
+        assert "/change/" not in viewer.get(url).content.decode(), url
+
+
+def test_a_viewer_sees_no_value_of_the_environment(viewer, console, company):
+    env = {"API_TOKEN": "hunter2"}
+    agent = make.agent(company, adapter_config={"command": "true", "env": env})
+    text = viewer.get(f"/agents/{agent.pk}").content.decode()
+    assert "API_TOKEN" in text and "hunter2" not in text
+    assert "hunter2" not in viewer.get(f"/agents/{agent.pk}/change/").content.decode()
+    assert "hunter2" in console.get(f"/agents/{agent.pk}").content.decode()
 
 
 def test_a_viewer_is_offered_no_button(viewer, rows):
@@ -137,11 +153,24 @@ def test_a_viewer_cannot_make_or_change(viewer, company):
         viewer.post("/issues/add/", {"title": "T", "priority": "2", "start": "todo"}),
         viewer.post("/agents/add/", hire(name="Bob", command="true")),
         viewer.post("/goals/add/", {"title": "T", "level": "team", "status": "active"}),
+        viewer.post("/companies/add/", {"name": "Mine"}),
         viewer.post(f"/companies/{company.pk}/change/", {"name": "Mine"}),
     ]
-    assert [answer.status_code for answer in answers] == [422] * 4
+    assert [answer.status_code for answer in answers] == [403] * 5
     assert all("viewer cannot" in answer.content.decode() for answer in answers)
     assert not company.issues.exists() and not company.agents.exists()
+    assert Company.objects.get() == company
+
+
+def test_who_works_elsewhere_may_found_a_company_from_here(company):
+    user = make.operator(company, "viewer")
+    make.company("Works").memberships.create(user=user, role="operator")
+    console = seen_by(user)
+    console.post(f"/company/{company.pk}/choose")
+    assert 'type="submit" class="button primary"' in (
+        console.get("/companies/add/").content.decode()
+    )
+    assert console.post("/companies/add/", {"name": "Mine"}).status_code == 302
 
 
 @pytest.mark.parametrize("odd", ["²", "-1", "9" * 5000, "x", ""])
