@@ -13,11 +13,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from agents.models import Run
 from issues.forms import PropertiesForm
-from issues.models import Issue
+from issues.models import Comment, Issue
+from paperclip.api.views import is_uuid
 from paperclip.desk import Desk, View, button, page
 from paperclip.exceptions import Conflict, Refused
+from paperclip.pages import Pages
 
-RUNS = 10
+RUNS, CHILDREN, COMMENTS = 10, 50, 50
+NEWEST_FIRST = Pages(("-created_at", "-id"))
 RELATED = (
     "company",
     "project",
@@ -42,6 +45,18 @@ def home(issue: Issue) -> str:
 act = partial(button, one, home)
 
 
+def thread(issue: Issue, before: str) -> tuple[list[Comment], Comment | None]:
+    """What was said last, or last before that comment, in the order it was said; and
+    the first of it when something was said even before."""
+    said = issue.comments.select_related("author_agent", "author_user")
+    begin = said.filter(pk=before).first() if is_uuid(before) else None
+    if begin:
+        said = said.filter(NEWEST_FIRST.after(begin))
+    found = list(said.order_by(*NEWEST_FIRST.order)[: COMMENTS + 1])
+    shown = found[:COMMENTS][::-1]
+    return shown, shown[0] if len(found) > COMMENTS else None
+
+
 @require_GET
 def issue(request: HttpRequest, pk: str) -> HttpResponse:
     return show(request, one(request, pk))
@@ -59,7 +74,9 @@ def show(
     """The page, with what was typed when the verb refused it."""
     actor = Desk.of(request).actor
     runs = Run.objects.filter(issue_id=issue.pk).select_related("agent")
-    thread = issue.comments.select_related("author_agent", "author_user")
+    before = request.GET.get("before", "")
+    said, oldest = thread(issue, before)
+    parts = issue.children.select_related("assignee_agent")
     return page(
         request,
         "issues/issue.html",
@@ -73,9 +90,12 @@ def show(
         draft=draft,
         refusal=refusal,
         holder=issue.live_holder(),
-        thread=thread,
+        thread=said,
+        older=oldest,
+        before=before,
         runs=runs.defer("stdout_excerpt", "stderr_excerpt")[:RUNS],
-        children=issue.children.select_related("assignee_agent"),
+        children=parts[:CHILDREN],
+        more_children=parts[CHILDREN:].exists(),
         blockers=issue.blocked_by.select_related("blocker"),
         blocking=issue.blocking.select_related("blocked"),
         labels=issue.labels.all(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -78,6 +79,7 @@ _markdown.add_render_rule("link_open", _link_open)
 
 
 @register.filter
+@lru_cache(maxsize=500)  # a page that refreshes itself shows the same texts again
 def markdown(text: str | None) -> SafeString:
     """Markdown as HTML. What it was written with stays text."""
     return mark_safe(_markdown.render(text or ""))  # noqa: S308 (html is off)
