@@ -1,7 +1,8 @@
 """The log of a run: what its program printed, one JSON line a chunk.
 
 Lines are `{"ts", "stream", "chunk", "seq"}`. The file is outside the database, mode
-600, and is read by byte offset.
+600, and is read by byte offset. It holds no secret of the run and does not grow for
+ever.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from codecs import getincrementaldecoder
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 from django.utils.timezone import now
@@ -19,75 +21,135 @@ from agents.models.run import Run
 
 EXCERPT = 32 * 1024
 READ_LIMIT = 256_000
+LOG_LIMIT = 64 * 1024 * 1024
+CHUNK = 8 * 1024  # characters of a line, so that a reader need not take much at once
+SHORTEST_SECRET = 8  # what is shorter is a number or a word
 
 
 class LogWriter:
     """Appends chunks and keeps the tail of each stream for the run's row."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, secrets: Iterable[str] = ()) -> None:
         run.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self._file = os.fdopen(os.open(run.log_file, flags, 0o600), "wb", buffering=0)
         self._digest = hashlib.sha256()
         self._bytes = self._seq = 0
-        self._tails = {"stdout": "", "stderr": ""}
-        # A character may be cut by the end of a read.
-        new = getincrementaldecoder("utf-8")
-        self._decoders = {stream: new("replace") for stream in self._tails}
+        self._is_full = False
+        hidden = {one for one in secrets if len(one) >= SHORTEST_SECRET}
+        self._streams = {name: Stream(hidden) for name in ("stdout", "stderr")}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._file.close()
+        with self._file:
+            self._end()
 
-    def write(self, stream: str, data: bytes) -> None:
-        # NUL is the one character PostgreSQL does not store.
-        text = self._decoders[stream].decode(data).replace("\0", "�")
-        if not text:
-            return
-        self._tails[stream] = (self._tails[stream] + text)[-EXCERPT:]
-        self._seq += 1
-        line = {
-            "ts": now().isoformat(timespec="milliseconds"),
-            "stream": stream,
-            "chunk": text,
-            "seq": self._seq,
-        }
-        encoded = json.dumps(line, ensure_ascii=False).encode() + b"\n"
+    def write(self, stream: str, data: bytes, *, final: bool = False) -> None:
+        text = self._streams[stream].take(data, final)
+        for start in range(0, len(text), CHUNK):
+            if not self._is_full:
+                self._append(stream, text[start : start + CHUNK])
+
+    def _append(self, stream: str, chunk: str) -> None:
+        encoded = self._line(stream, chunk)
+        if self._bytes + len(encoded) > LOG_LIMIT:
+            self._is_full = True
+            encoded = self._line(
+                "system", f"\n[The log was cut here: {LOG_LIMIT:,} bytes are enough.]\n"
+            )
         self._file.write(encoded)
         self._digest.update(encoded)
         self._bytes += len(encoded)
+        self._seq += 1
+
+    def _line(self, stream: str, chunk: str) -> bytes:
+        line = {
+            "ts": now().isoformat(timespec="milliseconds"),
+            "stream": stream,
+            "chunk": chunk,
+            "seq": self._seq + 1,
+        }
+        return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+
+    def _end(self) -> None:
+        for stream in self._streams:
+            self.write(stream, b"", final=True)
 
     def columns(self) -> dict[str, Any]:
-        """What the run's row keeps of the log."""
+        """What the run's row keeps of the log, which ends here."""
+        self._end()
         return {
             "log_bytes": self._bytes,
             "log_sha256": self._digest.hexdigest(),
-            "stdout_excerpt": self._tails["stdout"],
-            "stderr_excerpt": self._tails["stderr"],
+            "stdout_excerpt": self._streams["stdout"].tail,
+            "stderr_excerpt": self._streams["stderr"].tail,
         }
 
 
-def read(run: Run, offset: int = 0, limit: int = READ_LIMIT) -> tuple[str, int | None]:
-    """Whole lines from that byte on, and the offset to go on from.
+class Stream:
+    """One stream on its way from bytes to a text without secrets."""
 
-    The second is None when the log ends here and the run has ended too.
-    """
+    def __init__(self, secrets: set[str]) -> None:
+        # A character may be cut by the end of a read.
+        self._decoder = getincrementaldecoder("utf-8")("replace")
+        self._secrets = secrets
+        # The longest first: one may be the beginning of another.
+        longest = sorted(secrets, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest)) or "(?!)")
+        self._held = ""
+        self.tail = ""
+
+    def take(self, data: bytes, final: bool) -> str:
+        """What can be shown by now. An end that may be the beginning of a secret is
+        held back until more is known."""
+        # NUL is the one character PostgreSQL does not store.
+        text = self._decoder.decode(data, final).replace("\0", "�")
+        text = self._held + text
+        known = len(text) if final else self._known(text)
+        self._held = text[known:]
+        shown = self._pattern.sub("***", text[:known])
+        self.tail = (self.tail + shown)[-EXCERPT:]
+        return shown
+
+    def _known(self, text: str) -> int:
+        starts = (start_of(secret, text) for secret in self._secrets)
+        known = min(starts, default=len(text))
+        for match in self._pattern.finditer(text):
+            if match.end() > known:
+                return min(known, match.start())
+        return known
+
+
+def start_of(secret: str, text: str) -> int:
+    """Where the text's last part begins that more text could make the secret of."""
+    for at in range(max(0, len(text) - len(secret) + 1), len(text)):
+        if text[at] == secret[0] and secret.startswith(text[at:]):
+            return at
+    return len(text)
+
+
+def read(run: Run, offset: int = 0, limit: int = READ_LIMIT) -> tuple[str, int | None]:
+    """Whole lines from that byte on, one at least if there is one, and the offset to go
+    on from. That is None when the log ends here and the run has ended too."""
     try:
         with run.log_file.open("rb") as file:
             file.seek(offset)
             data = file.read(limit)
+            if b"\n" not in data:
+                data += file.readline()
     except FileNotFoundError:
         data = b""
-    cut = data.rfind(b"\n") + 1 or len(data)
-    more = cut > 0 or run.is_open
-    return data[:cut].decode("utf-8", "replace"), offset + cut if more else None
+    whole = data.rfind(b"\n") + 1
+    more = whole > 0 or run.is_open
+    return data[:whole].decode("utf-8", "replace"), offset + whole if more else None
 
 
 def lines(text: str) -> Iterator[dict[str, Any]]:
     """The chunks in a piece of log. A line cut by a crash is passed over."""
-    for line in text.splitlines():
+    # Not splitlines(): JSON leaves some other ends of lines as they are.
+    for line in text.split("\n"):
         try:
             yield json.loads(line)
         except ValueError:
