@@ -19,6 +19,7 @@ from agents.models import Run, Wakeup
 from agents.models.run import RunQuerySet
 from paperclip.api.schema import doc
 from paperclip.api.views import Endpoint
+from paperclip.exceptions import NotAllowed
 from paperclip.pages import Pages
 
 RUNS = Pages(("-created_at", "-id"), limit=100, maximum=500)
@@ -36,6 +37,17 @@ class RunEndpoint(Endpoint):
     def run(self) -> Run:
         runs = with_wakeup(Run.objects.all())
         run: Run = runs.get_for(self.actor, self.kwargs["run_id"])
+        return run
+
+    def may_read(self, run: Run) -> bool:
+        """What a run printed is for people and for its own agent: it may hold what
+        nobody thought of as a secret."""
+        return self.actor.agent is None or self.actor.agent.pk == run.agent_id
+
+    def readable_run(self) -> Run:
+        run = self.run()
+        if not self.may_read(run):
+            raise NotAllowed("An agent can only read what its own runs did.")
         return run
 
 
@@ -68,9 +80,11 @@ class LiveRuns(Endpoint):
 
 
 class OneRun(RunEndpoint):
-    @doc("get_run", "A run", gives=RunShape)
+    @doc("get_run", "A run; to other agents without what it printed", gives=RunShape)
     def get(self, request: Request, **path: str) -> Response:
-        return Response(RunShape(self.run()).data)
+        run = self.run()
+        shape = RunShape if self.may_read(run) else RunRow
+        return Response(shape(run).data)
 
 
 class RunEvents(RunEndpoint):
@@ -83,7 +97,7 @@ class RunEvents(RunEndpoint):
     )
     def get(self, request: Request, **path: str) -> Response:
         after = self.query(EventFilter)["afterSeq"]
-        events = self.run().events.filter(seq__gt=after)
+        events = self.readable_run().events.filter(seq__gt=after)
         return self.page(events.select_related("run"), EVENTS, RunEventShape)
 
 
@@ -95,7 +109,7 @@ class RunLog(RunEndpoint):
         query=LogFilter,
     )
     def get(self, request: Request, **path: str) -> Response:
-        run, asked = self.run(), self.query(LogFilter)
+        run, asked = self.readable_run(), self.query(LogFilter)
         content, following = runlog.read(run, asked["offset"], asked["limitBytes"])
         answer = {
             "runId": str(run.pk),

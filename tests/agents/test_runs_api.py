@@ -122,3 +122,25 @@ def test_a_cancelled_run_that_waited_never_starts(
     run = make.queued_run(make.agent(company))
     operator.post(f"/api/heartbeat-runs/{run.pk}/cancel")
     assert Run.objects.get(pk=run.pk).claim(host="test") is None
+
+
+def test_an_agent_reads_what_only_its_own_runs_printed(company: Company) -> None:
+    agent = make.agent(company)
+    run, _token = make.live_run(agent)
+    with LogWriter(run) as log:
+        log.write("stdout", b"between us\n")
+        run.finish("succeeded", **log.columns())
+    url = f"/api/heartbeat-runs/{run.pk}"
+    _, others = make.live_run(make.agent(company))
+    own, other = make.client_of(agent), make.client(others)
+    assert own.get(url).json()["stdoutExcerpt"] == "between us\n"
+    assert "between us" in own.get(f"{url}/log").json()["content"]
+    assert own.get(f"{url}/events").status_code == 200
+    seen = other.get(url).json()
+    assert (seen["status"], seen["stdoutExcerpt"]) == ("succeeded", None)
+    for part in ("log", "events"):
+        answer = other.get(f"{url}/{part}")
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
+    foreign = make.client_of(make.agent(make.company()))
+    for part in ("", "/log", "/events"):
+        assert foreign.get(url + part).status_code == 404
