@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Container, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -31,6 +31,7 @@ STUCK_SECONDS = 30  # a process that outlives SIGKILL so long hangs in the kerne
 
 Stream = int | IO[bytes] | IO[str] | None
 Marks = Mapping[str, str]
+Wait = Callable[[list[psutil.Process], float], bool]
 
 
 class Row(NamedTuple):
@@ -68,9 +69,9 @@ def tree(run_id: str) -> list[psutil.Process]:
     return [row.process for row in family(carriers({"PAPERCLIP_RUN_ID": run_id}))]
 
 
-def end_tree(run_id: str, grace: float) -> int:
+def end_tree(run_id: str, grace: float, wait: Wait | None = None) -> int:
     """End every process of a run; the number ended. None lives when it returns."""
-    return end({"PAPERCLIP_RUN_ID": run_id}, grace)
+    return end({"PAPERCLIP_RUN_ID": run_id}, grace, wait)
 
 
 def live_runs() -> set[str]:
@@ -93,10 +94,11 @@ def end_all_runs(grace: float) -> int:
     return end({"PAPERCLIP_INSTANCE": home.instance_id()}, grace)
 
 
-def end(marks: Marks, grace: float) -> int:
+def end(marks: Marks, grace: float, wait: Wait | None = None) -> int:
     """Terminate the carriers of the marks and their families, kill what is left after
     the grace, and go on until nothing is found twice: a process that is just executing
-    another shows no environment for an instant."""
+    another shows no environment for an instant. A `wait` of the caller's may do other
+    things meanwhile; when it answers False the grace is over."""
     ended: set[Row] = set()
     deadline = time.monotonic() + grace
     quiet = 0
@@ -110,7 +112,9 @@ def end(marks: Marks, grace: float) -> int:
         ended |= found
         quiet = 0 if found else quiet + 1
         gone = [row.process for row in found]
-        wait_gone(gone, POLL_SECONDS if late else deadline - time.monotonic())
+        left = POLL_SECONDS if late else deadline - time.monotonic()
+        if not (wait or wait_gone)(gone, left):
+            deadline = min(deadline, time.monotonic())
     return len(ended)
 
 

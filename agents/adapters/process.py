@@ -10,7 +10,9 @@ import subprocess
 import time
 from contextlib import suppress
 from typing import Any, Self
+from uuid import UUID
 
+import psutil
 from django.db import connection
 from rest_framework import serializers
 
@@ -22,6 +24,7 @@ from paperclip import live, processes
 from paperclip.exceptions import Invalid, Refused
 
 TICK = 0.5
+GRACE = 15
 CHUNK = 65_536
 # What a child inherits of our own environment; secrets and addresses stay here.
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
@@ -64,41 +67,39 @@ class Process(base.Adapter):
 
     def execute(self, context: base.Context) -> base.Outcome:
         """Exit code 0 is success. The whole tree is gone when this returns."""
-        run, config = context.run, context.run.agent.adapter_config
+        run = context.run
         try:
-            cwd = workspaces.of(run.agent, config.get("cwd", ""))
-            env = self._environment(context, str(cwd))
-            program = self._program(config["command"], env["PATH"], str(cwd))
+            call = self._call(context)
         except Refused as error:
             return base.Outcome(
                 Run.Status.FAILED,
                 {"error": str(error), "error_code": "configuration_incomplete"},
             )
-        with LogWriter(run) as log:
+        pid_file = run.directory / "pid"
+        with LogWriter(run, self._secrets(context)) as log:
             child = processes.spawn(
-                [program, *config.get("args", [])],
-                pid_file=run.directory / "pid",
-                cwd=cwd,
-                env=env,
+                **call,
+                pid_file=pid_file,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             )
-            grace = config.get("graceSec", 15)
-            try:
-                run.started_process(child.pid)
-                connection.close()
-                ended_by = self._watch(
-                    child, context, log, config.get("timeoutSec", 3600)
-                )
-                # What it left behind had its chance, and a stop means stop.
-                grace = min(grace, {"itself": 1, "us": 5}.get(ended_by, grace))
-            finally:
-                processes.end_tree(str(run.pk), grace)
-                child.wait()
-                for pipe in (child.stdout, child.stderr):
-                    if pipe:
-                        pipe.close()
-            return self._outcome(child.returncode, ended_by, log)
+            ended_by = self._supervise(child, context, log)
+            columns = {**log.columns(), "exit_code": child.returncode}
+            if child.returncode > 0 and processes.pid_in(pid_file) is None:
+                raise OSError(f"It did not start: {columns['stderr_excerpt']}")
+        return self._outcome(columns, ended_by)
+
+    def _call(self, context: base.Context) -> dict[str, Any]:
+        agent = context.run.agent
+        config = agent.adapter_config
+        cwd = str(workspaces.of(agent, config.get("cwd", "")))
+        env = self._environment(context, cwd)
+        program = self._program(config["command"], env["PATH"], cwd)
+        return {"argv": [program, *config.get("args", [])], "cwd": cwd, "env": env}
+
+    def _secrets(self, context: base.Context) -> list[str]:
+        own = context.run.agent.adapter_config.get("env", {})
+        return [context.env["PAPERCLIP_API_KEY"], *own.values()]
 
     def _environment(self, context: base.Context, cwd: str) -> dict[str, str]:
         ours = {name: os.environ[name] for name in INHERITED if name in os.environ}
@@ -125,36 +126,73 @@ class Process(base.Adapter):
             )
         return found
 
+    def _supervise(
+        self, child: subprocess.Popen[bytes], context: base.Context, log: LogWriter
+    ) -> str:
+        """Watch it and end its tree: what _watch() says."""
+        config, ended_by = context.run.agent.adapter_config, "us"
+        try:
+            context.run.started_process(child.pid)
+            connection.close()
+            with Output(child, log, context.run.company_id) as output:
+                timeout = config.get("timeoutSec", 3600)
+                ended_by = self._watch(child, context, output, timeout)
+                if ended_by == "timeout":
+                    self._part(context, output, config.get("graceSec", GRACE))
+        finally:
+            # What it left behind had its chance, and a stop means stop.
+            grace = 1 if ended_by == "itself" else 5
+            grace = min(grace, config.get("graceSec", GRACE))
+            processes.end_tree(str(context.run.pk), grace)
+            child.wait()
+            for pipe in (child.stdout, child.stderr):
+                if pipe:
+                    pipe.close()
+        return ended_by
+
     def _watch(
         self,
         child: subprocess.Popen[bytes],
         context: base.Context,
-        log: LogWriter,
+        output: Output,
         timeout: int,
     ) -> str:
         """Copy output to the log until the program ends: "itself", or by "timeout" or
         "us" (cancelled, or the lease was lost)."""
         deadline = time.monotonic() + timeout if timeout else float("inf")
-        with Output(child, log) as output:
-            while context.beat():
-                # Asked before copying: what it printed before its end is copied below.
-                over = child.poll() is not None
-                if over:
-                    # A left-over child may hold the pipes and print for ever.
-                    deadline = min(deadline, time.monotonic() + 1)
-                left = max(0.0, deadline - time.monotonic())
-                if wrote := output.copy(0 if over else min(TICK, left)):
-                    live.bump(context.run.company_id)
-                if over and not (wrote and left):
-                    return "itself"
-                if not left:
-                    return "timeout"
+        while context.beat():
+            # Asked before copying: what it printed before its end is copied below.
+            over = child.poll() is not None
+            if over:
+                # A left-over child may hold the pipes and print for ever.
+                deadline = min(deadline, time.monotonic() + 1)
+            left = max(0.0, deadline - time.monotonic())
+            wrote = output.copy(0 if over else min(TICK, left))
+            if over and not (wrote and left):
+                return "itself"
+            if not left:
+                return "timeout"
         return "us"
 
-    def _outcome(self, code: int, ended_by: str, log: LogWriter) -> base.Outcome:
-        columns: dict[str, Any] = {**log.columns(), "exit_code": code}
+    def _part(self, context: base.Context, output: Output, grace: int) -> None:
+        """End the tree, and until it has ended hold the lease and copy its output."""
+
+        def wait(asked: list[psutil.Process], seconds: float) -> bool:
+            deadline = time.monotonic() + seconds
+            while any(map(processes.is_alive, asked)):
+                if time.monotonic() > deadline or not context.beat():
+                    return False
+                if not output.copy(0):
+                    time.sleep(processes.POLL_SECONDS)
+            return True
+
+        processes.end_tree(str(context.run.pk), grace, wait)
+        output.copy(0)
+
+    def _outcome(self, columns: dict[str, Any], ended_by: str) -> base.Outcome:
+        code = columns["exit_code"]
         if code < 0:
-            columns |= {"exit_code": None, "signal": signal.Signals(-code).name}
+            columns |= {"exit_code": None, "signal": signal_name(-code)}
         if ended_by == "timeout":
             columns |= {"error": "It took too long.", "error_code": "timeout"}
             return base.Outcome(Run.Status.TIMED_OUT, columns)
@@ -168,11 +206,20 @@ class Process(base.Adapter):
         return base.Outcome(Run.Status.FAILED, columns)
 
 
-class Output:
-    """What a program prints, on its way to the log."""
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"  # most real-time signals have no name
 
-    def __init__(self, child: subprocess.Popen[bytes], log: LogWriter) -> None:
-        self._child, self._log = child, log
+
+class Output:
+    """What a program prints, on its way to the log and to the open pages."""
+
+    def __init__(
+        self, child: subprocess.Popen[bytes], log: LogWriter, company_id: UUID
+    ) -> None:
+        self._child, self._log, self._company_id = child, log, company_id
         self._selector = selectors.DefaultSelector()
         for stream in ("stdout", "stderr"):
             pipe = getattr(child, stream)
@@ -194,6 +241,8 @@ class Output:
             return False
         # A list, not any() on the way: every ready pipe is read.
         read = [self._read(key) for key, _ in self._selector.select(wait)]
+        if any(read):
+            live.bump(self._company_id)
         return any(read)
 
     def _read(self, key: selectors.SelectorKey) -> bool:

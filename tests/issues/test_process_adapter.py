@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
+from django.db import transaction
 
+from agents.adapters.base import Context
+from agents.adapters.process import Process
 from agents.models import Agent, Run
 from issues import sweep
+from issues.heartbeat import Lease, environment
 from paperclip import processes
 from paperclip.actors import SYSTEM
 from tests import make
@@ -68,6 +73,53 @@ def test_a_run_that_takes_too_long_is_timed_out(company: Any) -> None:
     run = ended(woken(agent))
     assert (run.status, run.error_code) == ("timed_out", "timeout")
     assert not processes.tree(str(run.pk))
+
+
+def test_a_run_that_ignores_its_end_is_timed_out_and_not_lost(
+    company: Any, settings: LazySettings
+) -> None:
+    settings.LEASE_SECONDS = 1.5
+    script = "trap 'echo not yet' TERM; while :; do sleep 0.1; done"
+    agent = hired(company, script, timeoutSec=1, graceSec=4)
+    with transaction.atomic():  # so that the worker does not start it
+        run, token = make.live_run(agent)
+    context = Context(run, environment(run, token), Lease(run).hold)
+    outcome = Process().execute(context)
+    assert run.finish(outcome.status, **outcome.columns)
+    assert (run.status, run.signal) == ("timed_out", "SIGKILL")
+    assert run.stdout_excerpt == "not yet\n"
+    assert not processes.tree(str(run.pk))
+
+
+def test_a_cancel_ends_the_grace_of_a_timeout(company: Any) -> None:
+    script = "trap 'echo not yet' TERM; while :; do sleep 0.1; done"
+    run = running(woken(hired(company, script, timeoutSec=1, graceSec=30)))
+    eventually(lambda: "not yet" in run.log_file.read_text())
+    run.cancel(by=SYSTEM, why="a test")
+    eventually(lambda: not processes.tree(str(run.pk)), timeout=10)
+
+
+@pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (40, "SIG40")])
+def test_a_signal_has_a_name(company: Any, number: int, name: str) -> None:
+    run = ended(woken(hired(company, f"kill -{number} $$")))
+    assert (run.error_code, run.signal) == ("adapter_failed", name)
+
+
+def test_what_it_prints_holds_no_secret_of_its_own(company: Any) -> None:
+    script = "env; sleep 0.1; env | cut -c1-20 >&2; echo $PAPERCLIP_API_KEY"
+    agent = hired(company, script, env={"MAIL_PASSWORD": "correct horse", "N": "1"})
+    run = ended(woken(agent))
+    for text in (run.stdout_excerpt, run.log_file.read_text()):
+        assert "PAPERCLIP_API_KEY=***" in text and "MAIL_PASSWORD=***" in text
+        assert "pcr_" not in text and "horse" not in text and "N=1" in text
+
+
+def test_a_program_that_could_not_start_is_no_fault_of_its_own(company: Any) -> None:
+    with transaction.atomic():
+        run = woken(hired(company, "true"))
+        (run.directory / "pid").mkdir(parents=True)  # as on a full disk
+    run = ended(run)
+    assert run.error_code == "internal_error" and "pid" in run.error
 
 
 # The child ignores SIGTERM, leaves its session and loses its parent (T-03b).
