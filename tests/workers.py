@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 from urllib.parse import quote
 
@@ -32,6 +34,8 @@ class Worker:
     """One `worker` process of the Procfile; kill() is kill -9."""
 
     def __init__(self, **environment: str) -> None:
+        # A file, not a pipe: nobody reads on, and a full pipe would stop the worker.
+        self.said = NamedTemporaryFile("w", prefix="worker-")  # noqa: SIM115
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "celery", "-A", "paperclip", "worker"),
@@ -43,13 +47,9 @@ class Worker:
             | {"DATABASE_URL": database_url(), "REDIS_URL": settings.REDIS_URL}
             | {"PAPERCLIP_HOME": str(settings.HOME)}
             | environment,
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=self.said,
         )
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            if "ready." in line:
-                break
+        wait_for(lambda: "ready." in Path(self.said.name).read_text(), 60)
 
     def kill(self) -> None:
         self.process.kill()
