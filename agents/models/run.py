@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agents.models.agent import Agent
+    from agents.models.event import RunEvent
     from paperclip.actors import Actor
 
 
@@ -304,25 +305,3 @@ class Run(Scoped):
             message=message,
             payload=payload or None,
         )
-
-
-class RunEvent(models.Model):
-    """One step of a run's life. What the program printed is in the log, not here."""
-
-    run = models.ForeignKey(Run, models.CASCADE, related_name="events")
-    seq = models.PositiveIntegerField()
-    event_type = models.CharField(max_length=32)
-    stream = models.CharField(max_length=8, default="system")
-    level = models.CharField(max_length=8, default="info")
-    message = models.TextField()
-    payload = models.JSONField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["seq"]
-        constraints = [
-            models.UniqueConstraint(fields=["run", "seq"], name="one_event_per_number")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.seq} {self.message}"
