@@ -101,7 +101,8 @@ def test_a_polite_end_is_waited_for(run_id: str, tmp_path: Path) -> None:
 
 
 def test_strangers_and_the_caller_live_on(run_id: str, tmp_path: Path) -> None:
-    stranger = start(str(uuid4()), tmp_path, "sleep 600")
+    other = str(uuid4())
+    stranger = start(other, tmp_path, "sleep 600")
     # A program that ends the run it belongs to itself must get to the end of it.
     suicide = (
         "from paperclip import processes; import os;"
@@ -111,7 +112,7 @@ def test_strangers_and_the_caller_live_on(run_id: str, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", suicide], env=env, cwd=home.BASE_DIR)
     assert done.returncode == 5
     assert stranger.poll() is None
-    stranger.kill()
+    processes.end_tree(other, grace=0)
     stranger.wait()
 
 
