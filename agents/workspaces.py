@@ -1,4 +1,4 @@
-"""Where agents work: one directory each, closed to everybody else."""
+"""Where agents work: one directory each, closed to the other users of the machine."""
 
 from __future__ import annotations
 

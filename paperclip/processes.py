@@ -70,7 +70,8 @@ def tree(run_id: str) -> list[psutil.Process]:
 
 
 def end_tree(run_id: str, grace: float, wait: Wait | None = None) -> int:
-    """End every process of a run; the number ended. None lives when it returns."""
+    """End every process of a run; the number ended. Only one that emptied its own
+    environment and left its session before its parents died can escape."""
     return end({"PAPERCLIP_RUN_ID": run_id}, grace, wait)
 
 
