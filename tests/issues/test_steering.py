@@ -52,6 +52,8 @@ def test_a_reviewer_and_a_manager_may_move_it(company: Company) -> None:
     for colleague in (worker, lead, chief, tester):
         issue = make.issue(company, assignee_agent=worker)
         issue.change(by=acting(colleague), status="done")
+        issue.refresh_from_db()
+        assert issue.status == "done"
 
 
 def test_a_closed_issue_is_not_checked_out(company: Company) -> None:
