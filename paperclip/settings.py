@@ -27,6 +27,14 @@ HTTPS = URL.startswith("https://")
 _HOST = "127.0.0.1" if BIND in ("0.0.0.0", "::", "localhost") else BIND  # noqa: S104
 _HOST = f"[{_HOST}]" if ":" in _HOST else _HOST
 API_URL = env("PAPERCLIP_API_URL", default=f"http://{_HOST}:{PORT}")
+# The model gateway, which every model call of every agent goes through.
+GATEWAY_PORT = env.int("PAPERCLIP_GATEWAY_PORT", default=PORT + 1)
+GATEWAY_BIND = env("PAPERCLIP_GATEWAY_BIND", default="127.0.0.1")
+GATEWAY_URL = env(
+    "PAPERCLIP_GATEWAY_URL", default=f"http://127.0.0.1:{GATEWAY_PORT}"
+).rstrip("/")
+# What an agent uses that names no model of its own.
+DEFAULT_MODEL = env("PAPERCLIP_MODEL", default="gemini/gemini-flash-lite-latest")
 
 DEBUG = env.bool("PAPERCLIP_DEBUG", default=False)
 SECRET_KEY = env("PAPERCLIP_SECRET_KEY", default="") or home.secret("django")

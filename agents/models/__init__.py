@@ -1,7 +1,17 @@
+from agents.models.account import ProviderAccount
 from agents.models.agent import Agent
+from agents.models.cost import CostEvent
 from agents.models.event import RunEvent
 from agents.models.key import ApiKey
 from agents.models.run import Run
 from agents.models.wakeup import Wakeup
 
-__all__ = ["Agent", "ApiKey", "Run", "RunEvent", "Wakeup"]
+__all__ = [
+    "Agent",
+    "ApiKey",
+    "CostEvent",
+    "ProviderAccount",
+    "Run",
+    "RunEvent",
+    "Wakeup",
+]

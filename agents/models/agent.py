@@ -105,6 +105,7 @@ class Agent(Scoped):
     title = models.CharField(_("title"), max_length=120, null=True, blank=True)  # noqa: DJ001
     icon = models.CharField(max_length=40, null=True, blank=True)  # noqa: DJ001
     capabilities = models.TextField(_("capabilities"), null=True, blank=True)  # noqa: DJ001
+    instructions = models.TextField(_("instructions"), blank=True, default="")
     tools = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     status = models.CharField(
         max_length=16, choices=Status.choices, default=Status.IDLE

@@ -65,6 +65,12 @@ class IssueBase(Scoped):
     checkout_run = models.ForeignKey(
         Run, models.SET_NULL, null=True, editable=False, related_name="held_issues"
     )
+    # While it is reviewed, the assignee is the reviewer; this is who did the work and
+    # gets it back when changes are requested.
+    executor_agent = models.ForeignKey(
+        Agent, models.SET_NULL, null=True, editable=False, related_name="reviewed"
+    )
+    failed_reviews = models.PositiveSmallIntegerField(default=0, editable=False)
     labels = models.ManyToManyField(Label, blank=True, related_name="issues")
     created_by_agent = models.ForeignKey(
         Agent, models.SET_NULL, null=True, related_name="+"

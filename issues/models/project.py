@@ -50,6 +50,13 @@ class Project(Scoped):
     )
     target_date = models.DateField(null=True, blank=True)
     color = models.CharField(max_length=7, null=True, blank=True)  # noqa: DJ001
+    # Only an operator sets them: the control plane opens the address.
+    repo_url = models.CharField(
+        _("remote repository"), max_length=500, blank=True, default=""
+    )
+    default_branch = models.CharField(
+        _("default branch"), max_length=100, default="main"
+    )
     paused_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001
     archived_at = models.DateTimeField(null=True, blank=True)

@@ -84,6 +84,8 @@ class Company(models.Model):
     budget_monthly_cents = models.PositiveIntegerField(_("monthly budget"), default=0)
     spent_monthly_cents = models.PositiveIntegerField(default=0)
     require_approval_for_hires = models.BooleanField(default=False)
+    # A rehearsal is a company of its own: nothing of it can get among real results.
+    rehearsal = models.BooleanField(_("rehearsal"), default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
