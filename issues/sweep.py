@@ -88,7 +88,8 @@ def waiting_issues() -> IssueQuerySet:
     return (
         Issue.objects.shown()
         .filter(
-            status__in=[Status.TODO, Status.IN_PROGRESS, Status.BLOCKED],
+            Q(status__in=[Status.TODO, Status.IN_PROGRESS, Status.BLOCKED])
+            | Q(status=Status.IN_REVIEW, executor_agent__isnull=False),
             assignee_agent__in=Agent.objects.invokable().filter(wake_on_demand=True),
         )
         .exclude(Exists(runs.open()))

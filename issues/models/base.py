@@ -92,5 +92,10 @@ class IssueBase(Scoped):
         abstract = True
 
     @property
+    def assignee(self) -> str:
+        """Whose it is, by name."""
+        return str(self.assignee_agent or self.assignee_user or _("nobody"))
+
+    @property
     def is_closed(self) -> bool:
         return self.status in CLOSED

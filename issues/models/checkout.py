@@ -170,6 +170,7 @@ class Checkout(Waiting):
             raise Conflict(f"{self.identifier} is {self.status}.")
         self.let_go(by=by)
         self.status, self.assignee_agent, self.assignee_user = Status.TODO, None, None
+        self.executor_agent = None
         self.save()
         audit.record(by, "issue.released", self, identifier=self.identifier)
 

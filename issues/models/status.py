@@ -9,8 +9,8 @@ from django.utils.timezone import now
 
 from agents.models import Agent
 from issues.models.base import CLOSED, Status
-from issues.models.checkout import Checkout
-from issues.models.thread import Thread
+from issues.models.relation import Relation
+from issues.models.review import FIX, Review
 from issues.models.wakes import Wake, send_wakes
 from paperclip import audit
 from paperclip.exceptions import Conflict, Invalid, NotAllowed
@@ -68,7 +68,7 @@ PLAIN = {
 STEERING = {"status", "assignee_agent", "assignee_user", "hidden_at"}
 
 
-class StatusMachine(Checkout, Thread):
+class StatusMachine(Review):
     class Meta:
         abstract = True
 
@@ -89,9 +89,7 @@ class StatusMachine(Checkout, Thread):
         in a circle; NotAllowed for an agent without a run or without the right to
         assign. Everyone whom it concerns is woken, each at most once.
         """
-        self.refresh_from_db(
-            from_queryset=type(self)._default_manager.select_for_update(no_key=True)
-        )
+        reviewed = self._lock()
         self._must_be_changeable(by, {*fields, "status"} if reopen else {*fields})
         if interrupt:
             self.interrupt(by=by)
@@ -99,17 +97,10 @@ class StatusMachine(Checkout, Thread):
         changed = sorted(fields)
         if reopen and self.is_closed:
             fields.setdefault("status", Status.TODO)
-        self._check_links(fields, by=by)
-        self._set_assignee(fields, by=by)
-        for name in PLAIN & set(fields):
-            setattr(self, name, fields[name])
-        if "labels" in fields:
-            self.labels.set(fields["labels"])
-        if "blocked_by" in fields:
-            self.save()  # circles are looked for in the tables
-            self.block_on(fields["blocked_by"], by=by)
+        routed = self._route(fields, by=by, comment=comment)
+        self._set(fields, by=by)
         if (status := fields.get("status", self.status)) != self.status:
-            self._enter(status, by=by)
+            self._enter(status, by=by, force=routed)
         self._must_be_startable()
         self.save()
         said = self._post(comment, by=by) if comment.strip() else None
@@ -122,8 +113,32 @@ class StatusMachine(Checkout, Thread):
                 changed=changed,
                 **({"status": status, "was": old[0]} if status != old[0] else {}),
             )
+        if reviewed is not None and self.status == Status.DONE != old[0]:
+            reviewed.return_to_review(by=by)
         send_wakes(self._consequences(*old) + self.mentions(said), by=by, said=said)
         return said
+
+    def _lock(self) -> Review | None:
+        """Hold the row until the commit; the issue under review that a fix is for, too
+        (now, because a company is locked after its issues)."""
+        rows = type(self)._default_manager.select_for_update(no_key=True)
+        self.refresh_from_db(from_queryset=rows)
+        if self.origin_kind != FIX or self.parent is None:
+            return None
+        reviewed: Review | None = rows.filter(pk=self.parent.pk).first()
+        return reviewed
+
+    def _set(self, fields: dict[str, Any], *, by: Actor) -> None:
+        """Everything but the status."""
+        self._check_links(fields, by=by)
+        self._set_assignee(fields, by=by)
+        for name in PLAIN & set(fields):
+            setattr(self, name, fields[name])
+        if "labels" in fields:
+            self.labels.set(fields["labels"])
+        if "blocked_by" in fields:
+            self.save()  # circles are looked for in the tables
+            self.block_on(fields["blocked_by"], by=by)
 
     def _must_be_changeable(self, by: Actor, names: set[str]) -> None:
         self.must_be_writable(by)
@@ -219,7 +234,7 @@ class StatusMachine(Checkout, Thread):
         """Whom the change concerns, and why."""
         if self.is_closed:
             return self.freed_by_end() if was not in CLOSED else []
-        if self.status == Status.BACKLOG:
+        if self.status == Status.BACKLOG or self._is_held_up():
             return []
         if self.assignee_agent_id != had:
             source, reason = "assignment", "issue_assigned"
@@ -230,3 +245,7 @@ class StatusMachine(Checkout, Thread):
         else:
             return []
         return [Wake(self.assignee_agent, source, reason, self.pk)]
+
+    def _is_held_up(self) -> bool:
+        left = Relation.objects.filter(blocked_id=self.pk).unresolved()
+        return self.status == Status.BLOCKED and left.exists()

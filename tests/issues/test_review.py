@@ -1,0 +1,227 @@
+"""Done work goes to its reviewer, and what the reviewer says decides."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from agents.models import Agent, Run, Wakeup
+from issues.models import Issue
+from issues.models.base import Status
+from issues.models.review import FIX
+from issues.sweep import waiting_issues
+from paperclip.actors import SYSTEM, Actor
+from paperclip.exceptions import Invalid, NotAllowed
+from paperclip.models import Activity
+from tests import make
+
+pytestmark = pytest.mark.django_db
+
+
+class Team(NamedTuple):
+    cto: Agent
+    qa: Agent
+    dev: Agent
+
+
+@pytest.fixture
+def team() -> Team:
+    company = make.company()
+    cto = make.agent(company, name="CTO", permissions={"canAssignTasks": True})
+    qa = make.agent(company, name="QA", reports_to=cto)
+    return Team(cto, qa, make.agent(company, name="Dev", reports_to=cto, reviewer=qa))
+
+
+def checked_out(agent: Agent, issue: Issue) -> Actor:
+    by = make.working(agent, issue)
+    issue.refresh_from_db()
+    issue.check_out(agent, by.run, ["todo", "blocked", "in_review"], by=by)
+    return by
+
+
+def under_review(team: Team, **fields: object) -> Issue:
+    issue = make.issue(team.dev.company, assignee_agent=team.dev, **fields)
+    by = checked_out(team.dev, issue)
+    issue.change(by=by, status="done", comment="It works.")
+    assert by.run is not None
+    by.run.finish(Run.Status.SUCCEEDED)
+    return issue
+
+
+def refuse(issue: Issue, reviewer: Agent, why: str = "test_slug fails") -> None:
+    by = checked_out(reviewer, issue)
+    issue.change(by=by, status="in_progress", comment=why)
+    assert by.run is not None
+    by.run.finish(Run.Status.SUCCEEDED)
+
+
+def do(issue: Issue, agent: Agent) -> None:
+    by = checked_out(agent, issue)
+    issue.change(by=by, status="done", comment="Done.")
+    assert by.run is not None
+    by.run.finish(Run.Status.SUCCEEDED)
+
+
+def fix_of(issue: Issue) -> Issue:
+    return issue.children.filter(origin_kind=FIX).latest("created_at")
+
+
+@pytest.mark.parametrize("asked", ["done", "in_review"])
+def test_done_work_goes_to_its_reviewer(team: Team, asked: str) -> None:
+    issue = make.issue(team.dev.company, assignee_agent=team.dev)
+    by = checked_out(team.dev, issue)
+    issue.change(by=by, status=asked, comment="It works.")
+    issue.refresh_from_db()
+    assert issue.status == Status.IN_REVIEW
+    assert (issue.assignee_agent, issue.executor_agent) == (team.qa, team.dev)
+    assert issue.checkout_run is None and issue.completed_at is None
+    woken = Wakeup.objects.filter(agent=team.qa, issue_id=issue.pk)
+    assert woken.values_list("reason", flat=True).get() == "issue_assigned"
+
+
+def test_without_a_reviewer_done_is_done(team: Team) -> None:
+    issue = make.issue(team.cto.company, assignee_agent=team.cto)
+    do(issue, team.cto)
+    issue.refresh_from_db()
+    assert (issue.status, issue.assignee_agent) == (Status.DONE, team.cto)
+
+
+def test_a_dismissed_reviewer_reviews_nothing(team: Team) -> None:
+    team.qa.terminate(by=SYSTEM)
+    issue = make.issue(team.dev.company, assignee_agent=team.dev)
+    do(issue, team.dev)
+    assert issue.status == Status.DONE
+
+
+def test_the_reviewer_approves(team: Team) -> None:
+    issue = under_review(team)
+    by = checked_out(team.qa, issue)
+    issue.change(by=by, status="done", comment="12 tests pass.")
+    issue.refresh_from_db()
+    assert issue.status == Status.DONE
+    assert (issue.assignee_agent, issue.executor_agent) == (team.dev, None)
+    decided = Activity.objects.get(action="issue.review_decided")
+    assert decided.details["outcome"] == "approved"
+
+
+def test_a_review_says_what_it_looked_at(team: Team) -> None:
+    issue = under_review(team)
+    by = checked_out(team.qa, issue)
+    with pytest.raises(Invalid, match="say what you looked at"):
+        issue.change(by=by, status="done", comment=" ")
+    issue.refresh_from_db()
+    assert (issue.status, issue.executor_agent) == (Status.IN_PROGRESS, team.dev)
+
+
+@pytest.mark.parametrize("asked", ["done", "todo", "cancelled", "in_progress"])
+def test_nobody_reviews_its_own_work(team: Team, asked: str) -> None:
+    issue = under_review(team)
+    dev = make.working(team.dev)
+    with pytest.raises(NotAllowed):
+        issue.change(by=dev, status=asked, comment="Fine.")
+    # Not even who filed it, and so may steer it otherwise.
+    Issue.objects.filter(pk=issue.pk).update(created_by_agent=team.dev)
+    with pytest.raises(NotAllowed, match="is being reviewed by QA"):
+        issue.change(by=dev, status=asked, comment="Fine.")
+
+
+def test_changes_requested_return_it_with_a_fix(team: Team) -> None:
+    issue = under_review(team, title="Slugs")
+    refuse(issue, team.qa, "test_slug fails:\nexpected a-b")
+    issue.refresh_from_db()
+    assert issue.status == Status.BLOCKED and issue.failed_reviews == 1
+    assert (issue.assignee_agent, issue.executor_agent) == (team.dev, None)
+    fix = fix_of(issue)
+    assert (fix.title, fix.status) == ("Fix: Slugs", Status.TODO)
+    assert fix.assignee_agent == team.dev
+    assert "> test_slug fails:\n> expected a-b" in (fix.description or "")
+    # One wake, for what can be done now.
+    woken = team.dev.wakeups.filter(status="queued").exclude(reason="test")
+    assert woken.latest("created_at").issue_id == fix.pk
+    assert not woken.filter(issue_id=issue.pk, created_at__gt=fix.created_at).exists()
+
+
+def test_the_fix_done_it_is_reviewed_again(team: Team) -> None:
+    issue = under_review(team)
+    refuse(issue, team.qa)
+    do(fix_of(issue), team.dev)
+    issue.refresh_from_db()
+    assert (issue.status, issue.assignee_agent) == (Status.IN_REVIEW, team.qa)
+    assert issue.executor_agent == team.dev
+    assert fix_of(issue).status == Status.DONE
+    last = team.qa.wakeups.exclude(reason="test").latest("created_at")
+    assert (last.issue_id, last.reason) == (issue.pk, "issue_blockers_resolved")
+
+
+def test_a_second_refusal_goes_to_the_manager(team: Team) -> None:
+    issue = under_review(team)
+    refuse(issue, team.qa)
+    do(fix_of(issue), team.dev)
+    refuse(issue, team.qa)
+    issue.refresh_from_db()
+    assert (issue.status, issue.assignee_agent) == (Status.TODO, team.cto)
+    assert issue.executor_agent is None and issue.failed_reviews == 2
+    said = issue.comments.filter(author_agent=None).latest("created_at")
+    assert "2 reviews failed. CTO decides" in said.body
+    assert team.cto.wakeups.filter(issue_id=issue.pk, reason="issue_assigned").exists()
+
+
+def test_the_manager_gives_it_back_and_it_is_reviewed_again(team: Team) -> None:
+    issue = under_review(team)
+    refuse(issue, team.qa)
+    do(fix_of(issue), team.dev)
+    refuse(issue, team.qa)
+    issue.refresh_from_db()
+    issue.change(
+        by=make.working(team.cto, issue),
+        assignee_agent=team.dev,
+        comment="The separator is the cause.",
+    )
+    do(issue, team.dev)
+    issue.refresh_from_db()
+    assert (issue.status, issue.assignee_agent) == (Status.IN_REVIEW, team.qa)
+
+
+def test_the_fourth_refusal_is_a_persons_to_decide(team: Team) -> None:
+    issue = under_review(team)
+    Issue.objects.filter(pk=issue.pk).update(failed_reviews=3)
+    refuse(issue, team.qa)
+    issue.refresh_from_db()
+    assert issue.assignee_user == make.owner_of(team.dev.company)
+    assert (issue.assignee_agent, issue.status) == (None, Status.IN_REVIEW)
+
+
+def test_a_person_may_decide_instead(team: Team) -> None:
+    boss = Actor.of_user(make.owner_of(team.dev.company))
+    issue = under_review(team)
+    issue.change(by=boss, status="todo")
+    issue.refresh_from_db()
+    assert (issue.status, issue.assignee_agent) == (Status.TODO, team.dev)
+    assert issue.failed_reviews == 0 and not issue.is_under_review
+    second = under_review(team)
+    second.change(by=boss, status="done")
+    second.refresh_from_db()
+    assert (second.status, second.assignee_agent) == (Status.DONE, team.dev)
+
+
+def test_a_person_may_give_it_to_another_reviewer(team: Team) -> None:
+    boss = Actor.of_user(make.owner_of(team.dev.company))
+    issue = under_review(team)
+    issue.change(by=boss, assignee_agent=team.cto)
+    issue.refresh_from_db()
+    assert (issue.assignee_agent, issue.executor_agent) == (team.cto, team.dev)
+    issue.change(by=boss, assignee_agent=team.dev)
+    issue.refresh_from_db()
+    assert (issue.status, issue.executor_agent) == (Status.TODO, None)
+
+
+def test_a_review_nobody_was_woken_for_is_found(team: Team) -> None:
+    issue = under_review(team)
+    for run in team.qa.runs.open():
+        run.cancel(by=SYSTEM, why="lost")
+    run, _ = make.live_run(team.qa)
+    run.finish(Run.Status.SUCCEEDED)
+    Wakeup.objects.filter(agent=team.qa).delete()
+    team.qa.runs.all().delete()
+    assert issue in waiting_issues()
