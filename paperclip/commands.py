@@ -9,8 +9,9 @@ from django.db import OperationalError, ProgrammingError
 
 from paperclip.actors import Actor
 from paperclip.exceptions import Refused
-from paperclip.first_start import operator
-from paperclip.models import Company
+from paperclip.models import Company, User
+
+OPERATOR = "operator"
 
 
 class PaperclipCommand(BaseCommand):
@@ -27,6 +28,17 @@ class PaperclipCommand(BaseCommand):
                 "The database does not answer, or has no tables yet. Start Paperclip"
                 f" with: python3 manage.py up\n({str(error).strip().splitlines()[0]})"
             ) from error
+
+
+def operator() -> User:
+    """The person who owns this machine's instance. Made on first use, no password."""
+    user, created = User.objects.get_or_create(
+        username=OPERATOR, defaults={"is_staff": True}
+    )
+    if created:
+        user.set_unusable_password()
+        user.save()
+    return user
 
 
 def actor() -> Actor:

@@ -1,32 +1,133 @@
-"""What exists after the first start: an operator, a company, the clock's rows."""
+"""What exists after the first start: an operator, a company, the clock's rows; and the
+step from a rehearsal to the real company."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from django.conf import settings
 from django.db import transaction
 
-from paperclip import schedule
+from agents.models import Run
+from issues.template import Template
+from paperclip import home, schedule
 from paperclip.actors import Actor
+from paperclip.commands import operator
+from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Company, User
 
-OPERATOR = "operator"
-COMPANY = "Digiton"
+if TYPE_CHECKING:
+    from typing import Any
 
-
-def operator() -> User:
-    """The person who owns this machine's instance. Made on first use, no password."""
-    user, created = User.objects.get_or_create(
-        username=OPERATOR, defaults={"is_staff": True}
-    )
-    if created:
-        user.set_unusable_password()
-        user.save()
-    return user
+DIGITON = home.BASE_DIR / "templates" / "digiton"
+REHEARSAL = "rehearsal/"
+LEFT = "rehearsal_left"
+# The providers whose keys are looked for, in this order, and a small model of each.
+MODELS = {
+    "GEMINI_API_KEY": "gemini/gemini-flash-lite-latest",
+    "ANTHROPIC_API_KEY": "anthropic/claude-haiku-4-5",
+    "OPENAI_API_KEY": "openai/gpt-5-mini",
+    "MISTRAL_API_KEY": "mistral/mistral-small-latest",
+    "OPENROUTER_API_KEY": "openrouter/auto",
+    "GROQ_API_KEY": "groq/openai/gpt-oss-120b",
+    "DEEPSEEK_API_KEY": "deepseek/deepseek-chat",
+    "XAI_API_KEY": "xai/grok-4.6",
+}
+IN_REHEARSAL = (
+    "No model key is set: {company} runs in rehearsal, with a script in place of a"
+    " model. Nothing it does is real and nothing is spent."
+)
 
 
 @transaction.atomic
-def first_start() -> tuple[User, bool]:
-    """The operator, and whether a company was made for it now. Safe to call again."""
+def first_start() -> tuple[User, str]:
+    """The operator, and what a person has to know about the companies (often nothing).
+    The first time it founds one. Safe to call again."""
     schedule.seed()
     user = operator()
-    if Company.objects.exists():
-        return user, False
-    Company.objects.found(owner=user, by=Actor.of_user(user), name=COMPANY)
-    return user, True
+    if not Company.objects.exists():
+        found_first(user)
+    rehearsing = Company.objects.filter(rehearsal=True, status=Company.Status.ACTIVE)
+    if rehearsing.exists() and model_at_hand() is None:
+        return user, IN_REHEARSAL.format(company=rehearsing.first())
+    return user, ""
+
+
+def found_first(owner: User) -> Company:
+    """Digiton: live when there is a model for it, else in rehearsal."""
+    by = Actor.of_user(owner)
+    template = Template.read(DIGITON)
+    if settings.FIRST_COMPANY == "empty":
+        return Company.objects.found(owner=owner, by=by, name=template.name)
+    if model := model_at_hand():
+        return template.found(owner=owner, by=by, **model)
+    return rehearse(owner=owner, by=by, seed=settings.REHEARSAL_SEED)
+
+
+def rehearse(*, owner: User, by: Actor, seed: int) -> Company:
+    """A company of its own in which the rehearsal of that seed is played."""
+    template = Template.read(DIGITON)
+    return template.found(
+        owner=owner,
+        by=by,
+        name=f"{template.name} rehearsal",
+        prefix="REH",
+        model=f"{REHEARSAL}{seed}",
+        rehearsal=True,
+    )
+
+
+def model_at_hand() -> dict[str, Any] | None:
+    """The model that agents without one of their own can use here; None without a key
+    or a server for any."""
+    if settings.DEFAULT_MODEL.startswith(REHEARSAL):
+        return None
+    if settings.MODEL_API_BASE:
+        return {"api_base": settings.MODEL_API_BASE}
+    held = [model for key, model in MODELS.items() if os.environ.get(key)]
+    if not held:
+        return None
+    # The default is left to the settings: one line there changes it for everybody.
+    named = "PAPERCLIP_MODEL" in os.environ or settings.DEFAULT_MODEL in held
+    return {"model": "" if named else held[0]}
+
+
+def leave_rehearsal(
+    company: Company,
+    *,
+    agents: Collection[str],
+    by: Actor,
+    model: str = "",
+) -> Company:
+    """The real company: the same template, only these agents active, the others hired
+    and paused. The rehearsal is paused, and stays to be looked at.
+
+    Conflict without a model or key; Invalid when nobody is picked or nobody has the
+    name.
+    """
+    by.must_be_operator(company.pk, "leave the rehearsal")
+    if not company.rehearsal:
+        raise Conflict(f"{company} is no rehearsal.")
+    if not agents:
+        raise Invalid("Pick at least one agent to be active.")
+    chosen = model_at_hand() or {}
+    if model:
+        chosen = {"model": model, "api_base": settings.MODEL_API_BASE}
+    if not chosen or model.startswith(REHEARSAL):
+        raise Conflict(
+            "There is no model to work with. Put a key into .env (such as"
+            " GEMINI_API_KEY), start again, and leave the rehearsal then.",
+            code="no_model",
+        )
+    with transaction.atomic():
+        real = Template.read(DIGITON).found(
+            owner=by.user or operator(), by=by, active=agents, **chosen
+        )
+        if company.status == Company.Status.ACTIVE:
+            company.pause(by=by, reason=LEFT)
+    Run.objects.open().filter(company=company).cancel(
+        by=by, why="The rehearsal was left."
+    )
+    return real

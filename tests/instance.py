@@ -35,7 +35,9 @@ class Instance:
 
     def __init__(self, home: Path, **settings: str) -> None:
         self.home, self.port = home, free_port()
-        self.env = {k: v for k, v in os.environ.items() if k not in OURS} | settings
+        self.env = {k: v for k, v in os.environ.items() if k not in OURS}
+        # Nobody works there unless a test wants it.
+        self.env |= {"PAPERCLIP_FIRST_COMPANY": "empty"} | settings
         self.env |= {"PAPERCLIP_HOME": str(home), "PAPERCLIP_PORT": str(self.port)}
         self.key = ""
         self.process: subprocess.Popen[bytes] | None = None

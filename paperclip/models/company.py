@@ -38,14 +38,18 @@ class CompanyQuerySet(models.QuerySet["Company"]):
             raise Missing("Company not found") from None
 
     @transaction.atomic
-    def found(self, *, owner: User, by: Actor, name: str, **fields: Any) -> Company:
-        """A new company with its first owner and a prefix of its own.
+    def found(
+        self, *, owner: User, by: Actor, name: str, prefix: str = "", **fields: Any
+    ) -> Company:
+        """A new company with its first owner and a prefix of its own: the given one,
+        lengthened when it is taken, or one made of the name.
 
         NotAllowed for a person who is only a viewer wherever there is a company.
         """
         if by.user is not None and not by.user.may_found():
             raise NotAllowed("A viewer cannot found a company.")
-        company = self.create(name=name, issue_prefix=self._free_prefix(name), **fields)
+        prefix = self._free_prefix(prefix or name)
+        company = self.create(name=name, issue_prefix=prefix, **fields)
         company.memberships.create(user=owner, role=Membership.Role.OWNER)
         audit.record(by, "company.created", company, name=name)
         return company

@@ -3,8 +3,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from agents.models import ApiKey
-from paperclip.commands import PaperclipCommand, actor
-from paperclip.first_start import operator
+from paperclip.commands import PaperclipCommand, actor, operator
 
 
 class Command(PaperclipCommand):

@@ -3,8 +3,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
-from paperclip.commands import PaperclipCommand
-from paperclip.first_start import operator
+from paperclip.commands import PaperclipCommand, operator
 from paperclip.models import SignInLink, User
 
 

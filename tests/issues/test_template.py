@@ -1,0 +1,201 @@
+"""A company as a file: founded whole, or refused with every mistake named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from agents.models import Agent
+from issues.models import Issue
+from issues.template import Template
+from paperclip import first_start
+from paperclip.actors import SYSTEM
+from paperclip.exceptions import Conflict, Invalid
+from paperclip.first_start import DIGITON, leave_rehearsal, rehearse
+from paperclip.models import Company
+from tests import make
+
+pytestmark = pytest.mark.django_db
+
+SMALL = """
+name = "Acme"
+[[agents]]
+name = "Boss"
+title = "The boss"
+role = "ceo"
+instructions = "boss.md"
+tools = ["inbox"]
+"""
+
+
+@pytest.fixture
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*first_start.MODELS, "PAPERCLIP_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def written(place: Path, text: str = SMALL) -> Path:
+    (place / "company.toml").write_text(text)
+    (place / "boss.md").write_text("# Boss\n\nLead.")
+    return place
+
+
+def refusal(place: Path, text: str) -> str:
+    with pytest.raises(Invalid) as caught:
+        Template.read(written(place, text))
+    return str(caught.value)
+
+
+def digiton(**options: object) -> Company:
+    return Template.read(DIGITON).found(owner=make.operator(), by=SYSTEM, **options)
+
+
+def test_the_shipped_company_has_its_seven_agents() -> None:
+    company = digiton()
+    staff = {agent.name: agent for agent in company.agents.all()}
+    managers = {name: str(one.reports_to or "") for name, one in staff.items()}
+    assert managers == {
+        "CEO": "",
+        "CTO": "CEO",
+        "CMO": "CEO",
+        "Designer": "CEO",
+        "Dev": "CTO",
+        "QA": "CTO",
+        "DevOps": "CTO",
+    }
+    assert staff["Dev"].reviewer == staff["QA"]
+    assert staff["CMO"].interval_seconds == 3600
+    for agent in staff.values():
+        assert agent.instructions.startswith(f"# {agent.name}\n")
+        assert agent.budget_monthly_cents > 0 and agent.tools
+        assert agent.next_heartbeat_at and agent.adapter_type == "litellm"
+    issue = Issue.objects.get(company=company)
+    assert (issue.assignee_agent, issue.status) == (staff["CEO"], "todo")
+    assert issue.goal and issue.project
+    assert staff["CEO"].runs.filter(issue_id=issue.pk).exists()
+
+
+def test_it_is_another_company_under_another_name() -> None:
+    digiton()
+    company = digiton(name="Acme", prefix="ACM", model="openai/gpt-5-mini")
+    assert str(company) == "Acme"
+    assert Issue.objects.get(company=company).identifier == "ACM-1"
+    agent = company.agents.get(name="Dev")
+    assert agent.adapter_config == {"network": "none", "model": "openai/gpt-5-mini"}
+
+
+def test_a_file_of_ones_own_founds_a_company(tmp_path: Path) -> None:
+    make.operator()
+    call_command("import_company", str(written(tmp_path) / "company.toml"))
+    assert Company.objects.get(name="Acme").agents.get().instructions.endswith("Lead.")
+
+
+@pytest.mark.parametrize(
+    ("was", "instead", "said"),
+    [
+        ("[[agents]]", 'colour = "red"\n[[agents]]', "colour: Unknown field"),
+        ('role = "ceo"', 'role = "king"', r"agents: 1 \(Boss\): role: .*king"),
+        (
+            '"inbox"',
+            '"inbox", "fly"',
+            r"1 \(Boss\): tools: there is no fly\. There are",
+        ),
+        ('"inbox"', "7", r"1 \(Boss\): tools: 1: Not a valid string"),
+        ("boss.md", "lord.md", r"1 \(Boss\): instructions: lord.md cannot be read"),
+        ("boss.md", "../boss.md", r"1 \(Boss\): instructions: .* outside"),
+        ('title = "The boss"', "", r"1 \(Boss\): title: This field is required"),
+        ('"ceo"', '"ceo"\nreports_to = "Eve"', "reports_to: Eve is nobody"),
+        ('"ceo"', '"ceo"\nreports_to = "Boss"', "in a circle: Boss → Boss"),
+        ('"ceo"', '"ceo"\nbudget = "much"', r"budget: A valid integer"),
+        ("name = ", "name : ", "line 2"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(
+    tmp_path: Path, was: str, instead: str, said: str
+) -> None:
+    assert was in SMALL
+    assert re.search(said, refusal(tmp_path, SMALL.replace(was, instead, 1)))
+    assert not Company.objects.exists()
+
+
+def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
+    wrong = SMALL.replace("boss.md", "lord.md").replace("inbox", "fly")
+    wrong += '[[issues]]\ntitle = "Go"\nassignee = "Eve"\n'
+    said = refusal(tmp_path, wrong).splitlines()
+    assert len(said) == 3 and all(line.startswith("company.toml: ") for line in said)
+    assert "issues: 1 (Go): assignee: Eve is nobody in this file." in said[1]
+
+
+def test_nothing_is_left_of_a_company_that_could_not_be_founded(tmp_path: Path) -> None:
+    two = SMALL + SMALL.split("\n", 2)[2].replace('"Boss"', '"boss"')
+    with pytest.raises(Conflict, match="already has an agent"):
+        template = Template.read(written(tmp_path, two))
+        template.found(owner=make.operator(), by=SYSTEM)
+    assert not Company.objects.exists() and not Agent.objects.exists()
+
+
+def test_without_a_key_the_first_company_rehearses(no_keys: None, settings) -> None:
+    settings.FIRST_COMPANY = "digiton"
+    said = first_start.first_start()[1]
+    company = Company.objects.get()
+    assert (company.name, company.issue_prefix) == ("Digiton rehearsal", "REH")
+    assert company.rehearsal and "runs in rehearsal" in said
+    models = {one.adapter_config["model"] for one in company.agents.all()}
+    assert models == {"rehearsal/1"}
+    assert first_start.first_start()[1] == said and Company.objects.count() == 1
+
+
+def test_with_a_key_it_works_for_real(no_keys: None, settings, monkeypatch) -> None:
+    settings.FIRST_COMPANY = "digiton"
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    assert first_start.first_start()[1] == ""
+    company = Company.objects.get()
+    assert (str(company), company.issue_prefix) == ("Digiton", "DIG")
+    assert not company.rehearsal
+    agent = company.agents.get(name="CEO")
+    assert agent.adapter_config["model"] == first_start.MODELS["OPENAI_API_KEY"]
+
+
+def test_the_rehearsal_is_left_in_one_step(no_keys: None, monkeypatch) -> None:
+    owner = make.operator()
+    by = make.by(owner)
+    played = rehearse(owner=owner, by=by, seed=3)
+    with pytest.raises(Conflict, match="no model to work with"):
+        leave_rehearsal(played, agents=["CEO"], by=by)
+    monkeypatch.setenv("GEMINI_API_KEY", "test")
+    with pytest.raises(Invalid, match="Nobody is called Eve"):
+        leave_rehearsal(played, agents=["CEO", "Eve"], by=by)
+    with pytest.raises(Invalid, match="at least one"):
+        leave_rehearsal(played, agents=[], by=by)
+    assert Company.objects.count() == 1
+    real = leave_rehearsal(played, agents=["CEO", "CMO"], by=by)
+    at_work = real.agents.exclude(status="paused").values_list("name", flat=True)
+    assert sorted(at_work) == ["CEO", "CMO"] and real.agents.count() == 7
+    assert not real.rehearsal and real.issue_prefix == "DIG"
+    assert not any("model" in one.adapter_config for one in real.agents.all())
+    played.refresh_from_db()
+    assert played.status == "paused"
+    assert not played.runs.open().exists() and real.runs.open().count() == 1
+    with pytest.raises(Conflict, match="is no rehearsal"):
+        leave_rehearsal(real, agents=["CEO"], by=by)
+
+
+def test_a_viewer_cannot_leave_it(no_keys: None) -> None:
+    played = rehearse(owner=make.operator(), by=SYSTEM, seed=1)
+    viewer = make.by(make.operator(played, role="viewer"))
+    with pytest.raises(Exception, match="A viewer cannot leave the rehearsal"):
+        leave_rehearsal(played, agents=["CEO"], by=viewer, model="openai/x")
+
+
+def test_the_commands_say_what_they_did(no_keys: None, capsys) -> None:
+    call_command("rehearse", "--seed", "2")
+    assert "Digiton rehearsal (REH) plays its story." in capsys.readouterr().out
+    with pytest.raises(CommandError, match="no model to work with"):
+        call_command("rehearse", "--leave", "CEO")
+    call_command("rehearse", "--leave", "CEO", "QA", "--model", "openai/x")
+    assert "Digiton (DIG) is at work, with CEO, QA." in capsys.readouterr().out
+    call_command("import_company", str(DIGITON), "--name", "Acme")
+    assert "There is no model key yet" in capsys.readouterr().out
