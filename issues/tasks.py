@@ -6,6 +6,7 @@ from celery import shared_task
 from celery.signals import worker_shutting_down
 
 from issues import heartbeat as heart
+from issues import remotes
 from issues import sweep as broom
 
 
@@ -27,6 +28,11 @@ def wake_waiting() -> None:
 @shared_task
 def reap() -> None:
     broom.reap_aside()
+
+
+@shared_task
+def push_branches() -> None:
+    remotes.push_waiting()
 
 
 @worker_shutting_down.connect

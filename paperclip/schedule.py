@@ -17,6 +17,11 @@ BEAT = {
         "clock",
     ),
     "Reap left-over processes": ("issues.tasks.reap", timedelta(seconds=5), "clock"),
+    "Push waiting branches": (
+        "issues.tasks.push_branches",
+        timedelta(seconds=10),
+        "runs",
+    ),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.serializers import (
     BooleanField,
     CharField,
@@ -19,7 +20,9 @@ from agents.models import Run
 from issues.api.forms import PRIORITIES
 from issues.api.plan_shapes import GoalShape, LabelShape, ProjectShape
 from issues.api.rows import EXCERPT
+from issues.api.work_shapes import WorkspaceShape
 from issues.models import Issue
+from issues.repositories import workspace_of
 from paperclip.api.shapes import Moment, Shape, Unset
 
 
@@ -112,6 +115,16 @@ class IssueShape(Shape):
         return [str(label.pk) for label in issue.labels.all()]
 
 
+class Workplace(Shape):
+    """Where its work goes. It needs the issue's project."""
+
+    currentExecutionWorkspace = SerializerMethodField()
+
+    @extend_schema_field(WorkspaceShape(allow_null=True))
+    def get_currentExecutionWorkspace(self, issue: Issue) -> dict[str, Any] | None:
+        return workspace_of(issue)
+
+
 class Active(Shape):
     """The run that works on it or will. Context: `runs` by issue id."""
 
@@ -151,7 +164,7 @@ class FiledIssue(LinkedIssue):
     )
 
 
-class IssueDetail(LinkedIssue):
+class IssueDetail(LinkedIssue, Workplace):
     ancestors = AncestorShape(many=True)
     project = ProjectShape(allow_null=True)
     goal = GoalShape(allow_null=True)
@@ -224,6 +237,7 @@ class ContextShape(Shape):
     ancestors = AncestorShape(many=True)
     project = ProjectShape(allow_null=True)
     goal = GoalShape(allow_null=True)
+    currentExecutionWorkspace = WorkspaceShape(allow_null=True)
     commentCursor = DictField()
     wakeComment = CommentShape(allow_null=True)
 

@@ -14,6 +14,7 @@ from issues.api.forms import CommentFilter, CommentForm, ContextFilter
 from issues.api.issues import IssueEndpoint
 from issues.api.shapes import CommentShape, ContextShape, IssueRunShape
 from issues.models import Comment, Issue
+from issues.repositories import workspace_of
 from paperclip.api.schema import doc
 from paperclip.api.shapes import ActivityShape
 from paperclip.api.views import is_uuid
@@ -90,6 +91,7 @@ class HeartbeatContext(IssueEndpoint):
             "ancestors": issue.ancestors(),
             "project": issue.project,
             "goal": issue.goal,
+            "currentExecutionWorkspace": workspace_of(issue),
             "commentCursor": cursor_of(issue),
             "wakeComment": comment_of(issue, wanted) if wanted else None,
         }

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from issues.api import issues, overview, plans, thread, wakes
+from issues.api import issues, overview, plans, repositories, thread, wakes
 
 urlpatterns = [
     path("companies/<str:company_id>/issues", issues.Issues.as_view()),
@@ -10,6 +10,8 @@ urlpatterns = [
     path("companies/<str:company_id>/dashboard", overview.Dashboard.as_view()),
     path("goals/<str:goal_id>", plans.OneGoal.as_view()),
     path("projects/<str:project_id>", plans.OneProject.as_view()),
+    path("projects/<str:project_id>/repository", repositories.Repository.as_view()),
+    path("issues/<str:issue_id>/branch", repositories.Branch.as_view()),
     path("agents/me/inbox-lite", issues.Inbox.as_view()),
     path("agents/<str:agent_id>/heartbeat/invoke", wakes.Invoke.as_view()),
     path("agents/<str:agent_id>/wakeup", wakes.Wake.as_view()),

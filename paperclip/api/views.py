@@ -73,15 +73,19 @@ class Endpoint(APIView):
     content_negotiation_class = AlwaysJson
     # Fields of a POST's answer that are shown once and kept nowhere.
     secrets: tuple[str, ...] = ()
+    # Bytes of a body, and whether a POST needs no Idempotency-Key to be sent twice.
+    largest = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    repeatable = False
     post: Any
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         size = int(request.META.get("CONTENT_LENGTH") or 0)
-        if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-            raise BadRequest(f"The body is larger than {most} bytes.", code="too_large")
-        if request.method == "POST" and idempotency.HEADER in request.headers:
+        if size > self.largest:
+            text = f"The body is larger than {self.largest} bytes."
+            raise BadRequest(text, code="too_large")
+        keyed = request.method == "POST" and idempotency.HEADER in request.headers
+        if keyed and not self.repeatable:
             self.post = idempotency.once(self.post, self.secrets)
 
     @property

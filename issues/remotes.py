@@ -1,0 +1,175 @@
+"""Remotes: what a project's repository takes over from elsewhere, and hands on to it.
+
+Only the host that has the repository does it. The address is an operator's; what the
+server there asks for is in `secrets/git-credentials` below the home, or is the ssh key
+of the user that Paperclip runs as.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from issues.models.work_product import WorkProduct
+from paperclip import audit, doorbell
+from paperclip.actors import SYSTEM
+from paperclip.exceptions import Conflict
+from paperclip.git import Bare, GitError
+
+if TYPE_CHECKING:
+    from issues.models.project import Project
+
+# How long what a remote had counts as what it has, and how long a fetch may take.
+FRESH, PATIENCE = 60, 45.0
+# http is for a server on this machine: see Project.repo_url.
+PROTOCOLS = ("https", "http", "ssh")
+FETCHED = "refs/remotes/origin/"
+OK = "ok"
+# A push is tried so often, with rising waits, before a person has to look.
+TRIES, WAIT = 6, timedelta(seconds=10)
+
+
+def ring() -> None:
+    doorbell.ring("issues.tasks.push_branches")
+
+
+def fetch(project: Project, bare: Bare, *, anew: bool = False) -> None:
+    """Take over what is new on the remote, at most once a minute unless `anew`.
+
+    A branch that went two ways stays as ours is. When the remote does not answer, what
+    is here is kept and `warning` tells; Conflict when nothing is here.
+    """
+    with alone(bare) as state:
+        fresh = time.time() - state.stat().st_mtime < FRESH and state.read_text()
+        if fresh and bare.branches() and not anew:
+            return
+        spec = f"+refs/heads/*:{FETCHED}*"
+        try:
+            speak(bare, "fetch", "-q", "--prune", "--no-tags", project.repo_url, spec)
+            follow(project, bare)
+        except (GitError, Conflict) as error:
+            text = f"The remote repository of {project} cannot be used: {error}"
+            state.write_text(text)
+            if not bare.branches():
+                raise Conflict(text, code="remote_unusable") from None
+            return
+        state.write_text(OK)
+
+
+def follow(project: Project, bare: Bare) -> None:
+    """Move our branches forward to where the remote's are. An empty remote gets its
+    first commit from us, with the first push."""
+    ours, theirs = bare.branches(), fetched(bare)
+    for name, commit in theirs.items():
+        if name not in ours or bare.holds(ours[name], commit):
+            bare.move(name, commit, ours.get(name))
+    if not theirs and not ours:
+        bare.begin(project.default_branch, f"# {project.name}\n")
+    elif project.default_branch not in bare.branches():
+        raise Conflict(
+            f"it has no branch {project.default_branch}. Name its default branch in"
+            " the project's settings."
+        )
+
+
+def fetched(bare: Bare) -> dict[str, str]:
+    """Where the remote's branches were when they were looked at last."""
+    listed = bare.git("for-each-ref", "--format=%(objectname) %(refname)", FETCHED)
+    rows = (line.split(" ", 1) for line in listed.decode().splitlines())
+    return {ref.removeprefix(FETCHED): commit for commit, ref in rows}
+
+
+def speak(bare: Bare, *args: str) -> bytes:
+    return bare.git(*args, protocols=PROTOCOLS, timeout=PATIENCE)
+
+
+def warning(project: Project, bare: Bare) -> str | None:
+    """Why what is served may be older than what the remote has."""
+    state = bare.path / "paperclip-fetched"
+    text = state.read_text() if project.repo_url and state.exists() else ""
+    return text if text not in ("", OK) else None
+
+
+@contextmanager
+def alone(bare: Bare) -> Iterator[Path]:
+    """One at a time speaks with the remote; the file says how it went last."""
+    state = bare.path / "paperclip-fetched"
+    with state.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield state
+
+
+def push_waiting() -> None:
+    """Push every branch that waits for it and is on this host, when its turn is."""
+    waiting = WorkProduct.objects.filter(type="branch", status="pushing")
+    for product in waiting.exclude(project=None).select_related("project", "issue"):
+        facts = product.metadata or {}
+        due = product.updated_at + WAIT * (2 ** facts.get("tries", 0) - 1)
+        if due <= now() and Bare(str(product.project_id)).exists():
+            push(product)
+
+
+def push(product: WorkProduct) -> None:
+    """Bring a branch, and the default branch once it is merged, to the remote. Pushing
+    what is there already does nothing, so it may be tried as often as one likes."""
+    project, facts = product.project, product.metadata or {}
+    assert project is not None  # noqa: S101 (for the type checker)
+    bare, problem = Bare(str(project.pk)), ""
+    try:
+        names = [str(product.external_id)]
+        if "merged" in facts or project.default_branch not in fetched(bare):
+            names.append(project.default_branch)
+            join(project, bare)
+        specs = [f"refs/heads/{name}:refs/heads/{name}" for name in names]
+        speak(bare, "push", "-q", project.repo_url, *specs)
+    except (GitError, Conflict) as error:
+        problem = str(error)
+    note(product, problem)
+
+
+def join(project: Project, bare: Bare) -> None:
+    """Let our default branch hold what was pushed to the remote's meanwhile."""
+    fetch(project, bare, anew=True)
+    name = project.default_branch
+    theirs = fetched(bare).get(name)
+    if theirs is None:
+        return
+    done = bare.merge(name, theirs, f"Merge the remote's {name}")
+    if done.commit is None:
+        raise Conflict(f"Ours and the remote's {name} contradict: {done.conflicts}")
+
+
+@transaction.atomic
+def note(product: WorkProduct, problem: str) -> None:
+    """Write down how a push went, unless the branch has moved on meanwhile."""
+    rows = WorkProduct.objects.select_for_update(no_key=True)
+    fresh = rows.filter(pk=product.pk, status="pushing").first()
+    facts: dict[str, Any] = (fresh and fresh.metadata) or {}
+    was = product.metadata or {}
+    same = all(facts.get(key) == was.get(key) for key in ("commit", "merged"))
+    if fresh is None or not same:
+        return
+    tries = facts.get("tries", 0) + 1 if problem else 0
+    fresh.metadata = {**facts, "tries": tries, "pushError": problem or None}
+    if not problem:
+        fresh.status = "pushed"
+    elif tries >= TRIES:
+        fresh.status = "push_failed"
+    fresh.save()
+    if fresh.status != "pushing":
+        audit.record(
+            SYSTEM,
+            f"issue.branch_{fresh.status}",
+            fresh.issue,
+            identifier=fresh.issue.identifier,
+            branch=fresh.external_id,
+            **({"reason": problem} if problem else {}),
+        )

@@ -1,0 +1,282 @@
+"""The repository of a project: how agents share work without sharing a directory.
+
+Each project has a bare repository below the home of the host that serves the API, and
+everybody else, also workers on other hosts, reaches it over HTTP only: a bundle of all
+branches comes down, a bundle with one issue's branch goes up. An agent never writes to
+the default branch; approving an issue merges its branch.
+
+Where the project names a remote, `remotes.py` fetches what is new there before it is
+served, and pushes what was taken in.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+from uuid import uuid4
+
+from django.db import transaction
+
+from issues import remotes
+from issues.models.project import Project
+from issues.models.work_product import WorkProduct
+from paperclip import audit
+from paperclip.exceptions import BadRequest, Conflict, Invalid, Missing
+from paperclip.git import Bare, Change, GitError, Merge
+
+if TYPE_CHECKING:
+    from issues.models import Issue
+    from paperclip.actors import Actor
+
+LARGEST = 100_000_000
+REVIEW_FIX = "review_fix"
+
+
+def of(project: Project) -> Bare:
+    """The repository of a project, as it is here now."""
+    return Bare(str(project.pk))
+
+
+def ready(project: Project) -> Bare:
+    """The repository, made on first use and as fresh as its remote allows.
+
+    Conflict when it has a remote that cannot be reached and nothing was fetched yet;
+    later on what was fetched last is served, and the workspace's `warning` says so.
+    """
+    bare = of(project)
+    if project.repo_url:
+        bare.make(project.default_branch)
+        remotes.fetch(project, bare)
+    else:
+        bare.make(project.default_branch, readme_of(project))
+    return bare
+
+
+def readme_of(project: Project) -> str:
+    return f"# {project.name}\n\n{project.description or ''}".strip() + "\n"
+
+
+def owner_of(issue: Issue) -> Issue:
+    """Whose branch an issue's work goes to: its own, or, for a fix that a review asked
+    for, that of the issue it is to fix."""
+    above: Any = issue
+    while above.origin_kind == REVIEW_FIX and above.parent is not None:
+        above = above.parent
+    return above
+
+
+def branch_of(issue: Issue) -> str:
+    return owner_of(issue).identifier
+
+
+def workspace_of(issue: Issue) -> dict[str, Any] | None:
+    """What a clone needs to know; None for an issue without a project."""
+    project = issue.project
+    if project is None:
+        return None
+    return {
+        "projectId": str(project.pk),
+        "branchName": branch_of(issue),
+        "baseRef": project.default_branch,
+        "repositoryUrl": f"/api/projects/{project.pk}/repository",
+        "branchUrl": f"/api/issues/{issue.pk}/branch",
+        "warning": remotes.warning(project, of(project)),
+    }
+
+
+def must_be_uploadable(issue: Issue, by: Actor) -> Project:
+    """Only the one who works on it (or an operator) uploads; the project it is for."""
+    issue.must_be_writable(by)
+    if by.agent is not None and issue.assignee_agent_id != by.agent.pk:
+        raise Conflict(
+            f"{issue.identifier} is the work of {issue.assignee_agent or 'a person'}:"
+            " its branch comes from there. Comment instead.",
+            code="not_yours",
+        )
+    if issue.project is None:
+        raise Invalid(f"{issue.identifier} belongs to no project: it has no branch.")
+    return issue.project
+
+
+def receive(issue: Issue, upload: IO[bytes], *, by: Actor) -> tuple[WorkProduct, bool]:
+    """Take in the branch of an issue from a bundle; its work product, and whether that
+    is new. The same upload again changes nothing.
+
+    Conflict when the branch has moved on meanwhile; BadRequest for a bundle of more
+    than 100 MB, with another branch, or with anything that git finds unsound.
+    """
+    project = must_be_uploadable(issue, by)
+    bare, branch, aside = ready(project), branch_of(issue), f"refs/incoming/{uuid4()}"
+    with saved(upload) as file:
+        commit = taken_in(bare, file, branch, aside)
+    try:
+        adds = bare.change(project.default_branch, commit)
+        with transaction.atomic():
+            now = type(issue).objects.select_for_update(no_key=True, of=["self"])
+            issue = now.select_related("project").get(pk=issue.pk)
+            must_be_uploadable(issue, by)
+            move_on(bare, branch, commit)
+            return record(issue, branch, adds, by=by)
+    except GitError as error:
+        raise BadRequest(str(error), code="bad_bundle") from None
+    finally:
+        bare.drop(aside)
+
+
+@contextmanager
+def saved(upload: IO[bytes]) -> Iterator[Path]:
+    """The upload as a file that is gone afterwards."""
+    with tempfile.NamedTemporaryFile(prefix="paperclip-", suffix=".bundle") as file:
+        size = 0
+        while block := upload.read(1 << 20):
+            size += len(block)
+            if size > LARGEST:
+                raise BadRequest(
+                    f"The bundle is larger than {LARGEST} bytes.", code="too_large"
+                )
+            file.write(block)
+        file.flush()
+        yield Path(file.name)
+
+
+def taken_in(bare: Bare, file: Path, branch: str, ref: str) -> str:
+    try:
+        return bare.take_in(file, branch, ref)
+    except GitError as error:
+        if "prerequisite" in str(error):
+            raise Conflict(
+                "The bundle builds on commits that are not here. Fetch the repository"
+                " and bundle what is new to it.",
+                code="missing_prerequisites",
+            ) from None
+        raise BadRequest(
+            f"git does not take this bundle: {error}", code="bad_bundle"
+        ) from None
+
+
+def move_on(bare: Bare, branch: str, commit: str) -> None:
+    was = bare.commit_of(branch)
+    forward = was is None or bare.holds(was, commit)
+    if not forward or not bare.move(branch, commit, was):
+        raise Conflict(
+            f"{branch} has moved on: somebody uploaded {was} meanwhile. Fetch, merge"
+            " it into yours, and upload again.",
+            code="not_fast_forward",
+            branchName=branch,
+            commit=was,
+        )
+
+
+def record(
+    issue: Issue, branch: str, adds: Change, *, by: Actor
+) -> tuple[WorkProduct, bool]:
+    """Name the branch among the work products of the issue it belongs to."""
+    owner, project = owner_of(issue), issue.project
+    assert project is not None  # noqa: S101 (for the type checker)
+    facts = {
+        "commit": adds.commit,
+        "base": adds.base,
+        "baseRef": project.default_branch,
+        "files": adds.files,
+        "stat": adds.stat,
+    }
+    row = WorkProduct.objects.filter(issue=owner, type="branch", external_id=branch)
+    product = row.first()
+    if product is not None and (product.metadata or {}).get("commit") == adds.commit:
+        return product, False
+    is_new = product is None
+    product = product or WorkProduct(
+        company_id=issue.company_id, issue=owner, type="branch", external_id=branch
+    )
+    product.project, product.title, product.provider = project, branch, "git"
+    product.metadata, product.summary = facts, adds.stat or None
+    product.review_state, product.created_by_run_id = "none", by.run_id
+    product.status = "pushing" if project.repo_url else "active"
+    product.save()
+    audit.record(
+        by,
+        "issue.branch_uploaded",
+        issue,
+        identifier=issue.identifier,
+        branch=branch,
+        commit=adds.commit,
+        stat=adds.stat,
+    )
+    if project.repo_url:
+        remotes.ring()
+    return product, is_new
+
+
+def merge(issue: Issue, *, by: Actor) -> Merge:
+    """Make an issue's branch part of the default branch: the commit that holds it, or
+    the files that contradict it (then nothing has changed). Without a branch there is
+    nothing to merge: no commit, no conflicts. Doing it twice is doing it once.
+
+    Local and short: what a remote has to hear of it is pushed later.
+    """
+    project = issue.project
+    bare = of(project) if project else None
+    branch = branch_of(issue)
+    tip = bare.commit_of(branch) if bare else None
+    if project is None or bare is None or tip is None:
+        return Merge(None)
+    message = f"Merge {branch}: {issue.title}"
+    done = bare.merge(project.default_branch, tip, message)
+    if done.commit is not None:
+        note_merge(issue, branch, tip, done.commit, by=by)
+    return done
+
+
+@transaction.atomic
+def note_merge(issue: Issue, branch: str, tip: str, commit: str, *, by: Actor) -> None:
+    rows = WorkProduct.objects.select_for_update(no_key=True, of=["self"])
+    rows = rows.filter(issue=owner_of(issue), type="branch", external_id=branch)
+    product = rows.select_related("project").first()
+    merged = {"branchCommit": tip, "commit": commit}
+    if product is None or (product.metadata or {}).get("merged") == merged:
+        return
+    project = product.project
+    product.metadata = {**(product.metadata or {}), "merged": merged, "tries": 0}
+    product.review_state = "approved"
+    product.status = "pushing" if project and project.repo_url else "merged"
+    product.save()
+    audit.record(
+        by,
+        "issue.branch_merged",
+        issue,
+        identifier=issue.identifier,
+        branch=branch,
+        commit=commit,
+    )
+    if product.status == "pushing":
+        remotes.ring()
+
+
+def show(project: Project, ref: str, path: str) -> bytes | None:
+    """A file at a branch or commit; None when there is none (or over 10 MB)."""
+    return of(project).read(ref, path)
+
+
+def diff(product: WorkProduct, *, most: int = 200_000) -> tuple[str, bool]:
+    """What a branch changes, as a patch, and whether it was cut. Missing when its
+    repository is not on this host."""
+    facts = product.metadata or {}
+    if product.project is None or not of(product.project).exists():
+        raise Missing("The repository of this branch is not here.")
+    try:
+        bare = of(product.project)
+        return bare.diff(facts["base"], facts["commit"], most=most)
+    except (GitError, KeyError):
+        raise Missing("This branch is not in the repository.") from None
+
+
+def log(product: WorkProduct, *, most: int = 50) -> list[dict[str, str]]:
+    """The commits of a branch, the newest first."""
+    facts = product.metadata or {}
+    if product.project is None:
+        return []
+    bare = of(product.project)
+    return bare.log(facts.get("commit", ""), since=facts.get("base", ""), most=most)

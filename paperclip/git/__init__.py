@@ -1,0 +1,9 @@
+"""Bare git repositories on this host: what the control plane does with them itself.
+
+Nothing here knows a project or an issue; `issues/repositories.py` does.
+"""
+
+from paperclip.git.bare import Bare, Change, Merge
+from paperclip.git.command import GitError, git
+
+__all__ = ["Bare", "Change", "GitError", "Merge", "git"]
