@@ -1,0 +1,225 @@
+"""One child program of a run, from its start until its whole tree is gone.
+
+What the adapters share that start a program on this machine: the pid file, the log,
+the lease, the time limit and the end.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+from django.db import connection
+
+from agents.adapters.base import Context
+from agents.runlog import LogWriter
+from paperclip import live, processes
+
+TICK = 0.5
+GRACE = 15
+CHUNK = 65_536
+# What a child inherits of our own environment; secrets and addresses stay here.
+INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
+EVENTS = {
+    "stdin": selectors.EVENT_WRITE,
+    "stdout": selectors.EVENT_READ,
+    "stderr": selectors.EVENT_READ,
+}
+Popen = subprocess.Popen[bytes]
+
+
+@dataclass(frozen=True)
+class Call:
+    """What to start. `stdin` is given to it and ended; `secrets` are kept out of the
+    log. After `timeout` seconds (0: never) it has `grace` seconds to end by itself."""
+
+    argv: Sequence[str | Path]
+    cwd: str | Path
+    env: dict[str, str]
+    stdin: bytes = b""
+    secrets: Sequence[str] = field(default=(), repr=False)
+    timeout: float = 3600
+    grace: float = GRACE
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How it ended. `by`: "itself", "timeout", or "us" (cancelled, or lease lost).
+
+    `columns` are for the run's row: exit_code or signal, and what it keeps of the log.
+    """
+
+    by: str
+    columns: dict[str, Any]
+
+    @property
+    def went_well(self) -> bool:
+        return self.by == "itself" and self.columns["exit_code"] == 0
+
+
+def inherited() -> dict[str, str]:
+    """The part of our own environment that a child may know."""
+    ours = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return {"PATH": os.defpath, **ours}
+
+
+def run_child(context: Context, call: Call) -> Ended:
+    """Run it to its end; nothing of its tree lives when this returns.
+
+    OSError when it could not be started at all, which is no fault of the program."""
+    pid_file = context.run.directory / "pid"
+    with LogWriter(context.run, call.secrets) as log:
+        child = processes.spawn(
+            call.argv,
+            cwd=call.cwd,
+            env=call.env,
+            pid_file=pid_file,
+            stdin=subprocess.PIPE if call.stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        by = supervise(child, context, call, log)
+        columns = log.columns() | ending(child.returncode)
+        if child.returncode > 0 and processes.pid_in(pid_file) is None:
+            raise OSError(f"It did not start: {columns['stderr_excerpt']}")
+    return Ended(by, columns)
+
+
+def ending(code: int) -> dict[str, Any]:
+    """The columns for an exit code as subprocess gives it."""
+    if code < 0:
+        return {"exit_code": None, "signal": signal_name(-code)}
+    return {"exit_code": code}
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"  # most real-time signals have no name
+
+
+def supervise(child: Popen, context: Context, call: Call, log: LogWriter) -> str:
+    """Watch it and end its tree: what watch() says."""
+    by = "us"
+    try:
+        context.run.started_process(child.pid)
+        connection.close()
+        with Pipes(child, context, log, call.stdin) as pipes:
+            by = watch(child, context, pipes, call.timeout)
+            if by == "timeout":
+                part(context, pipes, call.grace)
+    finally:
+        # What it left behind had its chance, and a stop means stop.
+        grace = min(1 if by == "itself" else 5, call.grace)
+        processes.end_tree(str(context.run.pk), grace)
+        child.wait()
+        for pipe in (child.stdin, child.stdout, child.stderr):
+            if pipe:
+                pipe.close()
+    return by
+
+
+def watch(child: Popen, context: Context, pipes: Pipes, timeout: float) -> str:
+    """Copy its output to the log until it ends: "itself", or by "timeout" or "us"."""
+    deadline = time.monotonic() + timeout if timeout else float("inf")
+    while context.beat():
+        # Asked before copying: what it printed before its end is copied below.
+        over = child.poll() is not None
+        if over:
+            # A left-over child may hold the pipes and print for ever.
+            deadline = min(deadline, time.monotonic() + 1)
+        left = max(0.0, deadline - time.monotonic())
+        wrote = pipes.copy(0 if over else min(TICK, left))
+        if over and not (wrote and left):
+            return "itself"
+        if not left:
+            return "timeout"
+    return "us"
+
+
+def part(context: Context, pipes: Pipes, grace: float) -> None:
+    """End the tree, and until it has ended hold the lease and copy its output."""
+
+    def wait(asked: list[psutil.Process], seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while any(map(processes.is_alive, asked)):
+            if time.monotonic() > deadline or not context.beat():
+                return False
+            if not pipes.copy(0):
+                time.sleep(processes.POLL_SECONDS)
+        return True
+
+    processes.end_tree(str(context.run.pk), grace, wait)
+    pipes.copy(0)
+
+
+class Pipes:
+    """What a program is told, and what it prints on its way to the log and the pages.
+
+    None of it ever blocks: a program that does not read must not hold up its own end.
+    """
+
+    def __init__(
+        self, child: Popen, context: Context, log: LogWriter, stdin: bytes
+    ) -> None:
+        self._child, self._log, self._stdin = child, log, stdin
+        self._company_id = context.run.company_id
+        self._selector = selectors.DefaultSelector()
+        for stream in ("stdin", "stdout", "stderr"):
+            if pipe := getattr(child, stream):
+                os.set_blocking(pipe.fileno(), False)
+                self._selector.register(pipe, EVENTS[stream], stream)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._selector.close()
+
+    def copy(self, wait: float) -> bool:
+        """Copy what comes within so many seconds; False when nothing came."""
+        if not self._selector.get_map():
+            # The pipes are closed; only the end of the program is missing.
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(wait)
+            return False
+        # A list, not any() on the way: every ready pipe is served.
+        served = [self._serve(key) for key, _ in self._selector.select(wait)]
+        if any(served):
+            live.bump(self._company_id)
+        return any(served)
+
+    def _serve(self, key: selectors.SelectorKey) -> bool:
+        return self._tell(key) if key.data == "stdin" else self._read(key)
+
+    def _tell(self, key: selectors.SelectorKey) -> bool:
+        """Write some of stdin, and close it after the last byte. It printed nothing."""
+        try:
+            self._stdin = self._stdin[os.write(key.fd, self._stdin[:CHUNK]) :]
+        except BlockingIOError:
+            return False
+        except BrokenPipeError:
+            self._stdin = b""  # it reads no more
+        if not self._stdin and self._child.stdin:
+            self._selector.unregister(key.fileobj)
+            self._child.stdin.close()
+        return False
+
+    def _read(self, key: selectors.SelectorKey) -> bool:
+        data = b""
+        with suppress(BlockingIOError):
+            data = os.read(key.fd, CHUNK)
+            if not data:
+                self._selector.unregister(key.fileobj)
+        self._log.write(key.data, data)
+        return bool(data)
