@@ -1,0 +1,42 @@
+"""What the model is told: who it is, how to work, and why it was woken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def system(document: dict[str, Any]) -> str:
+    """The lasting part: it is the same in every run of an agent."""
+    agent = document["agent"]
+    title = agent.get("title") or agent["role"]
+    who = (
+        f"You are {agent['name']}, {title} (role: {agent['role']})"
+        f" at {document['company']}."
+    )
+    parts = [who, document.get("skill", ""), document.get("instructions", "")]
+    return "\n\n".join(part.strip() for part in parts if part.strip())
+
+
+def first(
+    document: dict[str, Any],
+    issue: dict[str, Any] | None,
+    workspace: str,
+    comments: list[dict[str, Any]],
+) -> str:
+    """Why it was woken and about what."""
+    lines = [f"Wake: {w['source']}: {w['reason']}" for w in document["wakes"]]
+    if issue:
+        lines.append(f"Issue: {issue['identifier']} {issue['title']}")
+    if workspace:
+        lines.append(f"Workspace: {workspace}")
+    if world := document.get("rehearsalWorld"):
+        lines.append(f"Rehearsal world: {world}")
+    lines += [fenced(f"comment by {c['by']}", c["body"]) for c in comments]
+    return "\n".join(lines) or "Wake: on_demand: manual"
+
+
+def fenced(source: str, text: str) -> str:
+    """Text by somebody else, so marked that it cannot pass for ours."""
+    # The text cannot close the fence: its own marks are spread.
+    inner = text.replace("<<<", "< < <").replace(">>>", "> > >")
+    return f"<<< {source}\n{inner}\n>>> end of {source}"

@@ -1,0 +1,73 @@
+"""One HTTP request, as far as the sandbox lets it."""
+
+from __future__ import annotations
+
+from urllib.error import HTTPError
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    Request,
+)
+
+from agents.loop.desk import Desk
+from agents.loop.errors import ToolError
+from agents.loop.web import Broken
+
+SECONDS = 60
+LARGEST = 2_000_000
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+TEXTUAL = ("text/", "json", "xml", "javascript", "urlencoded")
+
+
+def http_request(
+    desk: Desk,
+    url: str,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+    body: str = "",
+) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ToolError("Only http:// and https:// addresses can be asked.")
+    seconds = min(SECONDS, desk.seconds_left)
+    try:
+        data = body.encode() if body else None
+        request = Request(url, data, headers or {}, method=method)  # noqa: S310
+        with opener().open(request, timeout=seconds) as answer:
+            return described(answer.status, answer.headers, answer.read(LARGEST + 1))
+    except HTTPError as error:
+        with error:
+            return described(error.code, error.headers, error.read(LARGEST + 1))
+    except (*Broken, ValueError) as error:
+        raise ToolError(f"{url} does not answer: {error}") from error
+
+
+def opener() -> OpenerDirector:
+    """HTTP and nothing else: no files, no FTP, no proxy of the environment."""
+    made = OpenerDirector()
+    for handler in (
+        HTTPHandler,
+        HTTPSHandler,
+        HTTPRedirectHandler,
+        HTTPDefaultErrorHandler,
+        HTTPErrorProcessor,
+    ):
+        made.add_handler(handler())
+    return made
+
+
+def described(status: int, headers: object, data: bytes) -> str:
+    """`HTTP 200`, then the body if it is a text."""
+    kind = headers.get_content_type()  # type: ignore[attr-defined]
+    charset = headers.get_content_charset("utf-8")  # type: ignore[attr-defined]
+    if data and not any(mark in kind for mark in TEXTUAL):
+        return f"HTTP {status}\n[{len(data)} bytes of {kind}]"
+    more = "\n[... the rest was cut ...]" if len(data) > LARGEST else ""
+    try:
+        text = data[:LARGEST].decode(charset, "replace")
+    except LookupError:
+        text = data[:LARGEST].decode("utf-8", "replace")
+    return f"HTTP {status}\n{text}{more}"
