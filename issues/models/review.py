@@ -1,8 +1,9 @@
 """Review in its simple form: work that an agent calls done goes to its reviewer.
 
 While an issue is under review its assignee is the reviewer and `executor_agent` is who
-did the work. The first refusal sends it back with a fix to do, the next ones to the
-executor's manager, and what four reviews refused is a person's to decide.
+did the work. Approval merges its branch. The first refusal sends it back with a fix to
+do, the next ones to the executor's manager, and what four reviews refused is a person's
+to decide.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agents.models import Agent
+from issues import repositories
 from issues.models.base import CLOSED, Status
 from issues.models.checkout import Checkout
 from issues.models.relation import Relation
@@ -106,6 +108,8 @@ class Review(Checkout, Thread):
         self.assignee_agent = worker
         if asked in CLOSED:
             self._record_decision("approved" if asked == Status.DONE else asked, by=by)
+            if asked == Status.DONE and (contradicts := self._merge(by=by)):
+                fields["status"] = self._send_back(worker, contradicts)
             return True
         if not comment:  # a person took it back, without a word
             return False
@@ -113,6 +117,18 @@ class Review(Checkout, Thread):
         self._record_decision("changes_requested", by=by)
         fields["status"] = self._send_back(worker, comment)
         return True
+
+    def _merge(self, *, by: Actor) -> str:
+        """Make the approved branch part of the project; why that cannot be, if so."""
+        issue: Any = self
+        files = repositories.merge(issue, by=by).conflicts
+        if not files:
+            return ""
+        return (
+            f"{by.name} approved it, but others have changed the same places meanwhile:"
+            f" {', '.join(files)}. Merge the default branch into this one, keep what"
+            " both want, and hand it over again."
+        )
 
     def _record_decision(self, outcome: str, *, by: Actor) -> None:
         audit.record(

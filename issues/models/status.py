@@ -173,6 +173,8 @@ class StatusMachine(Review):
                 return
         if self.status == Status.IN_PROGRESS:
             self.let_go(by=by)
+        if status == Status.DONE and by.user is not None and (no := self._merge(by=by)):
+            raise Conflict(no, code="merge_conflict")
         self.status = status
         self.completed_at = self.cancelled_at = None
         if status == Status.IN_PROGRESS:

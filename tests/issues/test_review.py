@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from agents.models import Agent, Run, Wakeup
-from issues.models import Issue
+from issues import repositories
+from issues.models import Issue, Project
 from issues.models.base import Status
 from issues.models.review import FIX
 from issues.sweep import waiting_issues
 from paperclip.actors import SYSTEM, Actor
-from paperclip.exceptions import Invalid, NotAllowed
+from paperclip.exceptions import Conflict, Invalid, NotAllowed
 from paperclip.models import Activity
 from tests import make
+from tests.clones import clone
 
 pytestmark = pytest.mark.django_db
 
@@ -225,3 +228,42 @@ def test_a_review_nobody_was_woken_for_is_found(team: Team) -> None:
     Wakeup.objects.filter(agent=team.qa).delete()
     team.qa.runs.all().delete()
     assert issue in waiting_issues()
+
+
+def handed_over(team: Team, title: str, text: str, place: Path) -> Issue:
+    """An issue under review whose branch changes the same file as any other's."""
+    project = Project.objects.first() or make.project(team.dev.company)
+    issue = make.issue(
+        team.dev.company, title=title, project=project, assignee_agent=team.dev
+    )
+    work = clone(place, issue)
+    work.write("page.txt", text)
+    assert work.upload().status_code == 201
+    issue.refresh_from_db()
+    assert issue.checkout_run is not None
+    run = issue.checkout_run
+    issue.change(by=Actor.of_agent(team.dev, run), status="done", comment="There.")
+    run.finish(Run.Status.SUCCEEDED)
+    return issue
+
+
+def test_approval_merges_the_branch(team: Team, tmp_path: Path) -> None:
+    issue = handed_over(team, "One", "one", tmp_path / "one")
+    assert issue.project is not None
+    assert repositories.show(issue.project, "main", "page.txt") is None
+    do(issue, team.qa)
+    assert repositories.show(issue.project, "main", "page.txt") == b"one"
+
+
+def test_what_contradicts_the_project_goes_back(team: Team, tmp_path: Path) -> None:
+    first = handed_over(team, "One", "one", tmp_path / "one")
+    second = handed_over(team, "Two", "two", tmp_path / "two")
+    do(first, team.qa)
+    do(second, team.qa)
+    second.refresh_from_db()
+    assert (second.status, second.assignee_agent) == (Status.BLOCKED, team.dev)
+    assert second.failed_reviews == 0
+    assert "page.txt" in (fix_of(second).description or "")
+    boss = Actor.of_user(make.owner_of(team.dev.company))
+    with pytest.raises(Conflict, match=r"page\.txt"):
+        second.change(by=boss, status="done")
