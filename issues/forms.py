@@ -185,7 +185,24 @@ class GoalForm(ConsoleForm):
 class ProjectForm(ConsoleForm):
     class Meta:
         model = Project
-        fields = ["name", "description", "status", "goal", "lead", "target_date"]
+        fields = [
+            "name",
+            "description",
+            "status",
+            "goal",
+            "lead",
+            "target_date",
+            "repo_url",
+            "default_branch",
+        ]
+        help_texts = {
+            "repo_url": _(
+                "Leave it empty to keep the work here. Otherwise https://host/path or"
+                " git@host:path; what it asks for is in secrets/git-credentials of"
+                " the home, or is the ssh key of the user that Paperclip runs as."
+            ),
+            "default_branch": _("What approved work is merged into."),
+        }
         widgets = {"target_date": forms.DateInput(attrs={"type": "date"})}
 
 

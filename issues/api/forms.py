@@ -200,6 +200,19 @@ class ProjectForm(Form):
         source="target_date", allow_null=True, required=False
     )
     color = serializers.RegexField("^#[0-9a-fA-F]{6}$", allow_null=True, required=False)
+    repoUrl = Text(
+        source="repo_url",
+        max_length=500,
+        allow_blank=True,
+        required=False,
+        help_text="Operators only: https://host/path or user@host:path.",
+    )
+    defaultBranch = Text(
+        source="default_branch",
+        max_length=100,
+        required=False,
+        help_text="Operators only: what approved work is merged into.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "goalIds" in attrs:

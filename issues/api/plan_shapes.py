@@ -57,6 +57,8 @@ class ProjectShape(Shape):
     targetDate = DateField(source="target_date", allow_null=True)
     color = CharField(allow_null=True)
     icon = Unset()
+    repoUrl = CharField(source="repo_url", help_text="Empty: only here.")
+    defaultBranch = CharField(source="default_branch")
     pauseReason = CharField(source="pause_reason", allow_null=True)
     pausedAt = Moment(source="paused_at", allow_null=True)
     archivedAt = Moment(source="archived_at", allow_null=True)

@@ -20,8 +20,14 @@ from agents.models import Run
 from issues.api.forms import PRIORITIES
 from issues.api.plan_shapes import GoalShape, LabelShape, ProjectShape
 from issues.api.rows import EXCERPT
-from issues.api.work_shapes import WorkspaceShape
-from issues.models import Issue
+from issues.api.work_shapes import (
+    DocumentName,
+    DocumentShape,
+    WorkProductShape,
+    WorkspaceShape,
+)
+from issues.models import Document, Issue
+from issues.models.document import PLAN
 from issues.repositories import workspace_of
 from paperclip.api.shapes import Moment, Shape, Unset
 
@@ -115,10 +121,23 @@ class IssueShape(Shape):
         return [str(label.pk) for label in issue.labels.all()]
 
 
-class Workplace(Shape):
-    """Where its work goes. It needs the issue's project."""
+class Products(Shape):
+    """Where its work goes, and what came out of it. It needs the issue's project."""
 
+    planDocument = SerializerMethodField()
+    documentSummaries = SerializerMethodField()
+    workProducts = WorkProductShape(source="work_products", many=True)
     currentExecutionWorkspace = SerializerMethodField()
+
+    @extend_schema_field(DocumentShape(allow_null=True))
+    def get_planDocument(self, issue: Issue) -> dict[str, Any] | None:
+        plan = Document.objects.filter(issue=issue, key=PLAN).told().first()
+        return DocumentShape(plan).data if plan else None  # type: ignore[return-value]
+
+    @extend_schema_field(DocumentName(many=True))
+    def get_documentSummaries(self, issue: Issue) -> list[dict[str, Any]]:
+        rows = Document.objects.filter(issue=issue).defer("body").told()
+        return DocumentName(rows, many=True).data  # type: ignore[return-value]
 
     @extend_schema_field(WorkspaceShape(allow_null=True))
     def get_currentExecutionWorkspace(self, issue: Issue) -> dict[str, Any] | None:
@@ -164,7 +183,7 @@ class FiledIssue(LinkedIssue):
     )
 
 
-class IssueDetail(LinkedIssue, Workplace):
+class IssueDetail(LinkedIssue, Products):
     ancestors = AncestorShape(many=True)
     project = ProjectShape(allow_null=True)
     goal = GoalShape(allow_null=True)
@@ -237,9 +256,12 @@ class ContextShape(Shape):
     ancestors = AncestorShape(many=True)
     project = ProjectShape(allow_null=True)
     goal = GoalShape(allow_null=True)
-    currentExecutionWorkspace = WorkspaceShape(allow_null=True)
     commentCursor = DictField()
     wakeComment = CommentShape(allow_null=True)
+
+
+class HeartbeatShape(ContextShape, Products):
+    """The context of an issue, with what came out of it so far."""
 
 
 class IssueRunShape(Shape):

@@ -12,9 +12,14 @@ from agents.models import Run
 from issues.api import rows
 from issues.api.forms import CommentFilter, CommentForm, ContextFilter
 from issues.api.issues import IssueEndpoint
-from issues.api.shapes import CommentShape, ContextShape, IssueRunShape
+from issues.api.shapes import (
+    CommentShape,
+    ContextShape,
+    HeartbeatShape,
+    IssueRunShape,
+    Products,
+)
 from issues.models import Comment, Issue
-from issues.repositories import workspace_of
 from paperclip.api.schema import doc
 from paperclip.api.shapes import ActivityShape
 from paperclip.api.views import is_uuid
@@ -77,7 +82,7 @@ class HeartbeatContext(IssueEndpoint):
     @doc(
         "get_heartbeat_context",
         "All that a heartbeat needs to begin with an issue",
-        gives=ContextShape,
+        gives=HeartbeatShape,
         query=ContextFilter,
     )
     def get(self, request: Request, **path: str) -> Response:
@@ -91,11 +96,10 @@ class HeartbeatContext(IssueEndpoint):
             "ancestors": issue.ancestors(),
             "project": issue.project,
             "goal": issue.goal,
-            "currentExecutionWorkspace": workspace_of(issue),
             "commentCursor": cursor_of(issue),
             "wakeComment": comment_of(issue, wanted) if wanted else None,
         }
-        return Response(ContextShape(context).data)
+        return Response({**ContextShape(context).data, **Products(issue).data})
 
 
 class IssueActivity(IssueEndpoint):

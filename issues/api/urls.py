@@ -1,6 +1,15 @@
 from django.urls import path
 
-from issues.api import issues, overview, plans, repositories, thread, wakes
+from issues.api import (
+    documents,
+    issues,
+    overview,
+    plans,
+    repositories,
+    thread,
+    wakes,
+    work,
+)
 
 urlpatterns = [
     path("companies/<str:company_id>/issues", issues.Issues.as_view()),
@@ -12,6 +21,14 @@ urlpatterns = [
     path("projects/<str:project_id>", plans.OneProject.as_view()),
     path("projects/<str:project_id>/repository", repositories.Repository.as_view()),
     path("issues/<str:issue_id>/branch", repositories.Branch.as_view()),
+    path("issues/<str:issue_id>/documents", documents.Documents.as_view()),
+    path("issues/<str:issue_id>/documents/<str:key>", documents.OneDocument.as_view()),
+    path(
+        "issues/<str:issue_id>/documents/<str:key>/revisions",
+        documents.Revisions.as_view(),
+    ),
+    path("issues/<str:issue_id>/work-products", work.WorkProducts.as_view()),
+    path("work-products/<str:product_id>", work.OneWorkProduct.as_view()),
     path("agents/me/inbox-lite", issues.Inbox.as_view()),
     path("agents/<str:agent_id>/heartbeat/invoke", wakes.Invoke.as_view()),
     path("agents/<str:agent_id>/wakeup", wakes.Wake.as_view()),

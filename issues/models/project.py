@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
@@ -15,13 +16,29 @@ if TYPE_CHECKING:
     from paperclip.actors import Actor
 
 
+# Where a remote may be: over https or ssh, or over http on this machine. No password in
+# it: see paperclip/git/command.py for where that goes.
+REPO_URL = re.compile(
+    r"https://[\w.-]+(:\d+)?/[^\s:@]+"
+    r"|http://(localhost|127\.0\.0\.1)(:\d+)?/[^\s:@]+"
+    r"|ssh://([\w.-]+@)?[\w][\w.-]*(:\d+)?/[^\s]+"
+    r"|[\w.-]+@[\w][\w.-]*:[^\s:-][^\s:]*",
+    re.ASCII,
+)
+BRANCH = re.compile(
+    r"(?!.*(//|\.\.|/\.|\.lock(/|$)))[A-Za-z0-9][\w./-]*(?<![./])", re.A
+)
+# The control plane opens the address and serves the branch.
+OPERATORS_ONLY = {"repo_url", "default_branch"}
+
+
 class ProjectQuerySet(ScopedQuerySet):
     @transaction.atomic
     def plan(self, company: Company, *, by: Actor, name: str, **fields: Any) -> Project:
         """A new project of the company."""
         by.must_write(company.pk, "plan projects")
         project = Project(company=company, name=name)
-        project._set(fields)
+        project._set(fields, by=by)
         project.save(force_insert=True)
         audit.record(by, "project.created", project, name=name)
         return project
@@ -73,11 +90,23 @@ class Project(Scoped):
     @transaction.atomic
     def change(self, *, by: Actor, **fields: Any) -> None:
         by.must_write(self.company_id, "change projects")
-        self._set(fields)
+        self._set(fields, by=by)
         self.save(update_fields=[*fields, "updated_at"])
         audit.record(by, "project.updated", self, changed=sorted(fields))
 
-    def _set(self, fields: dict[str, Any]) -> None:
+    def _set(self, fields: dict[str, Any], *, by: Actor) -> None:
+        if any(
+            getattr(self, name) != fields[name] for name in OPERATORS_ONLY & {*fields}
+        ):
+            by.must_be_operator(self.company_id, "say where a repository is")
+        if not REPO_URL.fullmatch(fields.get("repo_url") or "https://a/b"):
+            raise Invalid(
+                "A remote repository is https://host/path, ssh://user@host/path or"
+                " user@host:path, without a password in it.",
+                code="repo_url",
+            )
+        if not BRANCH.fullmatch(fields.get("default_branch", "main")):
+            raise Invalid("This is no name of a branch.", code="default_branch")
         for name, value in fields.items():
             setattr(self, name, value)
         for other in (self.goal, self.lead):

@@ -54,13 +54,13 @@ OMITTED = {
     "references found in texts": """
         relatedWork referencedIssueIdentifiers mentionedProjects linkedCases
     """,
-    "documents, attachments and work products (a later release)": """
-        planDocument documentSummaries legacyPlanDocument workProducts attachments
-        continuationSummary planReviewContext documentReviewContext
+    "attachments (a later release)": "attachments",
+    "a second place for a plan, and reviews of texts": """
+        legacyPlanDocument continuationSummary planReviewContext documentReviewContext
     """,
-    "workspaces of a project (a later release)": """
-        currentExecutionWorkspace env executionWorkspacePolicy codebase workspaces
-        primaryWorkspace managedByPlugin
+    "workspaces of a project: it has one repository, repoUrl and defaultBranch": """
+        env executionWorkspacePolicy codebase workspaces primaryWorkspace
+        managedByPlugin
     """,
     "budgets and approvals (a later release)": "budgets pendingApprovals budget",
     "the last stamp of anything around an issue": "lastActivityAt",

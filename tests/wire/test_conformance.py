@@ -41,6 +41,7 @@ ARRANGED: dict[str, Arrangement] = {
     "inbox_lite": lambda w: w.held_by(w.agent),
     "inbox_lite_after_checkout": lambda w: w.held_by(w.agent),
     "inbox_lite_with_active_run": lambda w: w.held_by(w.agent),
+    "issue_documents": lambda w: w.planned(),
     "issue_get": lambda w: w.held_by(w.agent),
     "issue_get_done": lambda w: w.issue.change(by=make.by(w.owner), status="done"),
     "issue_patch_409_other": lambda w: w.held_by(w.other),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.models import Agent, Run
-from issues.models import Comment, Goal, Issue, Project
+from issues.models import Comment, Document, Goal, Issue, Project
 from paperclip.models import Company, User
 from tests import make
 
@@ -75,6 +75,10 @@ class World:
         run = self.run if agent == self.agent else make.live_run(agent)[0]
         actor = make.Actor.of_agent(agent, run)
         self.issue.check_out(agent, run, ["todo"], by=actor)
+
+    def planned(self) -> None:
+        owner = make.by(self.owner)
+        Document.objects.write(self.issue, "plan", body="# Plan", by=owner)
 
     def translated(self, path: str, body: Any) -> tuple[str, Any]:
         """The recorded address and body with our ids in them."""
