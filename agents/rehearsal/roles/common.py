@@ -1,0 +1,46 @@
+"""How every role begins, and what it says to work that is not in the script."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from agents.rehearsal.acts import Answer, Call, Story, attempt, use
+from agents.rehearsal.scene import Scene
+from agents.rehearsal.view import View
+
+NOT_MINE = (
+    "Rehearsal: I only know the issues of my script, and this is none of them. With a"
+    " model key, an agent that reads and thinks works on it."
+)
+Look = Generator[Call, Answer, View]
+
+
+def open_issue(scene: Scene) -> Look:
+    """The issue the agent was woken for, after a look at its inbox."""
+    yield from use("inbox", "First my inbox.")
+    return (yield from read(scene.issue, "Now the issue I was woken for."))
+
+
+def read(issue: str, say: str = "") -> Look:
+    answer = yield from use("read_issue", say, issue=issue)
+    return View(answer.json())
+
+
+def check_out(view: View) -> Generator[Call, Answer, None]:
+    yield from use("checkout", "I take it.", issue=view.identifier)
+
+
+def look_around(scene: Scene) -> Story:
+    """A wake for nothing in particular."""
+    answer = yield from use("inbox", "The timer rang: I look at my inbox.")
+    waiting = answer.json()
+    count = len(waiting) if isinstance(waiting, list) else 0
+    return f"{count} issues in my inbox; each wakes me when it is time."
+
+
+def not_in_script(scene: Scene, view: View) -> Story:
+    """Honest about work that the script does not know. Once is enough."""
+    if view.is_closed or view.has_said(scene.name, NOT_MINE):
+        return "I have said that this is not in my script."
+    yield from attempt("comment", issue=view.identifier, body=NOT_MINE)
+    return NOT_MINE
