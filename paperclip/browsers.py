@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 NAMES = (
     "chromium",
@@ -42,6 +43,19 @@ def install() -> str | None:
 def starts(browser: str) -> bool:
     """Whether a browser gets as far as saying its version."""
     return os.access(browser, os.X_OK) and quiet([browser, "--version"])
+
+
+def places() -> list[Path]:
+    """The directories, outside of /usr, that a browser of this machine may be in."""
+    named = os.environ.get("PAPERCLIP_CHROMIUM")
+    downloads = os.environ.get("PLAYWRIGHT_BROWSERS_PATH")
+    candidates = [
+        Path(downloads) if downloads else Path.home() / ".cache" / "ms-playwright",
+        Path("/opt/google/chrome"),
+        Path("/opt/microsoft/msedge"),
+        *([Path(named).resolve().parent] if named else []),
+    ]
+    return [p for p in candidates if p.is_dir() and not p.is_relative_to("/usr")]
 
 
 def nothing() -> None:

@@ -14,7 +14,10 @@ from paperclip import home
 
 BASE_DIR = home.BASE_DIR
 env = environ.Env()
-environ.Env.read_env(env("PAPERCLIP_ENV_FILE", default=BASE_DIR / ".env"))
+ENV_FILE = env("PAPERCLIP_ENV_FILE", default=str(BASE_DIR / ".env"))
+environ.Env.read_env(ENV_FILE)
+# What no agent may read, wherever its program may look.
+SECRET_FILES = [ENV_FILE, str(BASE_DIR / ".env")]
 
 # --- Where this instance is ------------------------------------------------------
 
