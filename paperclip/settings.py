@@ -218,6 +218,8 @@ UNFOLD = {
 
 # A run that is not renewed for this long has lost its supervisor and is ended.
 LEASE_SECONDS = env.float("PAPERCLIP_LEASE_SECONDS", default=15)
+# Whether the built-in loop may run shell commands where no sandbox works.
+UNSANDBOXED_SHELL = env.bool("PAPERCLIP_UNSANDBOXED_SHELL", default=False)
 
 # --- The HTTP API ----------------------------------------------------------------
 
