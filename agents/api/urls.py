@@ -1,6 +1,6 @@
 from django.urls import path
 
-from agents.api import agents, runs
+from agents.api import agents, runs, skills
 
 urlpatterns = [
     path("companies/<str:company_id>/agents", agents.Agents.as_view()),

@@ -10,7 +10,7 @@ from django.utils.text import slugify
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from agents.adapters import ADAPTERS, checked_config
+from agents.adapters import ADAPTERS, adapter_class, checked_config, checked_tools
 from agents.models.run import Run
 from agents.models.wakeup import Wakeup
 from paperclip import audit
