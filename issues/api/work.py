@@ -35,7 +35,7 @@ class WorkProducts(IssueEndpoint):
     )
     def post(self, request: Request, **path: str) -> Response:
         issue, fields = self.issue(), self.read(WorkProductForm)
-        product = WorkProduct.objects.name(issue, by=self.actor, **fields)
+        product = WorkProduct.objects.add(issue, by=self.actor, **fields)
         return Response(WorkProductShape(product).data, status=201)
 
 

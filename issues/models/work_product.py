@@ -20,8 +20,8 @@ OURS = "git"
 
 class WorkProductQuerySet(ScopedQuerySet):
     @transaction.atomic
-    def name(self, issue: Issue, *, by: Actor, **fields: Any) -> WorkProduct:
-        """Name something that came out of an issue. Its address is shown and never
+    def add(self, issue: Issue, *, by: Actor, **fields: Any) -> WorkProduct:
+        """Say what came out of an issue. Its address is shown and never
         opened by us. Conflict when it is named already; refuses as Issue.change does.
         """
         type(issue).objects.select_for_update(no_key=True).get(pk=issue.pk)

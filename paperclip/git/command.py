@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from paperclip import home
+from paperclip.exceptions import Refused
 
 # No hook, no helper and no setting of anybody's clone or account is ever obeyed.
 CONFIG = {
@@ -30,8 +31,10 @@ SSH = "ssh -o BatchMode=yes -o ConnectTimeout=10"
 TIMEOUT = 60.0
 
 
-class GitError(Exception):
+class GitError(Refused):
     """Git refused; the text is what it said, cut short."""
+
+    code = "git_failed"
 
 
 def git(

@@ -80,3 +80,75 @@ def test_two_goals_do_not_become_parts_of_each_other() -> None:
 
     results = together(2, move)
     assert [type(result) for result in results if result] == [Invalid], results
+
+
+def test_only_an_operator_says_where_a_repository_is(
+    company: Company, operator: APIClient
+) -> None:
+    url = f"/api/companies/{company.pk}/projects"
+    where = {"repoUrl": "https://example.com/a.git", "defaultBranch": "trunk"}
+    made = operator.post(url, {"name": "Site", **where})
+    assert made.status_code == 201
+    assert {name: made.json()[name] for name in where} == where
+    agent = make.agent(company)
+    mine = make.client_of(agent, run=make.live_run(agent)[0])
+    assert mine.post(url, {"name": "Other", **where}).status_code == 403
+    one = f"/api/projects/{made.json()['id']}"
+    assert mine.patch(one, {"repoUrl": ""}).status_code == 403
+    assert mine.patch(one, {"defaultBranch": "main"}).status_code == 403
+    # What it does not change, it may send along.
+    assert mine.patch(one, {"name": "Ours", **where}).json()["name"] == "Ours"
+    assert mine.post(url, {"name": "Third"}).json()["defaultBranch"] == "main"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/a.git",
+        "https://example.com:8443/a/b",
+        "ssh://git@example.com:22/a.git",
+        "git@example.com:a/b.git",
+        "http://127.0.0.1:8000/a.git",
+    ],
+)
+def test_a_remote_is_reached_by_https_or_ssh(
+    company: Company, operator: APIClient, url: str
+) -> None:
+    project = make.project(company)
+    answer = operator.patch(f"/api/projects/{project.pk}", {"repoUrl": url})
+    assert answer.status_code == 200, answer.json()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc",
+        "/etc",
+        "../x",
+        "ext::sh -c date",
+        "-oProxyCommand=date",
+        "ssh://-oProxyCommand=date/x",
+        "git@-oProxyCommand=date:x",
+        "git@example.com:--upload-pack=date",
+        "https://user:secret@example.com/a.git",
+        "http://example.com/a.git",
+        "http://127.0.0.1.example.com/a",
+        "https://example.com/a b",
+        "git://example.com/a",
+    ],
+)
+def test_other_addresses_are_refused(
+    company: Company, operator: APIClient, url: str
+) -> None:
+    project = make.project(company)
+    answer = operator.patch(f"/api/projects/{project.pk}", {"repoUrl": url})
+    assert (answer.status_code, answer.json()["code"]) == (422, "repo_url")
+
+
+@pytest.mark.parametrize("name", ["-x", "a..b", "a b", "a.lock", "/a", "a/", "a//b"])
+def test_a_branch_has_a_name_that_git_takes(
+    company: Company, operator: APIClient, name: str
+) -> None:
+    project = make.project(company)
+    answer = operator.patch(f"/api/projects/{project.pk}", {"defaultBranch": name})
+    assert answer.status_code == 422
