@@ -15,7 +15,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django.utils.timezone import now
 
 from agents.adapters import adapter_class
-from agents.adapters.base import Context
+from agents.adapters.base import Context, Outcome
 from agents.models import Run
 from issues.models import Issue
 from paperclip import home, processes
@@ -27,6 +27,11 @@ HOST = platform.node()
 # Lost work is tried again: at once, then after 1, 3, 7, 15, 31, 59, 59 ... s.
 LOST_TRIES = 10
 RETRY = "process_lost_retry"
+# What failed and may go well another time is tried again after so many seconds.
+TRANSIENT_WAITS = (30, 120)
+TRANSIENT = "transient_failure_retry"
+# Work that could not begin waits for its time: that is no attempt.
+PUT_OFF = "put_off"
 # Set when this worker shuts down: its runs end and their work is queued again.
 leaving = threading.Event()
 
@@ -55,7 +60,18 @@ def beat(run_id: UUID | str) -> None:
     if lease.left:
         lease.patiently(lambda: lose(run, "The worker was stopped.", "process_lost"))
     else:
-        lease.patiently(lambda: run.finish(outcome.status, **outcome.columns))
+        lease.patiently(lambda: conclude(run, outcome))
+
+
+@transaction.atomic
+def conclude(run: Run, outcome: Outcome) -> None:
+    """Write down how it went, and queue the work again if that says so."""
+    if not run.finish(outcome.status, **outcome.columns):
+        return
+    if outcome.put_off is not None:
+        work_again(run, PUT_OFF, outcome.put_off, counts=False)
+    elif outcome.transient and run.attempt <= len(TRANSIENT_WAITS):
+        work_again(run, TRANSIENT, TRANSIENT_WAITS[run.attempt - 1])
 
 
 class Lease:
@@ -112,6 +128,7 @@ def environment(run: Run, token: str) -> dict[str, str]:
         "PAPERCLIP_COMPANY_ID": str(run.company_id),
         "PAPERCLIP_RUN_ID": str(run.pk),
         "PAPERCLIP_API_URL": settings.API_URL,
+        "PAPERCLIP_GATEWAY_URL": settings.GATEWAY_URL,
         "PAPERCLIP_API_KEY": token,
         "PAPERCLIP_WAKE_REASON": wake.get("reason", ""),
         "PAPERCLIP_INSTANCE": home.instance_id(),
@@ -154,19 +171,25 @@ def lose(run: Run, why: str, code: str) -> None:
 
 def try_again(run: Run) -> None:
     """Queue a new run for the work of a lost one, if it still is to be done."""
-    if run.issue_id is not None and not still_to_do(run, run.issue_id):
-        return
     if run.attempt >= LOST_TRIES:
         log.error("%s was lost %d times and is left alone", run, run.attempt)
         return
-    wait = min(60, 2 ** (run.attempt - 1)) - 1
+    work_again(run, RETRY, min(60, 2 ** (run.attempt - 1)) - 1)
+
+
+def work_again(run: Run, reason: str, wait: float, *, counts: bool = True) -> None:
+    """Queue a new run for the same work after so many seconds, unless there is nothing
+    left to do."""
+    if run.issue_id is not None and not still_to_do(run, run.issue_id):
+        return
     run.agent.wake(
         "automation",
-        RETRY,
+        reason,
         by=SYSTEM,
         issue_id=run.issue_id,
         retry_of=run,
         ready_at=now() + timedelta(seconds=wait) if wait else None,
+        counts=counts,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from agents.adapters.base import Adapter
 
 ADAPTERS = {
+    "litellm": "agents.adapters.litellm.LiteLLM",
     "process": "agents.adapters.process.Process",
 }
 
@@ -32,3 +34,14 @@ def checked_config(adapter_type: str, config: Any) -> dict[str, Any]:
     }
     said = " ".join(f"{key}: {text}" for key, text in problems.items())
     raise Invalid(f"The {adapter_type} adapter does not take this: {said}", **problems)
+
+
+def checked_tools(adapter_type: str, tools: Sequence[str]) -> list[str]:
+    """The tools if this adapter has them; Invalid names those that it has not."""
+    known = adapter_class(adapter_type).TOOLS
+    if known is not None and (unknown := [t for t in tools if t not in known]):
+        raise Invalid(
+            f"Unknown tools: {', '.join(unknown)}. The {adapter_type} adapter has"
+            f" {', '.join(known)}."
+        )
+    return list(tools)

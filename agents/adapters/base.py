@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +12,16 @@ from agents.models.run import Run
 
 @dataclass
 class Outcome:
-    """How one execution went: the status of the run and its other columns."""
+    """How one execution went: the status of the run and its other columns.
+
+    `put_off`: it could not begin through nobody's fault; the same work is begun anew
+    after so many seconds. `transient`: the same work may go well another time.
+    """
 
     status: str
     columns: dict[str, Any] = field(default_factory=dict)
+    put_off: float | None = None
+    transient: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,10 @@ class Config(serializers.Serializer[Any]):
 
 class Adapter(ABC):
     Config: type[Config] = Config
+    # The tools it has; None when its programs bring their own, called what they like.
+    TOOLS: Sequence[str] | None = None
+    # What an agent gets of them that was hired without a list.
+    DEFAULT_TOOLS: Sequence[str] = ()
 
     @abstractmethod
     def execute(self, context: Context) -> Outcome:

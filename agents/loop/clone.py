@@ -36,6 +36,7 @@ class Clone:
     def described(self, issue: dict[str, Any]) -> str:
         project = (issue.get("project") or {}).get("name", "the project")
         text = f"git clone of project {project} on branch {self.branch}"
+        text += f", in the directory {self.path.name}"
         return f"{text} ({self._note})" if self._note else text
 
     def prepare(self, api: Api) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from agents.loop.api import Api
 from agents.loop.clone import Clone
 from agents.loop.errors import ToolError
+from agents.loop.web import Broken
 
 
 @dataclass
@@ -22,12 +23,10 @@ class Desk:
     deadline: float  # of the run, on the monotonic clock
     may_shell: bool = True
     issue: dict[str, Any] | None = None
-    clone: Clone | None = None
-    cwd: Path = field(init=False)
+    clones: dict[str, Clone] = field(default_factory=dict)  # by the issue's identifier
 
     def __post_init__(self) -> None:
         self.root = self.root.resolve()
-        self.cwd = self.root
 
     @property
     def seconds_left(self) -> float:
@@ -36,38 +35,43 @@ class Desk:
     @property
     def environment(self) -> dict[str, str]:
         """What commands see: there is no secret in it."""
-        return {**os.environ, **identity(self.agent), "PWD": str(self.cwd)}
+        return {**os.environ, **identity(self.agent)}
 
     def place(self, path: str) -> Path:
         """The path if it is inside the workspace, also after following links."""
-        found = (self.cwd / path).resolve()
+        found = (self.root / path).resolve()
         if not found.is_relative_to(self.root):
             raise ToolError(f"{path!r} is outside of your workspace.")
         return found
 
     def named(self, path: Path) -> str:
-        """A path as the model knows it: from where it works."""
-        base = self.cwd if path.is_relative_to(self.cwd) else self.root
-        return str(path.relative_to(base))
+        """A path as the model knows it."""
+        return str(path.relative_to(self.root))
 
     def take_up(self, issue: dict[str, Any]) -> str:
-        """Work on this issue from now on. Says what the working directory is: the
-        clone of its project's repository, when it has one."""
+        """Work on this issue from now on. Says which clone of its project's repository
+        there is to work in; nothing when it has no project."""
         self.issue = issue
-        space = issue.get("currentExecutionWorkspace")
+        space, name = issue.get("currentExecutionWorkspace"), issue["identifier"]
         if not space:
-            self.clone, self.cwd = None, self.root
             return ""
-        if self.clone and self.clone.branch == space["branchName"]:
-            return self.clone.described(issue)
-        clone = Clone(self.root / space["branchName"], space, self.environment)
-        try:
-            clone.prepare(self.api)
-        except ToolError as error:
-            self.clone, self.cwd = None, self.root
-            return f"no clone of the project's repository: {error}"
-        self.clone, self.cwd = clone, clone.path
-        return clone.described(issue)
+        if name not in self.clones:
+            clone = Clone(self.root / name, space, self.environment)
+            try:
+                clone.prepare(self.api)
+            except (ToolError, *Broken) as error:
+                return f"none, the repository cannot be had: {error}"
+            self.clones[name] = clone
+        return self.clones[name].described(issue)
+
+    def clone_of(self, name: str) -> Clone | None:
+        """Where the branch of an issue is worked on; None when it has no project."""
+        issue = self.api.issue(name)
+        if issue["identifier"] in self.clones:
+            return self.clones[issue["identifier"]]
+        if issue.get("currentExecutionWorkspace"):
+            raise ToolError(f"You have no clone for {name}: check it out first.")
+        return None
 
 
 def identity(agent: dict[str, Any]) -> dict[str, str]:

@@ -17,9 +17,11 @@ from agents.loop.conversation import Conversation, Limits
 from agents.loop.desk import Desk
 from agents.loop.errors import Over, Stopped, ToolError
 from agents.loop.gateway import Gateway
+from agents.loop.tools.base import cut
 from agents.loop.transcript import say
 
 PR_SET_DUMPABLE = 4
+LONGEST = 4_000  # characters of its last words that the run keeps
 # What a shell calls a failure that another time would not be one.
 EXIT_CODES = {"succeeded": 0, "failed": 1, "put_off": 75}
 
@@ -92,7 +94,7 @@ class Run:
             "result",
             outcome=outcome,
             errorCode=code,
-            message=message,
+            message=cut(message, LONGEST),
             **more,
             turns=self._talk.turns,
             inputTokens=self._talk.input_tokens,

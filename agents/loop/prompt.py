@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+# Stands for the id of a project in the address of the world of a rehearsal.
+PROJECT = "{project}"
+
 
 def system(document: dict[str, Any]) -> str:
     """The lasting part: it is the same in every run of an agent."""
@@ -29,7 +32,8 @@ def first(
         lines.append(f"Issue: {issue['identifier']} {issue['title']}")
     if workspace:
         lines.append(f"Workspace: {workspace}")
-    if world := document.get("rehearsalWorld"):
+    if (world := document.get("rehearsalWorld")) and issue and issue["projectId"]:
+        world = world.replace(PROJECT, issue["projectId"])
         lines.append(f"Rehearsal world: {world}")
     lines += [fenced(f"comment by {c['by']}", c["body"]) for c in comments]
     return "\n".join(lines) or "Wake: on_demand: manual"

@@ -72,6 +72,8 @@ class AgentQuerySet(ScopedQuerySet):
         by.must_be_operator(company.pk, "hire")
         agent = Agent(company=company, name=name.strip())
         agent._set(fields)
+        if "tools" not in fields:
+            agent.tools = list(adapter_class(agent.adapter_type).DEFAULT_TOOLS)
         if agent.role == "ceo" and "permissions" not in fields:
             agent.permissions = dict.fromkeys(sorted(PERMISSIONS), True)
         try:
@@ -230,6 +232,7 @@ class Agent(Scoped):
             known = ", ".join(sorted(ADAPTERS))
             raise Invalid(f"Unknown adapter {self.adapter_type!r}. Known: {known}.")
         self.adapter_config = checked_config(self.adapter_type, self.adapter_config)
+        self.tools = checked_tools(self.adapter_type, self.tools)
         if 0 < self.interval_seconds < SHORTEST_INTERVAL:
             raise Invalid(f"The shortest interval is {SHORTEST_INTERVAL} seconds.")
         if unknown := set(self.permissions) - PERMISSIONS:

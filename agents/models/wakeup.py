@@ -40,10 +40,12 @@ class WakeupQuerySet(ScopedQuerySet):
         payload: dict[str, Any] | None = None,
         retry_of: Run | None = None,
         ready_at: datetime | None = None,
+        counts: bool = True,
     ) -> Wakeup:
         """Ask for one run of the agent about the issue, or about nothing in particular.
 
-        `retry_of` is a lost run, whose facts the new one takes over. Answers the
+        `retry_of` is a lost run, whose facts the new one takes over; it is one attempt
+        more, unless it does not count. Answers the
         Wakeup that says what became of it: `queued` with a new run,
         `coalesced` into the run that is waiting already, or `skipped` and why.
         On-demand wakes of an agent that cannot run raise Conflict instead.
@@ -74,7 +76,8 @@ class WakeupQuerySet(ScopedQuerySet):
         }
         older = retry_of.wakes if retry_of else []
         facts = [fact, *(one for one in older if one["reason"] != reason)]
-        return wakeup.merge(facts) or wakeup.queue(facts, retry_of, ready_at)
+        attempt = retry_of.attempt + counts if retry_of else 1
+        return wakeup.merge(facts) or wakeup.queue(facts, retry_of, ready_at, attempt)
 
 
 class Wakeup(Scoped):
@@ -190,6 +193,7 @@ class Wakeup(Scoped):
         facts: list[dict[str, Any]],
         retry_of: Run | None,
         ready_at: datetime | None,
+        attempt: int,
     ) -> Wakeup:
         run = Run(
             company_id=self.company_id,
@@ -199,7 +203,7 @@ class Wakeup(Scoped):
             trigger_detail=self.trigger_detail,
             wakes=facts,
             retry_of=retry_of,
-            attempt=retry_of.attempt + 1 if retry_of else 1,
+            attempt=attempt,
             ready_at=ready_at or now(),
             rung_at=None if ready_at else now(),
         )
@@ -208,7 +212,8 @@ class Wakeup(Scoped):
                 run.save(force_insert=True)
         except IntegrityError:
             # Somebody else queued one for the same agent and issue this very moment.
-            return self.merge(facts) or self.queue(facts, retry_of, ready_at)
+            merged = self.merge(facts)
+            return merged or self.queue(facts, retry_of, ready_at, attempt)
         self.run, self.status = run, self.Status.QUEUED
         self.save()
         run.changed()

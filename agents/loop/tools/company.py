@@ -177,7 +177,7 @@ def named(issue: dict[str, Any]) -> dict[str, Any]:
 
 def spoken(desk: Desk, comment: dict[str, Any]) -> dict[str, Any]:
     author = desk.api.name_of(comment["authorAgentId"], comment["authorUserId"])
-    return {"by": author or "Paperclip", **pick(comment, "id", "body")}
+    return {"author": author or "Paperclip", **pick(comment, "id", "body")}
 
 
 def product(one: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from agents.loop.api import part
-from agents.loop.clone import Clone
 from agents.loop.desk import Desk
 from agents.loop.errors import ToolError
 from agents.loop.tools.base import compact
@@ -11,7 +10,7 @@ from agents.loop.tools.company import brief, product
 
 
 def hand_over(desk: Desk, issue: str, message: str) -> str:
-    clone = clone_of(desk, issue)
+    clone = desk.clone_of(issue)
     if clone is None:
         raise ToolError(f"{issue} has no project, so there is no repository for it.")
     made = clone.hand_over(desk.api, message)
@@ -21,7 +20,7 @@ def hand_over(desk: Desk, issue: str, message: str) -> str:
 
 
 def request_review(desk: Desk, issue: str, comment: str) -> str:
-    clone = clone_of(desk, issue)
+    clone = desk.clone_of(issue)
     if clone is not None and clone.has_changes():
         clone.hand_over(desk.api, comment)
     return decide(desk, issue, "done", comment)
@@ -38,14 +37,3 @@ def request_changes(desk: Desk, issue: str, comment: str) -> str:
 def decide(desk: Desk, issue: str, status: str, comment: str) -> str:
     change = {"status": status, "comment": comment}
     return compact(brief(desk, desk.api.patch(f"/issues/{part(issue)}", change)))
-
-
-def clone_of(desk: Desk, issue: str) -> Clone | None:
-    """The clone of the issue's branch, if that is where we work; Unusable advice for
-    another one."""
-    space = desk.api.issue(issue).get("currentExecutionWorkspace")
-    if not space:
-        return None
-    if desk.clone is None or desk.clone.branch != space["branchName"]:
-        raise ToolError(f"You are not working in the clone of {issue}: check it out.")
-    return desk.clone

@@ -27,7 +27,7 @@ def shell(desk: Desk, command: str, timeout_seconds: int = 120) -> str:
     try:
         child = subprocess.Popen(
             ["/bin/sh", "-c", command],
-            cwd=desk.cwd,
+            cwd=desk.root,
             env=desk.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

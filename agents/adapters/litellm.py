@@ -1,0 +1,171 @@
+"""The `litellm` adapter: the built-in loop, in a sandboxed child of its own.
+
+The child knows neither LiteLLM nor a provider's key; the model gateway does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from agents import sandbox, skills, workspaces
+from agents.adapters import base
+from agents.adapters.child import Call, Ended, inherited, run_child
+from agents.loop.prompt import PROJECT
+from agents.loop.tools import DEFAULT_TOOLS, TOOL_NAMES
+from agents.models.run import Run
+from paperclip import browsers
+
+LOOP = Path(__file__).resolve().parent.parent / "loop"
+# -I -S: nothing but the standard library, whatever is installed or in the environment.
+PROGRAM = (sys.executable, "-I", "-S", str(LOOP / "__main__.py"))
+TURNS, SECONDS, TOKENS = 40, 900, 200_000
+# The loop ends itself at its limit; this long it has for a last tool and its last line.
+OVERTIME, GRACE = 30, 5
+# What another try may do better.
+TRANSIENT = {"provider_error", "provider_timeout"}
+SILENT = "The loop ended without saying how it went."
+
+
+class LiteLLMConfig(base.Config):
+    """A run ends at the first of `maxTurns` model calls, `timeoutSec` seconds and
+    `maxTokens` tokens. Without a `model` it is the instance's."""
+
+    model = serializers.RegexField(r"^\S+$", max_length=200, required=False)
+    apiBase = serializers.URLField(max_length=300, required=False)
+    maxTurns = serializers.IntegerField(min_value=1, max_value=500, required=False)
+    timeoutSec = serializers.IntegerField(
+        min_value=10, max_value=86_400, required=False
+    )
+    maxTokens = serializers.IntegerField(
+        min_value=1000, max_value=100_000_000, required=False
+    )
+    temperature = serializers.FloatField(min_value=0, max_value=2, required=False)
+    network = serializers.ChoiceField(sandbox.NETWORKS, required=False)
+
+
+class LiteLLM(base.Adapter):
+    Config = LiteLLMConfig
+    TOOLS, DEFAULT_TOOLS = TOOL_NAMES, DEFAULT_TOOLS
+
+    def execute(self, context: base.Context) -> base.Outcome:
+        """Succeeded is: the model said that it has nothing more to do."""
+        config = context.run.agent.adapter_config
+        workspace = workspaces.of(context.run.agent)
+        env = environment(context, workspace)
+        argv: list[str] = [*PROGRAM]
+        walled = sandbox.state().works
+        if walled:
+            argv = sandbox.wrap(
+                argv,
+                workspace=workspace,
+                env=env,
+                network=config.get("network", "none"),
+                read_only=[LOOP],
+            )
+        token = context.env["PAPERCLIP_API_KEY"]
+        told = document(context.run, token, walled=walled)
+        call = Call(
+            argv=argv,
+            cwd=workspace,
+            env=env,
+            stdin=json.dumps(told).encode(),
+            secrets=[token],
+            timeout=told["limits"]["seconds"] + OVERTIME,
+            grace=GRACE,
+        )
+        return outcome(run_child(context, call))
+
+
+def environment(context: base.Context, workspace: Path) -> dict[str, str]:
+    """What the loop's commands may see: the token is not in it."""
+    told = {k: v for k, v in context.env.items() if k != "PAPERCLIP_API_KEY"}
+    env = {**inherited(), "HOME": str(workspace), **told, "AGENT_HOME": str(workspace)}
+    if "shell" in context.run.agent.tools:
+        with suppress(LookupError):
+            env["PAPERCLIP_CHROMIUM"] = browser()
+    return env
+
+
+@cache
+def browser() -> str:
+    """The browser of this machine. LookupError, asked anew each time, without one."""
+    found = browsers.find()
+    if found is None:
+        raise LookupError("There is no browser on this machine.")
+    return found
+
+
+def document(run: Run, token: str, *, walled: bool) -> dict[str, Any]:
+    """What the loop is told on stdin."""
+    agent, config = run.agent, run.agent.adapter_config
+    model = config.get("model") or settings.DEFAULT_MODEL
+    told: dict[str, Any] = {
+        "token": token,
+        "model": model,
+        "temperature": config.get("temperature"),
+        "agent": {
+            "id": str(agent.pk),
+            "name": agent.name,
+            "title": agent.title,
+            "role": agent.role,
+        },
+        "company": agent.company.name,
+        "skill": skills.HEARTBEAT.read_text(),
+        "instructions": agent.instructions,
+        "tools": agent.tools,
+        "limits": {
+            "turns": config.get("maxTurns", TURNS),
+            "seconds": config.get("timeoutSec", SECONDS),
+            "tokens": config.get("maxTokens", TOKENS),
+        },
+        "wakes": run.wakes,
+        "issueId": str(run.issue_id) if run.issue_id else None,
+        "commentIds": run.comment_ids,
+        "sandboxed": walled,
+        "unsandboxedShell": settings.UNSANDBOXED_SHELL,
+    }
+    if agent.company.rehearsal:
+        # Here, so that only workers that rehearse have it in memory.
+        from agents.rehearsal.world import address
+
+        told["rehearsalWorld"] = address(settings.GATEWAY_URL, model, PROJECT)
+    return told
+
+
+def outcome(ended: Ended) -> base.Outcome:
+    """What the last line of the transcript says about the run."""
+    result = last_result(ended.columns["stdout_excerpt"])
+    columns = {**ended.columns, "result": result}
+    if ended.by == "timeout" or result.get("errorCode") == "timeout":
+        columns |= {"error": "It took too long.", "error_code": "timeout"}
+        return base.Outcome(Run.Status.TIMED_OUT, columns)
+    if result.get("outcome") == "succeeded":
+        return base.Outcome(Run.Status.SUCCEEDED, columns)
+    code = result.get("errorCode") or "adapter_failed"
+    columns |= {"error": result.get("message", SILENT), "error_code": code}
+    if result.get("outcome") == "put_off":
+        wait = float(result["retryAfter"])
+        return base.Outcome(Run.Status.CANCELLED, columns, put_off=wait)
+    return base.Outcome(Run.Status.FAILED, columns, transient=code in TRANSIENT)
+
+
+def last_result(printed: str) -> dict[str, Any]:
+    return next(results(printed), {})
+
+
+def results(printed: str) -> Iterator[dict[str, Any]]:
+    for line in reversed(printed.splitlines()):
+        if line.startswith('{"type": "result"'):
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue
