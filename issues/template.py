@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from rest_framework import serializers
 
+from agents.loop.tools import TOOL_NAMES
 from agents.models import Agent
 from agents.models.agent import ROLES
 from issues.models import Goal, Issue, Project
@@ -30,29 +31,6 @@ if TYPE_CHECKING:
 
 FILE = "company.toml"
 ADAPTER = "litellm"
-TOOL_NAMES = [
-    "shell",
-    "read_file",
-    "write_file",
-    "edit_file",
-    "list_files",
-    "search_files",
-    "http_request",
-    "inbox",
-    "checkout",
-    "read_issue",
-    "comment",
-    "update_issue",
-    "create_subtask",
-    "request_review",
-    "approve",
-    "request_changes",
-    "ask_person",
-    "write_document",
-    "read_document",
-    "hand_over",
-    "list_colleagues",
-]
 PRIORITIES = {str(one.label): one for one in Priority}
 LONGEST_INSTRUCTIONS = 40_000
 NOT_PICKED = "not_picked"

@@ -13,14 +13,15 @@ WHO = re.compile(r"You are (?P<name>.+?), (?P<title>.+?) \(role: (?P<role>\w+)\)
 
 @dataclass(frozen=True)
 class Scene:
-    """`issue` is an identifier, `world` an address; each empty when the prompt names
-    none."""
+    """`issue` is an identifier, `place` the directory of the clone, `world` an address;
+    each empty when the prompt names none."""
 
     name: str
     role: str
     plot: Plot
     tools: frozenset[str]
     issue: str
+    place: str
     world: str
 
     @classmethod
@@ -39,6 +40,7 @@ class Scene:
             plot=Plot.of(seed_of(model)),
             tools=tools,
             issue=line(prompt, r"Issue: (\S+)"),
+            place=line(prompt, r"Workspace: git clone .* in the directory ([\w.-]+)"),
             world=line(prompt, r"Rehearsal world: (\S+)"),
         )
 

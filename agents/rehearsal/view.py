@@ -34,7 +34,7 @@ class View:
     def comments(self) -> list[tuple[str, str]]:
         """Who said what, the oldest first."""
         return [
-            (one.get("by") or "", one.get("body") or "")
+            (one.get("author") or one.get("by") or "", one.get("body") or "")
             for one in self.data.get("comments") or []
         ]
 

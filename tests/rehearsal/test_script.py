@@ -69,6 +69,9 @@ def issue(title: str, **more: object) -> dict[str, Any]:
 def opened(name: str, shown: dict[str, Any], seed: int = 1, world: str = "") -> Talk:
     """The agent has looked at its inbox and at the issue."""
     prompt = f"Wake: assignment: issue_assigned\nIssue: REH-7 {shown['title']}"
+    prompt += (
+        "\nWorkspace: git clone of project Site on branch REH-7, in the directory REH-7"
+    )
     talk = Talk(name, prompt + (f"\nRehearsal world: {world}" if world else ""), seed)
     assert talk.call == ("inbox", {})
     assert talk.next([shown]) == ("read_issue", {"issue": "REH-7"})
@@ -105,7 +108,7 @@ def test_work_that_is_not_in_the_script_is_not_pretended(name: str) -> None:
     assert talk.call == ("comment", {"issue": "REH-7", "body": NOT_MINE})
     talk.next({})
     assert talk.is_over
-    again = opened(name, {**mine, "comments": [{"by": name, "body": NOT_MINE}]})
+    again = opened(name, {**mine, "comments": [{"author": name, "body": NOT_MINE}]})
     assert again.is_over
 
 

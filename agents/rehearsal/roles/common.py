@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from agents.rehearsal.acts import Answer, Call, Story, attempt, use
+from agents.rehearsal.acts import Answer, Call, Step, Story, Stuck, attempt, use
 from agents.rehearsal.scene import Scene
 from agents.rehearsal.view import View
 
@@ -36,6 +36,22 @@ def look_around(scene: Scene) -> Story:
     waiting = answer.json()
     count = len(waiting) if isinstance(waiting, list) else 0
     return f"{count} issues in my inbox; each wakes me when it is time."
+
+
+def inside(scene: Scene, path: str) -> str:
+    """The path in the clone of the issue; Stuck when there is no clone."""
+    if not scene.place:
+        raise Stuck(Call("read_file", {"path": path}), Answer("I have no clone"))
+    return f"{scene.place}/{path}"
+
+
+def shell(scene: Scene, command: str, say: str) -> Step:
+    """Run it in the clone; Stuck when it did not run at all."""
+    whole = f"cd {inside(scene, '.')} && {command}"
+    answer = yield from use("shell", say, command=whole)
+    if answer.exit_code is None:
+        raise Stuck(Call("shell", {"command": command}), answer)
+    return answer
 
 
 def not_in_script(scene: Scene, view: View) -> Story:

@@ -8,6 +8,7 @@ from agents.rehearsal import plot
 from agents.rehearsal.acts import Answer, Call, Story, Stuck, use
 from agents.rehearsal.roles.common import (
     check_out,
+    inside,
     look_around,
     not_in_script,
     open_issue,
@@ -137,7 +138,7 @@ def find_cause(scene: Scene, view: View) -> Story:
     answer = yield from use(
         "read_file",
         "Two reviews failed: I read the code.",
-        path=kit.file,
+        path=inside(scene, kit.file),
     )
     lines = [line.strip() for line in answer.splitlines() if kit.suspect in line]
     if not lines:

@@ -9,11 +9,12 @@ from agents.rehearsal import plot
 from agents.rehearsal.acts import Answer, Story, attempt, use
 from agents.rehearsal.roles.common import (
     check_out,
+    inside,
     look_around,
     not_in_script,
     open_issue,
+    shell,
 )
-from agents.rehearsal.roles.dev import shell
 from agents.rehearsal.roles.report import UNSEEN
 from agents.rehearsal.scene import Scene
 from agents.rehearsal.view import View
@@ -56,27 +57,27 @@ def act(scene: Scene) -> Story:
         return (yield from not_in_script(scene, view))
     if view.status not in ("todo", "in_progress", "blocked"):
         return "This is done."
-    return (yield from look(view))
+    return (yield from look(scene, view))
 
 
-def look(view: View) -> Story:
+def look(scene: Scene, view: View) -> Story:
     yield from check_out(view)
-    listed = yield from shell("ls site/blog", "Which page is it?")
+    listed = yield from shell(scene, "ls site/blog", "Which page is it?")
     pages = re.findall(r"^\S+\.html$", listed.output, flags=re.M)
     if not pages:
         return (yield from done(view, f"{UNSEEN}: there is no page in `site/blog/`."))
     page = f"site/blog/{pages[0]}"
-    source = yield from use("read_file", "Its colours.", path=page)
+    source = yield from use("read_file", "Its colours.", path=inside(scene, page))
     render = RENDER.format(picture=PICTURE, page=page)
     yield from attempt(
         "shell",
         "I render it.",
-        command=render,
+        command=f"cd {scene.place} && {render}",
         timeout_seconds=60,
     )
-    yield from use("write_file", path="measure.py", content=MEASURE)
+    yield from use("write_file", path=inside(scene, "measure.py"), content=MEASURE)
     measured = yield from shell(
-        f"python3 measure.py {PICTURE}", "What is in the picture?"
+        scene, f"python3 measure.py {PICTURE}", "What is in the picture?"
     )
     return (yield from done(view, finding(page, source, measured)))
 

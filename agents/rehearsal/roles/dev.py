@@ -12,9 +12,11 @@ from agents.rehearsal.kits import Edit, Kit
 from agents.rehearsal.post import file_of, html_of
 from agents.rehearsal.roles.common import (
     check_out,
+    inside,
     look_around,
     not_in_script,
     open_issue,
+    shell,
 )
 from agents.rehearsal.scene import Scene
 from agents.rehearsal.topics import BY_KEYWORD, Topic
@@ -29,7 +31,7 @@ def act(scene: Scene) -> Story:
     view = yield from open_issue(scene)
     kit = scene.plot.kit
     if view.title in (kit.title, FIX + kit.title):
-        return (yield from work_on_tool(view, kit))
+        return (yield from work_on_tool(scene, view, kit))
     if view.title.startswith(plot.POST_TITLE):
         return (yield from work_on_post(scene, view))
     return (yield from not_in_script(scene, view))
@@ -38,14 +40,6 @@ def act(scene: Scene) -> Story:
 def can_begin(view: View) -> bool:
     """Whether it is there to be worked on now."""
     return view.status in ("todo", "in_progress")
-
-
-def shell(command: str, say: str) -> Generator[Call, Answer, Answer]:
-    """Run it in the clone; Stuck when it did not run at all."""
-    answer = yield from use("shell", say, command=command)
-    if answer.exit_code is None:
-        raise Stuck(Call("shell", {"command": command}), answer)
-    return answer
 
 
 def verdict(output: str) -> str:
@@ -58,44 +52,44 @@ def verdict(output: str) -> str:
 # --- The tool --------------------------------------------------------------------
 
 
-def work_on_tool(view: View, kit: Kit) -> Story:
+def work_on_tool(scene: Scene, view: View, kit: Kit) -> Story:
     if not can_begin(view):
         return "There is nothing to do about it now."
     yield from check_out(view)
     if view.title.startswith(FIX):
-        return (yield from fix(view, kit, kit.half, FIRST_TRY))
+        return (yield from fix(scene, view, kit, kit.half, FIRST_TRY))
     if any("Cause: " in body for _, body in view.comments):
-        return (yield from fix(view, kit, kit.whole, SECOND_TRY))
-    return (yield from write(view, kit))
+        return (yield from fix(scene, view, kit, kit.whole, SECOND_TRY))
+    return (yield from write(scene, view, kit))
 
 
 FIRST_TRY = "I have repaired the first of the failures that QA reported."
 SECOND_TRY = "I have repaired the cause that the CTO named."
 
 
-def write(view: View, kit: Kit) -> Story:
+def write(scene: Scene, view: View, kit: Kit) -> Story:
     for path, content in ((kit.file, kit.first), (kit.test_file, kit.own_test)):
-        yield from use("write_file", path=path, content=content)
-    said = yield from tested(kit)
+        yield from use("write_file", path=inside(scene, path), content=content)
+    said = yield from tested(scene, kit)
     comment = f"`{kit.file}` is written, with a test for the ordinary case. {said}"
     return (yield from request_review(view, comment))
 
 
-def fix(view: View, kit: Kit, edits: list[Edit], what: str) -> Story:
-    path = kit.file
+def fix(scene: Scene, view: View, kit: Kit, edits: list[Edit], what: str) -> Story:
+    path = inside(scene, kit.file)
     code = yield from use("read_file", "What does it do now?", path=path)
     for old, new in edits:
         # A run that was lost may have left it edited.
         if old.splitlines()[0] in code:
             yield from use("edit_file", path=path, old=old, new=new)
-    said = yield from tested(kit)
+    said = yield from tested(scene, kit)
     return (yield from request_review(view, f"{what} {said}"))
 
 
-def tested(kit: Kit) -> Generator[Call, Answer, str]:
+def tested(scene: Scene, kit: Kit) -> Generator[Call, Answer, str]:
     """Run our own test; a sentence that says how it really went."""
     command = f"python3 -B -m unittest tests.test_{kit.module}"
-    answer = yield from shell(command, "Does my test pass?")
+    answer = yield from shell(scene, command, "Does my test pass?")
     return (
         f"`{command}` ended with exit code {answer.exit_code}"
         f" ({verdict(answer.output)}). I have not tested other cases."
@@ -120,7 +114,7 @@ def work_on_post(scene: Scene, view: View) -> Story:
     yield from check_out(view)
     file = file_of(topic)
     page = html_of(topic, scene.plot.seed)
-    yield from use("write_file", path=file, content=page)
+    yield from use("write_file", path=inside(scene, file), content=page)
     said = yield from checked(scene, topic, file)
     comment = f"The post is `{file}`, {len(topic.sections)} sections. {said}"
     return (yield from request_review(view, comment))
@@ -129,9 +123,9 @@ def work_on_post(scene: Scene, view: View) -> Story:
 def checked(scene: Scene, topic: Topic, file: str) -> Generator[Call, Answer, str]:
     """Hold the post against our own tool, when that is there; what it said."""
     kit = scene.plot.kit
-    tool = yield from attempt("read_file", path=kit.file)
+    tool = yield from attempt("read_file", path=inside(scene, kit.file))
     if tool.is_error:
         return "Our tool is not merged yet: I have not checked it with that."
     command = kit.use.format(title=topic.titles[0], file=file, keyword=topic.keyword)
-    answer = yield from shell(command, "What does our own tool say?")
+    answer = yield from shell(scene, command, "What does our own tool say?")
     return f"`{command}` says: {answer.output} (exit code {answer.exit_code})."

@@ -8,11 +8,13 @@ from agents.rehearsal import plot
 from agents.rehearsal.acts import Answer, Call, Story, Stuck, use
 from agents.rehearsal.roles.common import (
     check_out,
+    inside,
     look_around,
     not_in_script,
     open_issue,
+    shell,
 )
-from agents.rehearsal.roles.dev import shell, verdict
+from agents.rehearsal.roles.dev import verdict
 from agents.rehearsal.scene import Scene
 from agents.rehearsal.view import View
 
@@ -70,23 +72,23 @@ def act(scene: Scene) -> Story:
     if view.assignee != scene.name or view.status not in ("in_review", "in_progress"):
         return "There is nothing for me to review."
     if view.title == scene.plot.kit.title:
-        return (yield from review(view, scene.plot.kit.review))
+        return (yield from review(scene, view, scene.plot.kit.review))
     if view.title.startswith(plot.POST_TITLE):
         keyword = view.title.removeprefix(plot.POST_TITLE)
-        return (yield from review(view, POST_TEST.format(keyword=keyword)))
+        return (yield from review(scene, view, POST_TEST.format(keyword=keyword)))
     return (yield from not_in_script(scene, view))
 
 
-def review(view: View, test: str) -> Story:
+def review(scene: Scene, view: View, test: str) -> Story:
     yield from check_out(view)
     yield from use(
         "write_file",
         "My own test, from what the issue asks.",
-        path=f"{REVIEW}.py",
+        path=inside(scene, f"{REVIEW}.py"),
         content=test,
     )
     command = f"python3 -B -m unittest {REVIEW}"
-    answer = yield from shell(command, "The exit code decides.")
+    answer = yield from shell(scene, command, "The exit code decides.")
     if answer.exit_code in NOT_STARTED:
         raise Stuck(Call("shell", {"command": command}), answer)
     if answer.exit_code != 0:
