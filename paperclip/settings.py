@@ -41,7 +41,7 @@ DEFAULT_MODEL = env("PAPERCLIP_MODEL", default="gemini/gemini-flash-lite-latest"
 # The server of that model, when it is one of your own.
 MODEL_API_BASE = env("PAPERCLIP_MODEL_API_BASE", default="")
 # What a first start founds: the company of templates/digiton, or an empty one.
-FIRST_COMPANY = env("PAPERCLIP_FIRST_COMPANY", default="empty")
+FIRST_COMPANY = env("PAPERCLIP_FIRST_COMPANY", default="digiton")
 REHEARSAL_SEED = env.int("PAPERCLIP_REHEARSAL_SEED", default=1)
 
 DEBUG = env.bool("PAPERCLIP_DEBUG", default=False)
