@@ -45,11 +45,12 @@ def fetch(project: Project, bare: Bare, *, anew: bool = False) -> None:
     """Take over what is new on the remote, at most once a minute unless `anew`.
 
     A branch that went two ways stays as ours is. When the remote does not answer, what
-    is here is kept and `warning` tells; Conflict when nothing is here.
+    is here is kept and `warning` tells; Conflict when the default branch is not here.
     """
     with alone(bare) as state:
         fresh = time.time() - state.stat().st_mtime < FRESH and state.read_text()
-        if fresh and bare.branches() and not anew:
+        known = project.default_branch in bare.branches()
+        if fresh and known and not anew:
             return
         spec = f"+refs/heads/*:{FETCHED}*"
         try:
@@ -58,7 +59,7 @@ def fetch(project: Project, bare: Bare, *, anew: bool = False) -> None:
         except (GitError, Conflict) as error:
             text = f"The remote repository of {project} cannot be used: {error}"
             state.write_text(text)
-            if not bare.branches():
+            if project.default_branch not in bare.branches():
                 raise Conflict(text, code="remote_unusable") from None
             return
         state.write_text(OK)

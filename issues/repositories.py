@@ -52,6 +52,7 @@ def ready(project: Project) -> Bare:
         remotes.fetch(project, bare)
     else:
         bare.make(project.default_branch, readme_of(project))
+        bare.name_main(project.default_branch)
     return bare
 
 

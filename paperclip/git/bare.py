@@ -78,6 +78,15 @@ class Bare:
         """The first commit of a branch that is not there yet."""
         begin(self.path, branch, readme)
 
+    def name_main(self, branch: str) -> None:
+        """Go on under this name with what the main branch was until now."""
+        was = self.git("symbolic-ref", "HEAD").decode().strip().removeprefix(HEADS)
+        if was == branch:
+            return
+        if (commit := self.commit_of(was)) and self.commit_of(branch) is None:
+            self.move(branch, commit, None)
+        self.git("symbolic-ref", "HEAD", HEADS + branch)
+
     # -- reading
 
     def branches(self) -> dict[str, str]:

@@ -15,6 +15,7 @@ from paperclip.actors import SYSTEM
 from paperclip.models import Activity, Company
 from tests import make
 from tests.clones import Clone, clone
+from tests.races import together
 
 pytestmark = pytest.mark.django_db
 
@@ -294,6 +295,14 @@ def test_an_issue_without_a_project_has_no_branch(company: Company) -> None:
     assert repositories.merge(issue, by=SYSTEM).commit is None
 
 
+def test_the_main_branch_goes_on_under_another_name(project: Project) -> None:
+    repositories.ready(project)
+    was = tip(project)
+    project.change(by=SYSTEM, default_branch="trunk")
+    repositories.ready(project)
+    assert tip(project, "trunk") == was
+
+
 @pytest.mark.parametrize("have", ["main", "abc", "-x", "f" * 40 + ",--all"])
 def test_what_one_has_is_named_by_whole_hashes(project: Project, have: str) -> None:
     client = make.client_of(make.owner_of(project.company))
@@ -322,3 +331,36 @@ def test_a_branch_can_be_looked_at(project: Project, tmp_path: Path) -> None:
     assert repositories.diff(product, most=10) == (patch[:10], True)
     assert [one["subject"] for one in repositories.log(product)] == ["Write a.txt"]
     assert repositories.of(project).files("main") == ["README.md"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_begin_upload_and_merge_at_once(tmp_path: Path) -> None:
+    project = make.project(make.company())
+    made = together(8, lambda n: repositories.ready(project).branches()["main"])
+    assert {*made} == {tip(project)}
+    clones = [clone(tmp_path / str(n), task(project)) for n in range(8)]
+    for number, one in enumerate(clones):
+        one.write(f"{number}.txt", str(number))
+    answers = together(8, lambda n: clones[n].upload().status_code)
+    assert answers == [201] * 8
+    done = together(8, lambda n: repositories.merge(clones[n].issue, by=SYSTEM))
+    assert [one.conflicts for one in done] == [[]] * 8
+    for number in range(8):
+        assert repositories.show(project, "main", f"{number}.txt") == b"%d" % number
+    left = [p.name for p in home_files() if p.name.startswith(".")]
+    assert left == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_uploads_of_one_branch_none_is_lost(tmp_path: Path) -> None:
+    project = make.project(make.company())
+    one = clone(tmp_path / "one", task(project))
+    # A second clone of the same agent, as after a run that was lost.
+    two = Clone(tmp_path / "two", one.client, one.issue)
+    for mine in (one, two):
+        mine.write("a.txt", mine.place.name)
+    codes = together(2, lambda n: (one, two)[n].upload().status_code)
+    assert sorted(codes) == [201, 409]
+    winner = (one, two)[codes.index(201)]
+    assert tip(project, one.branch) == winner.git("rev-parse", "HEAD")
+    assert one.issue.work_products.get().metadata["commit"] == tip(project, one.branch)

@@ -1,0 +1,214 @@
+"""Projects with a remote: a real git server, reached over HTTP."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils.timezone import now
+
+from issues import remotes, repositories
+from issues.models import Issue, Project, WorkProduct
+from paperclip.actors import SYSTEM
+from paperclip.git.command import credentials
+from paperclip.models import Activity
+from tests import make
+from tests.clones import Clone, clone, git
+from tests.gitserver import GitServer, serving
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[GitServer]:
+    with serving(tmp_path / "server") as one:
+        yield one
+
+
+@pytest.fixture
+def theirs(server: GitServer, tmp_path: Path) -> Path:
+    """The remote repository, with one commit of somebody else's."""
+    place = server.repository("site.git")
+    other = tmp_path / "other"
+    git(tmp_path, "clone", "-q", str(place), str(other))
+    commit(other, "index.html", "<h1>One</h1>")
+    return place
+
+
+@pytest.fixture
+def project(server: GitServer, theirs: Path) -> Project:
+    return make.project(make.company(), repo_url=f"{server.url}/site.git")
+
+
+def commit(other: Path, name: str, text: str) -> str:
+    """Somebody else commits and pushes."""
+    (other / name).write_text(text)
+    git(other, "add", "-A")
+    git(other, "commit", "-q", "-m", f"Write {name}")
+    git(other, "push", "-q", "origin", "HEAD:main")
+    return git(other, "rev-parse", "HEAD")
+
+
+def task(project: Project) -> Issue:
+    dev = make.agent(project.company)
+    return make.issue(project.company, project=project, assignee_agent=dev)
+
+
+def a_minute_later(project: Project) -> None:
+    state = repositories.of(project).path / "paperclip-fetched"
+    old = state.stat().st_mtime - remotes.FRESH - 1
+    os.utime(state, (old, old))
+
+
+def uploaded(place: Path, project: Project, name: str = "a.txt") -> Clone:
+    mine = clone(place, task(project))
+    mine.write(name, f"{name} of {mine.branch}")
+    assert mine.upload().status_code == 201
+    return mine
+
+
+def product_of(mine: Clone) -> WorkProduct:
+    return mine.issue.work_products.get()
+
+
+def test_a_clone_has_what_the_remote_has(
+    project: Project, server: GitServer, tmp_path: Path
+) -> None:
+    mine = clone(tmp_path / "a", task(project))
+    assert (mine.place / "index.html").read_text() == "<h1>One</h1>"
+    new = commit(tmp_path / "other", "index.html", "<h1>Two</h1>")
+    assert mine.fetch(*mine.tips()) == 204  # looked at less than a minute ago
+    a_minute_later(project)
+    assert mine.fetch(*mine.tips()) == 200
+    assert mine.git("rev-parse", "origin/main") == new
+
+
+def test_an_uploaded_branch_is_pushed(
+    project: Project, theirs: Path, tmp_path: Path
+) -> None:
+    mine = uploaded(tmp_path / "a", project)
+    assert product_of(mine).status == "pushing"
+    main = git(theirs, "rev-parse", "main")
+    remotes.push_waiting()
+    assert product_of(mine).status == "pushed"
+    assert git(theirs, "show", f"{mine.branch}:a.txt") == f"a.txt of {mine.branch}"
+    assert git(theirs, "rev-parse", "main") == main
+    act = Activity.objects.get(action="issue.branch_pushed")
+    assert act.actor_type == "system"
+    # Again is the same.
+    remotes.push(product_of(mine))
+    assert Activity.objects.filter(action="issue.branch_pushed").count() == 1
+
+
+def test_what_was_approved_is_pushed_with_what_came_meanwhile(
+    project: Project, theirs: Path, tmp_path: Path
+) -> None:
+    mine = uploaded(tmp_path / "a", project)
+    commit(tmp_path / "other", "news.html", "News")
+    assert repositories.merge(mine.issue, by=SYSTEM).conflicts == []
+    remotes.push_waiting()
+    product = product_of(mine)
+    assert (product.status, product.review_state) == ("pushed", "approved")
+    assert git(theirs, "show", "main:a.txt") == f"a.txt of {mine.branch}"
+    assert git(theirs, "show", "main:news.html") == "News"
+
+
+def test_an_empty_remote_gets_its_first_commit(
+    server: GitServer, tmp_path: Path
+) -> None:
+    place = server.repository("new.git")
+    project = make.project(make.company(), repo_url=f"{server.url}/new.git")
+    mine = uploaded(tmp_path / "a", project)
+    remotes.push_waiting()
+    assert product_of(mine).status == "pushed"
+    assert git(place, "show", "main:README.md") == f"# {project.name}"
+
+
+def test_an_unreachable_remote_is_explained_and_the_last_state_served(
+    project: Project, server: GitServer, tmp_path: Path
+) -> None:
+    server.broken = True
+    client = make.client_of(make.owner_of(project.company))
+    url = f"/api/projects/{project.pk}/repository"
+    refused = client.get(url)
+    assert (refused.status_code, refused.json()["code"]) == (409, "remote_unusable")
+    assert "500" in refused.json()["error"]
+    server.broken = False
+    assert client.get(url).status_code == 200
+    server.broken = True
+    a_minute_later(project)
+    assert client.get(url).status_code == 200
+    mine = clone(tmp_path / "a", task(project))
+    assert "cannot be used" in mine.space["warning"]
+
+
+def test_a_push_is_tried_again_and_given_up_in_the_end(
+    project: Project, server: GitServer, tmp_path: Path
+) -> None:
+    mine = uploaded(tmp_path / "a", project)
+    server.broken = True
+    remotes.push_waiting()
+    product = product_of(mine)
+    assert (product.status, product.metadata["tries"]) == ("pushing", 1)
+    assert "500" in product.metadata["pushError"]
+    remotes.push_waiting()  # too soon
+    assert product_of(mine).metadata["tries"] == 1
+    for _ in range(remotes.TRIES):
+        WorkProduct.objects.update(updated_at=now() - timedelta(hours=1))
+        remotes.push_waiting()
+    product = product_of(mine)
+    assert (product.status, product.metadata["tries"]) == ("push_failed", remotes.TRIES)
+    act = Activity.objects.get(action="issue.branch_push_failed")
+    assert "500" in act.details["reason"]
+    # The next upload is a new beginning.
+    server.broken = False
+    mine.write("b.txt", "b")
+    assert mine.upload().json()["status"] == "pushing"
+    remotes.push_waiting()
+    assert product_of(mine).status == "pushed"
+
+
+def test_contradictions_with_the_remote_are_named(
+    project: Project, theirs: Path, tmp_path: Path
+) -> None:
+    mine = uploaded(tmp_path / "a", project, "index.html")
+    commit(tmp_path / "other", "index.html", "<h1>Mine!</h1>")
+    before = git(theirs, "rev-parse", "main")
+    assert repositories.merge(mine.issue, by=SYSTEM).conflicts == []
+    remotes.push_waiting()
+    product = product_of(mine)
+    assert product.status == "pushing"
+    assert "index.html" in product.metadata["pushError"]
+    assert git(theirs, "rev-parse", "main") == before
+
+
+def test_only_the_control_plane_knows_the_password(
+    project: Project, server: GitServer, tmp_path: Path
+) -> None:
+    server.login = "bot:s3cret"
+    client = make.client_of(make.owner_of(project.company))
+    url = f"/api/projects/{project.pk}/repository"
+    assert client.get(url).status_code == 409
+    credentials().write_text(f"http://bot:s3cret@127.0.0.1:{server.server_port}\n")
+    try:
+        mine = uploaded(tmp_path / "a", project)
+        remotes.push_waiting()
+        assert product_of(mine).status == "pushed"
+        kept = [repositories.of(project).path, mine.place]
+        found = [p for place in kept for p in place.rglob("*") if p.is_file()]
+        assert not [p for p in found if b"s3cret" in p.read_bytes()]
+    finally:
+        credentials().unlink()
+
+
+def test_a_default_branch_that_is_not_there_is_explained(
+    project: Project,
+) -> None:
+    project.change(by=SYSTEM, default_branch="trunk")
+    client = make.client_of(make.owner_of(project.company))
+    answer = client.get(f"/api/projects/{project.pk}/repository")
+    assert answer.status_code == 409
+    assert "no branch trunk" in answer.json()["error"]
