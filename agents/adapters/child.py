@@ -27,6 +27,7 @@ from paperclip import live, processes
 TICK = 0.5
 GRACE = 15
 CHUNK = 65_536
+SIGNALLED = 128  # added by bwrap, as shells do, to the number of a signal
 # What a child inherits of our own environment; secrets and addresses stay here.
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 EVENTS = {
@@ -40,7 +41,8 @@ Popen = subprocess.Popen[bytes]
 @dataclass(frozen=True)
 class Call:
     """What to start. `stdin` is given to it and ended; `secrets` are kept out of the
-    log. After `timeout` seconds (0: never) it has `grace` seconds to end by itself."""
+    log. After `timeout` seconds (0: never) it has `grace` seconds to end by itself.
+    `sandboxed`: argv is sandbox.wrap()'s."""
 
     argv: Sequence[str | Path]
     cwd: str | Path
@@ -49,6 +51,7 @@ class Call:
     secrets: Sequence[str] = field(default=(), repr=False)
     timeout: float = 3600
     grace: float = GRACE
+    sandboxed: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,14 +91,16 @@ def run_child(context: Context, call: Call) -> Ended:
             stderr=subprocess.PIPE,
         )
         by = supervise(child, context, call, log)
-        columns = log.columns() | ending(child.returncode)
+        columns = log.columns() | ending(child.returncode, call.sandboxed)
         if child.returncode > 0 and processes.pid_in(pid_file) is None:
             raise OSError(f"It did not start: {columns['stderr_excerpt']}")
     return Ended(by, columns)
 
 
-def ending(code: int) -> dict[str, Any]:
+def ending(code: int, sandboxed: bool = False) -> dict[str, Any]:
     """The columns for an exit code as subprocess gives it."""
+    if sandboxed and code > SIGNALLED:
+        code = SIGNALLED - code
     if code < 0:
         return {"exit_code": None, "signal": signal_name(-code)}
     return {"exit_code": code}

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agents.sandbox import mounts, network
-from paperclip.exceptions import Refused
+from paperclip.exceptions import Invalid, Refused
 
 NETWORKS = ("none", "open")
 PROFILES = {"closed": mounts.closed, "host": mounts.host}
@@ -73,6 +73,18 @@ def wrap(
     return build(
         found.which, argv, workspace, env, network, profile, read_only, writable
     )
+
+
+def may_be_writable(place: str) -> Path:
+    """The path, if an operator may open it to a program; Invalid when it is not one, or
+    holds what is Paperclip's own."""
+    path = Path(place)
+    if not path.is_absolute() or ".." in path.parts:
+        raise Invalid(f"{place!r} is not an absolute path, such as /srv/site.")
+    for ours in mounts.own_places():
+        if ours.is_relative_to(path.resolve()) or path.resolve().is_relative_to(ours):
+            raise Invalid(f"{place} would open Paperclip's own {ours}.")
+    return path
 
 
 def build(

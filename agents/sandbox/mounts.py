@@ -88,6 +88,12 @@ def real_home() -> Path:
     return home.path().resolve()
 
 
+def own_places() -> list[Path]:
+    """What is Paperclip's own: its home, its program, the files of settings."""
+    files = [Path(file).resolve() for file in settings.SECRET_FILES]
+    return [real_home(), home.BASE_DIR, *files]
+
+
 def hidden() -> list[str]:
     """What would cover Paperclip's own: its home, and the files with its settings."""
     files = [file for file in settings.SECRET_FILES if os.path.isfile(file)]
