@@ -2,100 +2,93 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from agents.adapters import ADAPTERS
+from agents.adapters import ADAPTERS, adapter_class
+from agents.fields import DollarsField, EveryField, LinesField, PairsField
+from agents.loop.tools import TOOLS
 from agents.models import Agent
 from agents.models.agent import ROLES
 from paperclip.admin import ConsoleForm
-from paperclip.api.views import refuse_unstorable
 
-# The keys of an adapter's configuration that have a field here.
-SETTINGS = {"command", "args", "cwd", "env", "timeoutSec"}
-
-
-class LinesField(forms.CharField):
-    """A list of texts, one per line; as JSON when lines would not give it back."""
-
-    bracket = "["
-
-    def __init__(self, *, rows: int = 3, **kwargs: Any) -> None:
-        area = forms.Textarea(attrs={"rows": rows, "class": "mono"})
-        super().__init__(required=False, strip=False, widget=area, **kwargs)
-
-    def read(self, text: str) -> Any:
-        return text.splitlines()
-
-    def write(self, value: Any) -> str:
-        return "\n".join(value)
-
-    def clean(self, value: Any) -> Any:
-        text = super().clean(value)
-        if not text.lstrip().startswith(self.bracket):
-            return self.read(text)
-        try:
-            found = json.loads(text)
-            refuse_unstorable(found)
-        except (ValueError, RecursionError) as error:
-            raise forms.ValidationError(
-                _("It begins like JSON and cannot be read: %(error)s"),
-                params={"error": error},
-            ) from error
-        texts = found.values() if isinstance(found, dict) else found
-        if not all(isinstance(text, str) for text in texts):
-            raise forms.ValidationError(_("It may hold texts only, in quotes."))
-        return found
-
-    def prepare_value(self, value: Any) -> Any:
-        if value is None or isinstance(value, str):  # as it was typed
-            return value
-        lines = self.write(value)
-        if self.reads(lines, value):
-            return lines
-        return json.dumps(value, indent=1, ensure_ascii=False)
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return not self.reads(data, initial)
-
-    def reads(self, text: Any, value: Any) -> bool:
-        """Whether the text says just this value."""
-        try:
-            return bool(self.clean(text) == value)
-        except forms.ValidationError:
-            return False
-
-
-class PairsField(LinesField):
-    """Texts by name, one NAME=value per line; or as JSON."""
-
-    bracket = "{"
-
-    def read(self, text: str) -> dict[str, str]:
-        pairs = [line for line in text.splitlines() if line.strip()]
-        if wrong := [line for line in pairs if "=" not in line]:
-            raise forms.ValidationError(
-                _("Write NAME=value, not %(line)s."), params={"line": wrong[0]}
-            )
-        return dict(line.lstrip().split("=", 1) for line in pairs)
-
-    def write(self, value: dict[str, str]) -> str:
-        return super().write(f"{name}={text}" for name, text in value.items())
+# The keys of the adapters' configurations that have a field here.
+SETTINGS = {
+    *("command", "args", "cwd", "env", "timeoutSec", "network"),
+    *("model", "apiBase", "maxTurns", "maxTokens", "temperature"),
+}
+PROCESS, LOOP = "process", "litellm"
+ADAPTER_NAMES = {
+    LOOP: _("A language model, with Paperclip's own tools"),
+    PROCESS: _("A program of yours"),
+}
+# What is offered for the model; any name that LiteLLM knows is taken.
+MODELS = [
+    "gemini/gemini-flash-lite-latest",
+    "gemini/gemini-flash-latest",
+    "anthropic/claude-haiku-4-5",
+    "anthropic/claude-sonnet-4-5",
+    "openai/gpt-5-mini",
+    "mistral/mistral-small-latest",
+    "openai/qwen3",
+]
+NETWORKS = [
+    ("", _("as usual for this kind of agent")),
+    ("none", _("none: only Paperclip itself can be reached")),
+    ("open", _("open: the internet as well")),
+]
+PERMISSIONS = [
+    ("canAssignTasks", _("may give work to others")),
+    ("canCreateAgents", _("may hire")),
+]
 
 
 class AgentForm(ConsoleForm):
     role = forms.ChoiceField(
         label=_("Role"), choices=[(r, r) for r in ROLES], initial="general"
     )
-    adapter_type = forms.ChoiceField(
-        label=_("Adapter"), choices=[(name, name) for name in ADAPTERS]
+    instructions = forms.CharField(
+        label=_("Instructions"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 10}),
+        help_text=_("Markdown. What it is for, how it works, when it asks a person."),
+    )
+    permissions = forms.MultipleChoiceField(
+        label=_("Rights"),
+        required=False,
+        choices=PERMISSIONS,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    adapter_type = forms.ChoiceField(label=_("What works in it"))
+    model = forms.CharField(
+        label=_("Model"),
+        required=False,
+        widget=forms.TextInput(attrs={"list": "models", "autocomplete": "off"}),
+    )
+    apiBase = forms.CharField(
+        label=_("Address of a model server of your own"),
+        required=False,
+        help_text=_(
+            "For a local or OpenAI-compatible server, such as"
+            " http://127.0.0.1:11434/v1; the model is then openai/NAME."
+        ),
+    )
+    maxTurns = forms.IntegerField(
+        label=_("Turns of one run, at most"), required=False, min_value=1
+    )
+    maxTokens = forms.IntegerField(
+        label=_("Tokens of one run, at most"), required=False, min_value=1
+    )
+    temperature = forms.FloatField(
+        label=_("Temperature"), required=False, min_value=0, max_value=2
     )
     command = forms.CharField(
         label=_("Command"),
         max_length=1000,
+        required=False,
         help_text=_("A program on this machine, such as python3 or sh."),
     )
     args = LinesField(
@@ -116,8 +109,18 @@ class AgentForm(ConsoleForm):
     timeoutSec = forms.IntegerField(
         label=_("Time limit in seconds"), required=False, min_value=0
     )
-    tools = LinesField(
-        label=_("Tools"), rows=2, help_text=_("What it may use, one per line.")
+    network = forms.ChoiceField(label=_("Network"), choices=NETWORKS, required=False)
+    tools = forms.MultipleChoiceField(
+        label=_("Tools"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("It can use these and no other."),
+    )
+    interval_seconds = EveryField(label=_("Every"), required=False)
+    budget_monthly_cents = DollarsField(
+        label=_("Monthly budget in US dollars"),
+        required=False,
+        help_text=_("Empty: no limit of its own."),
     )
 
     class Meta:
@@ -129,34 +132,43 @@ class AgentForm(ConsoleForm):
             "reports_to",
             "reviewer",
             "capabilities",
+            "instructions",
             "adapter_type",
             "heartbeat_enabled",
             "interval_seconds",
             "wake_on_demand",
             "max_concurrent_runs",
+            "budget_monthly_cents",
         ]
         labels = {
             "reports_to": _("Manager"),
             "reviewer": _("Reviewer"),
             "heartbeat_enabled": _("Wake it by a timer"),
-            "interval_seconds": _("Every … seconds"),
             "wake_on_demand": _("Wake it for events and by hand"),
             "max_concurrent_runs": _("Runs at a time"),
         }
         help_texts = {
             "capabilities": _("What it is good at: colleagues read this."),
-            "interval_seconds": _("At least 30."),
+            "reviewer": _("Looks at its work before it counts as done."),
         }
         widgets = {"capabilities": forms.Textarea(attrs={"rows": 2})}
 
+    # What each kind of agent has its own fields for: the others are not shown.
+    only = {
+        LOOP: ["model", "apiBase", "maxTurns", "maxTokens", "temperature", "tools"],
+        PROCESS: ["command", "args", "cwd", "env"],
+    }
     sections = [
         (
             _("Who it is"),
-            ["name", "role", "title", "reports_to", "reviewer", "capabilities"],
+            [
+                *("name", "role", "title", "reports_to", "reviewer", "capabilities"),
+                *("instructions", "permissions"),
+            ],
         ),
         (
             _("What runs"),
-            ["adapter_type", "command", "args", "cwd", "env", "timeoutSec", "tools"],
+            ["adapter_type", *only[LOOP], *only[PROCESS], "timeoutSec", "network"],
         ),
         (
             _("When it wakes"),
@@ -167,7 +179,9 @@ class AgentForm(ConsoleForm):
                 "max_concurrent_runs",
             ],
         ),
+        (_("What it may spend"), ["budget_monthly_cents"]),
     ]
+    suggestions = {"models": MODELS}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -181,19 +195,59 @@ class AgentForm(ConsoleForm):
             "env": {},
             **{name: config[name] for name in SETTINGS & set(config)},
             "tools": self.instance.tools,
+            "permissions": [n for n, on in self.instance.permissions.items() if on],
         }
+        self._offer()
 
-    def clean_tools(self) -> list[str]:
-        return [tool.strip() for tool in self.cleaned_data["tools"] if tool.strip()]
+    def _offer(self) -> None:
+        """The choices that are known only now."""
+        kinds = [(name, ADAPTER_NAMES.get(name, name)) for name in ADAPTERS]
+        kinds.sort(key=lambda kind: kind[0] != LOOP)
+        cast(forms.ChoiceField, self.fields["adapter_type"]).choices = kinds
+        if self.instance._state.adding:
+            self.initial["adapter_type"] = kinds[0][0]
+        others = [(name, name) for name in self.instance.tools if name not in TOOLS]
+        cast(forms.ChoiceField, self.fields["tools"]).choices = [
+            *(
+                (tool.name, f"{tool.name}: {tool.description}")
+                for tool in TOOLS.values()
+            ),
+            *others,
+        ]
+        self.fields["model"].help_text = _(
+            "As LiteLLM names it: provider/model. Empty: %(model)s."
+        ) % {"model": settings.DEFAULT_MODEL}
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean() or self.cleaned_data
+        kind = found.get("adapter_type")
+        if kind == PROCESS and not found.get("command"):
+            self.add_error("command", _("Say which program to run."))
+        if found.get("apiBase") and not found.get("model"):
+            self.add_error("model", _("Name the model of that server: openai/NAME."))
+        if found.get("heartbeat_enabled") and not found.get("interval_seconds"):
+            self.add_error("interval_seconds", _("Say how often the timer rings."))
+        return found
 
     def values(self) -> dict[str, Any]:
         """The fields of the agent; settings that were changed go into its adapter's
-        configuration, the others stay there as they are."""
+        configuration, the others stay there as they are. Another adapter takes none of
+        the settings it has no use for."""
         values = super().values()
+        if "permissions" in values:
+            rights = values["permissions"]
+            values["permissions"] = {
+                name: name in rights for name, _label in PERMISSIONS
+            }
         typed = {name: values.pop(name) for name in sorted(SETTINGS & set(values))}
-        if not typed:
-            return values
+        kind = self.cleaned_data["adapter_type"]
+        takes = set(adapter_class(kind)().Config().fields)
         config = {**self.instance.adapter_config, **typed}
-        empty = [k for k, value in typed.items() if value in (None, "", [], {})]
-        kept = {k: value for k, value in config.items() if k not in empty}
-        return {**values, "adapter_config": kept}
+        kept = {
+            key: value
+            for key, value in config.items()
+            if value not in (None, "", [], {}) and (key in takes or key not in SETTINGS)
+        }
+        if kept != self.instance.adapter_config or self.instance._state.adding:
+            values["adapter_config"] = kept
+        return values

@@ -21,7 +21,6 @@ KINDS = {"start", "prompt", "assistant", "tool", "retry", "result"}
 BEGIN = "0-0"
 ENOUGH = 400_000  # characters of log for one answer
 TAIL = 64 * 1024  # bytes of log the last acts are looked for in
-LONGEST = 20_000  # characters of one text that are shown; the log has the rest
 
 # What a tool does, in words, and the argument that says to what.
 ACTS = {
@@ -190,15 +189,16 @@ def says(name: str, arguments: dict[str, Any]) -> str:
 
 
 def text_of(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text[:LONGEST]
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def in_words(entry: dict[str, Any]) -> list[str]:
     """One line for each act in the entry; results are no acts."""
     if entry["type"] == "assistant":
         text = " ".join(str(entry.get("text") or "").split())
-        return [each for each in (text, *(c["says"] for c in entry["toolCalls"])) if each]
+        return [
+            each for each in (text, *(c["says"] for c in entry["toolCalls"])) if each
+        ]
     if entry["type"] == "retry":
         return [_("waits: %(why)s") % {"why": entry.get("message", "")}]
     if entry["type"] == "printed":

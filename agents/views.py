@@ -12,8 +12,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from agents import org, spending
 from agents.api.shapes import AgentShape
+from agents.loop.tools import TOOLS
 from agents.models import Agent, ApiKey
+from agents.spending import Spend
 from paperclip.desk import Desk, View, attempt, back, button, page
 from paperclip.exceptions import Refused
 
@@ -54,10 +57,26 @@ def show(
         agent=agent,
         config=AgentShape(context={"clear": clear}).get_adapterConfig(agent),
         token=token,
+        spend=spending.of_agents(agent.company).get(agent.pk, Spend()),
+        tools=[(name, TOOLS.get(name)) for name in agent.tools],
         runs=agent.runs.defer("stdout_excerpt", "stderr_excerpt")[:RUNS],
         wakeups=agent.wakeups.all()[:WAKEUPS],
         reports=agent.reports.employed(),
         keys=agent.api_keys.order_by("-created_at"),
+    )
+
+
+@require_GET
+def org_chart(request: HttpRequest) -> HttpResponse:
+    company = Desk.of(request).company
+    staff = list(Agent.objects.employed().filter(company=company).with_state())
+    return page(
+        request,
+        "agents/org.html",
+        title=_("Org chart"),
+        wide=org.wide(staff),
+        tall=org.tall(staff),
+        svg_url=f"/api/companies/{company.pk}/org.svg",
     )
 
 

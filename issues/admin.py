@@ -23,6 +23,7 @@ from issues.forms import (
     assignee,
 )
 from issues.models import Goal, Issue, Label, Project
+from issues.views import board, work
 from issues.views import issue as issue_views
 from issues.views import run as run_views
 from paperclip.admin import CompanyFilter, ConsoleAdmin, ConsoleForm
@@ -62,10 +63,15 @@ class IssueAdmin(ConsoleAdmin):
         view = self.admin_site.admin_view
         return [
             path("<slug:pk>", view(issue_views.issue), name="issue"),
+            path("<slug:pk>/move", view(board.move), name="issue_move"),
             *(
                 path(f"<slug:pk>/{act}", view(run), name=f"issue_{act}")
                 for act, run in issue_views.ACTS.items()
             ),
+            path(
+                "<slug:pk>/documents/<slug:key>", view(work.document), name="document"
+            ),
+            path("<slug:pk>/work/<uuid:product>", view(work.product), name="product"),
             *super().get_urls(),
         ]
 
@@ -136,6 +142,7 @@ class RunAdmin(ConsoleAdmin):
         return [
             path("<uuid:pk>", view(run_views.run), name="run"),
             path("<uuid:pk>/log", view(run_views.log), name="run_log"),
+            path("<uuid:pk>/talk", view(run_views.talk), name="run_talk"),
             path("<uuid:pk>/stop", view(run_views.stop), name="run_stop"),
             *super().get_urls(),
         ]

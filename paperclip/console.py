@@ -70,6 +70,10 @@ class ConsoleSite(UnfoldAdminSite):
         return {**super().each_context(request), **live, "desk": desk}
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
+        # Their forms need this very site, so they are not there before it is.
+        from agents.views import org_chart
+        from issues.views.board import board
+
         urls = super().get_urls()
         for each in urls:
             if route := ROUTES.get(str(each.pattern)):
@@ -77,6 +81,10 @@ class ConsoleSite(UnfoldAdminSite):
         view = self.admin_view
         return [
             path("activity/", view(views.activity), name="activity"),
+            path("leave-rehearsal/", view(views.leave_rehearsal), name="leave"),
+            path("board/", view(board), name="issue_board"),
+            path("org/", view(org_chart), name="org"),
+            path("costs/", view(views.costs), name="costs"),
             path("company/<uuid:pk>/choose", view(views.choose), name="company_choose"),
             path("company/<uuid:pk>/stop", view(views.stop), name="company_stop"),
             path("company/<uuid:pk>/resume", view(views.resume), name="company_resume"),
@@ -114,19 +122,28 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The navigation, as unfold takes it."""
     if not Desk.of(request).memberships:
         return []
-    pages = [
+    work = [
         (_("Dashboard"), "dashboard", "admin:index"),
+        (_("Board"), "view_kanban", "admin:issue_board"),
         (_("Issues"), "task_alt", "admin:issues_issue_changelist"),
-        (_("Agents"), "smart_toy", "admin:agents_agent_changelist"),
-        (_("Runs"), "play_circle", "admin:agents_run_changelist"),
         (_("Goals"), "flag", "admin:issues_goal_changelist"),
         (_("Projects"), "folder", "admin:issues_project_changelist"),
         (_("Labels"), "label", "admin:issues_label_changelist"),
+    ]
+    company = [
+        (_("Agents"), "smart_toy", "admin:agents_agent_changelist"),
+        (_("Org chart"), "account_tree", "admin:org"),
+        (_("Runs"), "play_circle", "admin:agents_run_changelist"),
+        (_("Costs"), "payments", "admin:costs"),
         (_("Activity"), "history", "admin:activity"),
         (_("Companies"), "apartment", "admin:paperclip_company_changelist"),
     ]
+    return [group(_("Work"), work), group(_("Company"), company)]
+
+
+def group(title: str, pages: list[tuple[str, str, str]]) -> dict[str, Any]:
     items = [
-        {"title": title, "icon": icon, "link": reverse(name)}
-        for title, icon, name in pages
+        {"title": name, "icon": icon, "link": reverse(view)}
+        for name, icon, view in pages
     ]
-    return [{"items": items}]
+    return {"title": title, "items": items, "separator": True}

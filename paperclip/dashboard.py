@@ -1,4 +1,5 @@
-"""The numbers of the dashboard: a fixed number of queries, however many agents."""
+"""The dashboard, a control room: who does what, what waits for a person, what it costs.
+A fixed number of queries, however many agents."""
 
 from __future__ import annotations
 
@@ -8,27 +9,36 @@ from uuid import UUID
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils.timezone import localtime
 
+from agents import spending, transcript
 from agents.models import Agent, Run
+from agents.spending import Month, Spend
 from issues.models import Issue
-from paperclip import feed
+from paperclip import feed, machine
 from paperclip.models import Activity, Company
 
-NEWEST = 12
+NEWEST, WAITING = 12, 20
 # What a list of runs does not show.
 LONG = ("stdout_excerpt", "stderr_excerpt", "result")
 
 
 def of(company: Company) -> dict[str, Any]:
     """What the dashboard of a company shows."""
+    agents = staff(company)
+    spent = [agent.spend for agent in agents]
     return {
-        "agents": staff(company),
+        "agents": agents,
         "counts": counts(company),
+        "spend": spending.total(Month.now().events(company)) if any(spent) else Spend(),
+        "waiting": waiting(company),
+        "troubled": [agent for agent in agents if agent.status == Agent.Status.ERROR],
+        "machine": machine.states(),
         "activity": feed.lines(Activity.objects.filter(company=company)[:NEWEST]),
     }
 
 
 def staff(company: Company) -> list[Agent]:
-    """The employed agents, each with what it holds, its last run and its next one."""
+    """The employed agents: what each holds and does, its last run, its next one, and
+    what it has spent this month."""
     ended = Run.objects.filter(agent=OuterRef("pk"), status__in=Run.ENDED)
     rows = Agent.objects.employed().filter(company=company).with_state()
     rows = rows.select_related("company").annotate(
@@ -37,7 +47,7 @@ def staff(company: Company) -> list[Agent]:
     agents = list(rows)
     lean = Run.objects.filter(company=company).defer(*LONG)
     last = lean.in_bulk([agent.last_run_id for agent in agents])
-    held = held_by(company)
+    held, spent = held_by(company), spending.of_agents(company)
     running: dict[UUID, Run] = {}
     queued: dict[UUID, Run] = {}
     for run in lean.open().order_by("-created_at"):
@@ -47,6 +57,8 @@ def staff(company: Company) -> list[Agent]:
         agent.running = running.get(agent.pk)
         agent.queued = queued.get(agent.pk)
         agent.held = held.get(agent.pk)
+        agent.spend = spent.get(agent.pk, Spend())
+        agent.acts = transcript.acts(agent.running) if agent.running else []
     return agents
 
 
@@ -57,16 +69,21 @@ def held_by(company: Company) -> dict[UUID, Issue]:
     return {issue.checkout_run.agent_id: issue for issue in held}
 
 
+def waiting(company: Company) -> list[Issue]:
+    """Open issues that are a person's to move."""
+    people = Issue.objects.shown().open().filter(company=company, assignee_agent=None)
+    mine = people.filter(Q(status=Issue.Status.IN_REVIEW) | ~Q(assignee_user=None))
+    mine = mine.exclude(status=Issue.Status.BACKLOG)
+    return list(mine.select_related("assignee_user")[:WAITING])
+
+
 def counts(company: Company) -> dict[str, int]:
     issues = Issue.objects.shown().filter(company=company)
     today = localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    runs = Run.objects.filter(company=company, started_at__gte=today)
-    bad = Q(status__in=[Run.Status.FAILED, Run.Status.TIMED_OUT])
-    return {
-        **issues.open().aggregate(
-            open=Count("pk"),
-            in_progress=Count("pk", filter=Q(status=Issue.Status.IN_PROGRESS)),
-            blocked=Count("pk", filter=Q(status=Issue.Status.BLOCKED)),
-        ),
-        **runs.aggregate(runs=Count("pk"), failed=Count("pk", filter=bad)),
-    }
+    open_ones = issues.open().aggregate(
+        open=Count("pk"),
+        in_progress=Count("pk", filter=Q(status=Issue.Status.IN_PROGRESS)),
+        in_review=Count("pk", filter=Q(status=Issue.Status.IN_REVIEW)),
+        blocked=Count("pk", filter=Q(status=Issue.Status.BLOCKED)),
+    )
+    return open_ones | {"done": issues.filter(completed_at__gte=today).count()}

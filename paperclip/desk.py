@@ -85,6 +85,11 @@ class Desk:
         mine = self.memberships.get(company.pk)
         return mine is not None and mine.role != Membership.Role.VIEWER
 
+    @property
+    def can_leave(self) -> bool:
+        """Whether to offer the way out of the rehearsal that is shown."""
+        return self.may_write(self.company)
+
     def one(self, rows: Any, pk: Any) -> Any:
         """One row this person may see; 404 otherwise."""
         try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import login
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -13,9 +15,12 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from agents.models import Run
-from paperclip import feed, live
+from agents import spending
+from agents.models import Agent, Run
+from agents.spending import Month, Spend
+from paperclip import feed, first_start, live
 from paperclip.desk import CHOICE, LIVE_SALT, Desk, attempt, back, page
+from paperclip.exceptions import Refused
 from paperclip.models import Activity, Company, SignInLink
 
 PER_PAGE = 50
@@ -94,6 +99,70 @@ def resume(request: HttpRequest, pk: str) -> HttpResponse:
     done = _("The company works again. What was stopped stays stopped.")
     attempt(request, lambda: company.resume(by=desk.actor), done)
     return back(request, "admin:index")
+
+
+@require_http_methods(["GET", "POST"])
+def leave_rehearsal(request: HttpRequest) -> HttpResponse:
+    """From the rehearsal to the real company: who works there, with which model."""
+    desk = Desk.of(request)
+    company = desk.company
+    if not company.rehearsal:
+        raise Http404(_("This company is no rehearsal."))
+    picked = request.POST.getlist("agents")
+    model = request.POST.get("model", "").strip()
+    refusal: Refused | None = None
+    if request.method == "POST":
+        try:
+            real = first_start.leave_rehearsal(
+                company, agents=picked, by=desk.actor, model=model
+            )
+        except Refused as no:
+            refusal = no
+        else:
+            request.session[CHOICE] = str(real.pk)
+            messages.success(request, _("%(company)s is at work.") % {"company": real})
+            return redirect("admin:index")
+    return page(
+        request,
+        "console/leave.html",
+        status=refusal.status if refusal else 200,
+        title=_("Leave the rehearsal"),
+        agents=company.agents.employed(),
+        picked=picked,
+        model=model,
+        at_hand=first_start.model_at_hand(),
+        default=settings.DEFAULT_MODEL,
+        keys=list(first_start.MODELS),
+        refusal=refusal,
+    )
+
+
+@require_GET
+def costs(request: HttpRequest) -> HttpResponse:
+    """What the models cost in a month, by agent, by model and by day."""
+    company = Desk.of(request).company
+    month = Month.of(request.GET.get("month", ""))
+    events = month.events(company)
+    names = dict(Agent.objects.filter(company=company).values_list("pk", "name"))
+    limits = Agent.objects.filter(company=company)
+    limit_of = dict(limits.values_list("pk", "budget_monthly_cents"))
+    agents = [
+        (pk, names.get(pk, "?"), spend, limit_of.get(pk, 0))
+        for pk, spend in spending.by(events, "agent_id").items()
+    ]
+    days = spending.by_day(events)
+    return page(
+        request,
+        "console/costs.html",
+        title=_("Costs"),
+        month=month,
+        is_now=month == Month.now(),
+        total=spending.total(events),
+        agents=agents,
+        models=spending.by(events, "provider", "model").items(),
+        days=[(day, days.get(day, Spend())) for day in month.days],
+        dearest=max((spend.micros for spend in days.values()), default=0),
+    )
 
 
 @require_GET

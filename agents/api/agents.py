@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponse
+from django.template.loader import render_to_string
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agents import org
 from agents.api.forms import AgentChange, AgentForm, CompanyFilter, KeyForm
 from agents.api.shapes import (
     AgentDetail,
@@ -25,6 +30,7 @@ from paperclip.exceptions import Conflict, Missing, NotAllowed, NotSignedIn
 from paperclip.pages import Pages
 
 AGENTS = Pages(("name", "id"), limit=500, maximum=1000)
+DRAWING = OpenApiResponse(OpenApiTypes.STR, description="image/svg+xml")
 KEYS = Pages(("-created_at", "-id"))
 
 
@@ -134,6 +140,17 @@ class Org(Endpoint):
     def get(self, request: Request, **path: str) -> Response:
         staff = Agent.objects.filter(company=self.company()).employed().with_state()
         return Response(org_chart(list(staff.order_by("name", "id")[: AGENTS.maximum])))
+
+
+class OrgDrawing(Endpoint):
+    @doc("get_org_drawing", "The same as an SVG", gives=DRAWING)
+    def get(self, request: Request, **path: str) -> HttpResponse:
+        company = self.company()
+        staff = Agent.objects.filter(company=company).employed().with_state()
+        drawing = org.wide(list(staff.order_by("name", "id")[: AGENTS.maximum]))
+        facts = {"drawing": drawing, "company": company, "alone": True}
+        svg = render_to_string("agents/_org.svg", facts)
+        return HttpResponse(svg, content_type="image/svg+xml")
 
 
 class Keys(AgentEndpoint):

@@ -5,6 +5,7 @@ from agents.api import agents, runs, skills
 urlpatterns = [
     path("companies/<str:company_id>/agents", agents.Agents.as_view()),
     path("companies/<str:company_id>/org", agents.Org.as_view()),
+    path("companies/<str:company_id>/org.svg", agents.OrgDrawing.as_view()),
     path("companies/<str:company_id>/heartbeat-runs", runs.Runs.as_view()),
     path("companies/<str:company_id>/live-runs", runs.LiveRuns.as_view()),
     path("agents/me", agents.Myself.as_view()),

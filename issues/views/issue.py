@@ -9,17 +9,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from agents.models import Run
-from issues.forms import PropertiesForm
+from agents import spending
+from agents.models import Agent, Run
+from issues.forms import PropertiesForm, assignee
 from issues.models import Comment, Issue
 from paperclip.api.views import is_uuid
 from paperclip.desk import Desk, View, button, page
-from paperclip.exceptions import Conflict, Refused
+from paperclip.exceptions import BadRequest, Conflict, Refused
 from paperclip.pages import Pages
 
-RUNS, CHILDREN, COMMENTS = 10, 50, 50
+RUNS, CHILDREN, COMMENTS, DEPTH = 10, 50, 50, 3
 NEWEST_FIRST = Pages(("-created_at", "-id"))
 RELATED = (
     "company",
@@ -28,6 +30,7 @@ RELATED = (
     "parent",
     "assignee_agent__company",
     "assignee_user",
+    "executor_agent",
     "created_by_agent",
     "created_by_user",
 )
@@ -69,6 +72,7 @@ def show(
     form: PropertiesForm | None = None,
     draft: str = "",
     refusal: Refused | None = None,
+    answering: bool = False,
     status: int = 200,
 ) -> HttpResponse:
     """The page, with what was typed when the verb refused it."""
@@ -89,17 +93,82 @@ def show(
         form=form or PropertiesForm(None, issue=issue, actor=actor),
         draft=draft,
         refusal=refusal,
+        answering=answering,
+        review=review_of(issue),
+        asker=asker_of(issue),
+        colleagues=Agent.objects.employed().filter(company=issue.company),
+        documents=issue.documents.all(),
+        products=issue.work_products.all(),
+        spend=spending.of_issues([issue.pk]),
         holder=issue.live_holder(),
         thread=said,
         older=oldest,
         before=before,
         runs=runs.defer("stdout_excerpt", "stderr_excerpt")[:RUNS],
-        children=parts[:CHILDREN],
+        children=with_parts(list(parts[:CHILDREN])),
         more_children=parts[CHILDREN:].exists(),
         blockers=issue.blocked_by.select_related("blocker"),
         blocking=issue.blocking.select_related("blocked"),
         labels=issue.labels.all(),
     )
+
+
+def with_parts(children: list[Issue]) -> list[Issue]:
+    """Each with its own parts, and theirs, as `parts`: one query a level."""
+    level = {child.pk: child for child in children}
+    for _level in range(DEPTH):
+        for each in level.values():
+            each.parts = []
+        below = Issue.objects.filter(parent__in=level).select_related("assignee_agent")
+        found = list(below[:CHILDREN])
+        for part in found:
+            level[part.parent_id].parts.append(part)
+        level = {part.pk: part for part in found}
+    return children
+
+
+def review_of(issue: Issue) -> str:
+    """Where it stands with its review, in a sentence."""
+    failed = ngettext(
+        "%(n)s review failed before.",
+        "%(n)s reviews failed before.",
+        issue.failed_reviews,
+    ) % {"n": issue.failed_reviews}
+    tail = f" {failed}" if issue.failed_reviews else ""
+    if issue.is_under_review and not issue.is_closed:
+        said = _("Waits for %(who)s's review of what %(worker)s did.")
+        names = {"who": issue.assignee, "worker": issue.executor_agent}
+        return said % names + tail
+    return tail.strip() if not issue.is_closed else ""
+
+
+def asker_of(issue: Issue) -> Agent | None:
+    """Who waits for the answer of a person: the agent that spoke last, else who filed
+    the issue. None when it does not wait for a person."""
+    if issue.assignee_user is None or issue.is_closed:
+        return None
+    spoke = issue.comments.exclude(author_agent=None).order_by("-created_at").first()
+    asker: Agent | None = spoke.author_agent if spoke else issue.created_by_agent
+    return asker
+
+
+@require_POST
+def answer(request: HttpRequest, pk: str) -> HttpResponse:
+    """Say what the agent asked about and give the issue back to it."""
+    row, actor = one(request, pk), Desk.of(request).actor
+    body = request.POST.get("body", "").replace("\r\n", "\n")
+    try:
+        if not body.strip():
+            raise BadRequest(_("Write an answer first: the agent acts on it."))
+        to = assignee(request.POST.get("to", ""), row.company, actor)
+        row.change(by=actor, comment=body, status=Issue.Status.TODO, **to)
+    except Refused as no:
+        again = one(request, pk)
+        return show(
+            request, again, draft=body, refusal=no, answering=True, status=no.status
+        )
+    messages.success(request, _("%(who)s has it back.") % {"who": row.assignee})
+    return redirect(home(row))
 
 
 @require_POST
@@ -145,6 +214,7 @@ def wake(issue: Issue, desk: Desk) -> None:
 ACTS: dict[str, View] = {
     "change": change,
     "comment": comment,
+    "answer": answer,
     "wake": act(wake, lambda _none, issue: _("Its agent is woken.")),
     "stop": act(
         lambda issue, desk: issue.interrupt(by=desk.actor),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from agents import runlog
-from agents.models import Run
+from agents import runlog, spending, transcript
+from agents.models import CostEvent, Run
 from issues.models import Issue
 from paperclip.desk import Desk, attempt, back, page
 
@@ -28,6 +29,7 @@ def run(request: HttpRequest, pk: Any) -> HttpResponse:
     row = one(request, pk)
     size = row.log_file.stat().st_size if row.log_file.exists() else 0
     about = Issue.objects.filter(company=row.company_id, pk__in=[row.issue_id])
+    has_talk = transcript.exists(row)
     begin = 0 if request.GET.get("log") == "all" else max(0, size - TAIL)
     return page(
         request,
@@ -39,6 +41,10 @@ def run(request: HttpRequest, pk: Any) -> HttpResponse:
         issue=about.first() if row.issue_id else None,
         events=row.events.all(),
         begin=begin,
+        spend=spending.total(CostEvent.objects.filter(run=row)),
+        has_talk=has_talk,
+        shows_talk=has_talk and request.GET.get("view") != "log",
+        talk_begin=transcript.BEGIN,
     )
 
 
@@ -51,6 +57,15 @@ def log(request: HttpRequest, pk: Any) -> HttpResponse:
     offset = int(asked) if whole else 0
     text, following = runlog.read(row, offset)
     return JsonResponse({"lines": list(runlog.lines(text)), "next": following})
+
+
+@require_GET
+def talk(request: HttpRequest, pk: Any) -> HttpResponse:
+    """The transcript from a place on, as HTML, and where to go on; null at its end."""
+    row = one(request, pk)
+    entries, following = transcript.read(row, request.GET.get("offset", ""))
+    html = render_to_string("issues/_talk.html", {"entries": entries})
+    return JsonResponse({"html": html, "next": following})
 
 
 @require_POST

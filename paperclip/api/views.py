@@ -115,7 +115,12 @@ class Endpoint(APIView):
         return filled.validated_data
 
     def page(
-        self, rows: QuerySet, pages: Pages, shape: type[BaseSerializer], **context: Any
+        self,
+        rows: QuerySet,
+        pages: Pages,
+        shape: type[BaseSerializer],
+        /,  # a context may well have a `self` of its own
+        **context: Any,
     ) -> Response:
         found, headers = pages.cut(rows, self.request)
         data = shape(found, many=True, context=context).data

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime, now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from markdown_it import MarkdownIt
 
 register = template.Library()
@@ -60,6 +61,35 @@ REASONS = {
     "process_lost_retry": _("the run before was lost"),
     "manual": _("somebody pressed Wake"),
 }
+TOOL_ICONS = {
+    "shell": "terminal",
+    "read_file": "description",
+    "write_file": "edit_document",
+    "edit_file": "edit_document",
+    "list_files": "folder_open",
+    "search_files": "search",
+    "http_request": "language",
+    "inbox": "inbox",
+    "checkout": "front_hand",
+    "read_issue": "task_alt",
+    "comment": "chat",
+    "create_subtask": "add_task",
+    "request_review": "rate_review",
+    "approve": "check_circle",
+    "request_changes": "undo",
+    "ask_person": "contact_support",
+    "write_document": "article",
+    "read_document": "article",
+    "hand_over": "upload",
+    "list_colleagues": "groups",
+}
+LONGEST = 20_000  # characters of one text of a transcript
+UNITS = (
+    (86_400, "every day", "every %(n)s days"),
+    (3600, "every hour", "every %(n)s hours"),
+    (60, "every minute", "every %(n)s minutes"),
+    (1, "every second", "every %(n)s seconds"),
+)
 
 # No raw HTML and no images: a page must not call on other servers.
 _markdown = MarkdownIt("commonmark", {"html": False, "breaks": True})
@@ -106,14 +136,73 @@ def due(moment: datetime | None) -> str:
 
 
 @register.filter
+def word(status: Any) -> str:
+    """A status in words."""
+    return str(LABELS.get(str(status), str(status).replace("_", " ")))
+
+
+@register.filter
 def badge(status: Any) -> str:
     """A status as a word on a colour."""
     if not status:
         return ""
-    word = LABELS.get(str(status), str(status).replace("_", " "))
     return format_html(
-        '<span class="badge badge-{}">{}</span>', TONES.get(str(status), "plain"), word
+        '<span class="badge badge-{}">{}</span>',
+        TONES.get(str(status), "plain"),
+        word(status),
     )
+
+
+@register.filter
+def cents(amount: int) -> str:
+    """A limit, as people write it."""
+    return f"${amount / 100:,.2f}".removesuffix(".00")
+
+
+@register.filter
+def dollars(micros: int) -> str:
+    """Money of the ledger. What is less than a cent is not shown as nothing."""
+    if 0 < micros < 10_000:
+        return f"${micros / 1_000_000:.4f}"
+    return f"${micros / 1_000_000:,.2f}"
+
+
+@register.filter
+def money(spend: Any) -> str:
+    """What was spent; calls whose price nobody told are said, not taken for free."""
+    if spend.calls and spend.unpriced == spend.calls:
+        return str(_("price unknown"))
+    if not spend.unpriced:
+        return dollars(spend.micros)
+    more = ngettext(
+        "%(n)s call of unknown price", "%(n)s calls of unknown price", spend.unpriced
+    )
+    return f"{dollars(spend.micros)} + {more % {'n': spend.unpriced}}"
+
+
+@register.filter
+def share(spend: Any, cents: int) -> int:
+    """Per cent of a limit."""
+    return int(spend.share_of(cents))
+
+
+@register.filter
+def compact(count: int) -> str:
+    """A large number, as short as it can be told."""
+    for size, letter in ((1_000_000, "M"), (1000, "k")):
+        if count >= size:
+            return f"{count / size:.1f}".removesuffix(".0") + letter
+    return str(count)
+
+
+@register.filter
+def every(seconds: int) -> str:
+    """An interval in words."""
+    for size, one, many in UNITS:
+        if seconds and seconds % size == 0:
+            count = seconds // size
+            return ngettext(one, many, count) % {"n": count}
+    return ""
 
 
 @register.filter
@@ -135,11 +224,36 @@ def duration(run: Any) -> str:
 
 
 @register.filter
+def shorten(text: Any) -> str:
+    """A long text without its middle: how it began and how it ended tell the most."""
+    whole = str(text if text is not None else "")
+    cut = len(whole) - LONGEST
+    if cut <= 0:
+        return whole
+    head, rest = whole[: LONGEST // 2], whole[-LONGEST // 2 :]
+    note = _("[%(n)s characters are in the raw log only]") % {"n": f"{cut:,}"}
+    return f"{head}\n\n{note}\n\n{rest}"
+
+
+@register.filter
+def tool_icon(name: str) -> str:
+    return TOOL_ICONS.get(name, "build")
+
+
+@register.filter
 def entries(value: Any) -> list[str]:
     """A value of a configuration, line by line."""
     if isinstance(value, dict):
         return [f"{key}={text}" for key, text in value.items()]
     return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+
+
+@register.simple_tag
+def rehearsal(company: Any) -> str:
+    """The label of what is invented, beside every name of a rehearsal."""
+    if not company.rehearsal:
+        return ""
+    return format_html(' <span class="badge badge-rehearsal">{}</span>', _("rehearsal"))
 
 
 @register.inclusion_tag("console/_button.html", takes_context=True)

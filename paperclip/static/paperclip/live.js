@@ -1,11 +1,11 @@
 // Asks for the company's version about once a second. When it moved, htmx fetches this
-// page again and swaps the [data-live] parts that differ; a log fetches what is new.
+// page again and swaps the [data-live] parts that differ. Other scripts hear of it by the
+// event paperclip:changed.
 (() => {
     "use strict";
     const source = document.getElementById("live-source");
     if (!source) return;
     const SHOWN = 700, HIDDEN = 5000, STALE = 30000;
-    const log = document.querySelector("[data-log]");
     let version = source.dataset.version;
     let refreshed = Date.now();
 
@@ -26,7 +26,7 @@
         if (answer.status === 200) {
             version = await answer.text();
             refresh();
-            await follow();
+            document.dispatchEvent(new Event("paperclip:changed"));
         } else if (Date.now() - refreshed > STALE && !document.hidden) {
             refresh(); // "3 minutes ago" grows old by itself
         }
@@ -56,7 +56,8 @@
         const fresh = fragment.firstElementChild;
         if (!fresh) return;
         const text = fresh.outerHTML;
-        if (sent.get(target.id) === text || typed(target)) {
+        const dragged = document.body.classList.contains("sorting");
+        if (sent.get(target.id) === text || dragged || typed(target)) {
             event.detail.shouldSwap = false;
             return;
         }
@@ -73,42 +74,6 @@
         }
     });
 
-    // --- the log of a run ------------------------------------------------------------
-
-    let busy = false;
-
-    async function follow() {
-        if (!log || busy || log.dataset.offset === "") return;
-        busy = true;
-        try {
-            for (let more = true; more; ) {
-                const answer = await fetch(`${log.dataset.log}?offset=${log.dataset.offset}`);
-                if (!answer.ok) return;
-                const { lines, next } = await answer.json();
-                append(lines);
-                more = next !== null && String(next) !== log.dataset.offset;
-                log.dataset.offset = next ?? "";
-            }
-        } finally {
-            busy = false;
-        }
-    }
-
-    function append(lines) {
-        if (!lines.length) return;
-        document.getElementById("log-note").hidden = true;
-        const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-        const added = document.createDocumentFragment();
-        for (const { stream, chunk } of lines) {
-            const span = document.createElement("span");
-            span.className = stream;
-            span.textContent = chunk; // text, whatever it looks like
-            added.append(span);
-        }
-        log.append(added);
-        if (atEnd) log.scrollTop = log.scrollHeight;
-    }
-
     // --- forms -----------------------------------------------------------------------
 
     document.addEventListener("submit", (event) => {
@@ -120,7 +85,6 @@
         document.querySelectorAll("form[data-sent]").forEach((f) => delete f.dataset.sent);
     });
 
-    follow();
     setTimeout(tick, version ? SHOWN : 0);
     document.addEventListener("visibilitychange", () => document.hidden || ask().catch(() => {}));
 })();

@@ -1,0 +1,91 @@
+"""Whether what the agents need on this machine works: a word each for the dashboard."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from agents import sandbox
+from paperclip import browsers
+from paperclip.api.health import Probe
+from paperclip.exceptions import Refused
+
+# A page does not wait longer for all of them together.
+PATIENCE = 0.3
+RARELY = 300.0
+
+
+@dataclass(frozen=True)
+class State:
+    name: Any
+    works: bool
+    said: str
+
+
+def rarely(look: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+    """The look, but what was found holds for a while: it starts a program."""
+    found: dict[str, Any] = {}
+    until = 0.0
+
+    def seldom() -> dict[str, Any]:
+        nonlocal found, until
+        if time.monotonic() > until:
+            found, until = look(), time.monotonic() + RARELY
+        return found
+
+    seldom.__name__ = look.__name__
+    return seldom
+
+
+def gateway() -> dict[str, Any]:
+    """The model gateway answers."""
+    try:
+        httpx.get(f"{settings.GATEWAY_URL}/health", timeout=2).raise_for_status()
+    except httpx.HTTPError as error:
+        raise Refused(
+            _("does not answer: no agent with a model can work. Start it with `up`.")
+        ) from error
+    return {}
+
+
+def walls() -> dict[str, Any]:
+    """What agents start is kept in a sandbox."""
+    found = sandbox.state()
+    if not found.works:
+        raise Refused(_("no agent may use the shell: %(why)s") % {"why": found.why})
+    return {"said": _("works: %(which)s") % {"which": Path(found.which).name}}
+
+
+def browser() -> dict[str, Any]:
+    """There is a browser to look at pages with."""
+    if browsers.find() is None:
+        raise Refused(_("none: run `python3 manage.py install_browser`"))
+    return {}
+
+
+PROBES = {
+    gettext_lazy("Model gateway"): Probe(gateway),
+    gettext_lazy("Sandbox"): Probe(walls),
+    gettext_lazy("Browser"): Probe(rarely(browser)),
+}
+
+
+def states() -> list[State]:
+    """What each of them says; one that hangs says so."""
+    until = time.monotonic() + PATIENCE
+    for probe in PROBES.values():
+        probe.start()
+    return [state(name, probe.result(until)) for name, probe in PROBES.items()]
+
+
+def state(name: Any, found: dict[str, Any]) -> State:
+    works = found["status"] == "ok"
+    return State(name, works, str(found.get("said" if works else "error", "")))
