@@ -11,7 +11,6 @@ served, and pushes what was taken in.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +24,7 @@ from issues.models.project import Project
 from issues.models.work_product import WorkProduct
 from paperclip import audit
 from paperclip.exceptions import BadRequest, Conflict, Invalid, Missing
-from paperclip.git import Bare, Change, GitError, Merge
+from paperclip.git import Bare, Change, GitError, Merge, clear_up, scratch
 
 if TYPE_CHECKING:
     from issues.models import Issue
@@ -130,7 +129,8 @@ def receive(issue: Issue, upload: IO[bytes], *, by: Actor) -> tuple[WorkProduct,
 @contextmanager
 def saved(upload: IO[bytes]) -> Iterator[Path]:
     """The upload as a file that is gone afterwards."""
-    with tempfile.NamedTemporaryFile(prefix="paperclip-", suffix=".bundle") as file:
+    clear_up()
+    with scratch() as file:
         size = 0
         while block := upload.read(1 << 20):
             size += len(block)

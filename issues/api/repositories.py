@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from typing import Any
 
 from django.http import FileResponse
@@ -20,6 +19,7 @@ from issues.models import Issue, Project
 from paperclip.api.schema import doc
 from paperclip.api.views import Endpoint
 from paperclip.exceptions import BadRequest
+from paperclip.git import scratch
 
 BUNDLE = "application/x-git-bundle"
 MOST_HAVES = 500
@@ -70,7 +70,7 @@ class Repository(Endpoint):
         project = Project.objects.get_for(self.actor, self.kwargs["project_id"])
         have = self.query(HaveFilter).get("have", [])
         bare = repositories.ready(project)
-        out = tempfile.TemporaryFile()  # noqa: SIM115 (the response closes it)
+        out = scratch()  # the response closes it
         if not bare.bundle(out, project.default_branch, have):
             out.close()
             return Response(status=204)

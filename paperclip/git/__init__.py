@@ -5,5 +5,6 @@ Nothing here knows a project or an issue; `issues/repositories.py` does.
 
 from paperclip.git.bare import Bare, Change, Merge
 from paperclip.git.command import GitError, git
+from paperclip.git.scratch import clear_up, scratch
 
-__all__ = ["Bare", "Change", "GitError", "Merge", "git"]
+__all__ = ["Bare", "Change", "GitError", "Merge", "clear_up", "git", "scratch"]

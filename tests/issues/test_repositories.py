@@ -364,3 +364,18 @@ def test_of_two_uploads_of_one_branch_none_is_lost(tmp_path: Path) -> None:
     winner = (one, two)[codes.index(201)]
     assert tip(project, one.branch) == winner.git("rev-parse", "HEAD")
     assert one.issue.work_products.get().metadata["commit"] == tip(project, one.branch)
+
+
+def test_what_a_killed_process_left_is_removed(
+    project: Project, tmp_path: Path
+) -> None:
+    place = home.directory("repositories")
+    old, new = place / ".incoming-old", place / ".bundle-new"
+    (old / "objects").mkdir(parents=True)
+    new.write_text("being written")
+    os.utime(old, (0, 0))
+    mine = clone(tmp_path / "a", task(project))
+    mine.write("a.txt", "a")
+    assert mine.upload().status_code == 201
+    assert new.exists() and not old.exists()
+    new.unlink()
