@@ -68,7 +68,8 @@ class IssueQuerySet(ScopedQuerySet):
     @transaction.atomic
     def file(self, company: Company, *, by: Actor, title: str, **fields: Any) -> Issue:
         """A new issue with the next number of the company; its assignee is woken
-        unless it is parked in the backlog. Refuses what Issue.change refuses."""
+        unless it is parked in the backlog or blocked by what is not done. Refuses what
+        Issue.change refuses."""
         by.must_write(company.pk, "file issues")
         issue = Issue(company=company, title=title.strip())
         issue.created_by_agent, issue.created_by_user = by.agent, by.user
@@ -93,7 +94,7 @@ class IssueQuerySet(ScopedQuerySet):
         audit.record(
             by, "issue.created", issue, identifier=issue.identifier, title=issue.title
         )
-        if status != Status.BACKLOG:
+        if status != Status.BACKLOG and not issue._is_held_up():
             told = Wake(issue.assignee_agent, "assignment", "issue_assigned", issue.pk)
             send_wakes([told], by=by)
         return issue

@@ -215,3 +215,16 @@ def test_parts_that_hold_up_a_parent_that_changes_do_not_lock_it_out() -> None:
         results = together(8, work)
         assert [r for r in results if r and not isinstance(r, Refused)] == []
     assert parent.blocked_by.count() == 20
+
+
+def test_who_is_given_blocked_work_is_woken_when_it_is_free() -> None:
+    company = make.company()
+    worker = make.agent(company)
+    first = make.issue(company)
+    waiting = make.issue(
+        company, assignee_agent=worker, status="blocked", blocked_by=[first]
+    )
+    assert not worker.wakeups.exists()
+    first.change(by=SYSTEM, status="done")
+    woken = worker.wakeups.get(issue_id=waiting.pk)
+    assert woken.reason == "issue_blockers_resolved"
