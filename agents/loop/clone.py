@@ -96,13 +96,15 @@ class Clone:
         return str(self._space["baseRef"])
 
     def _catch_up(self) -> None:
-        """Take over what the branch has upstream; own work stays as it is."""
-        upstream = f"refs/remotes/origin/{self.branch}"
+        """Take over what the branch has upstream, or, before anything was handed over,
+        what was merged meanwhile; own work stays as it is."""
+        upstream = f"refs/remotes/{self._start()}"
         self._note = ""
         if not self._known(upstream) or self._is_ancestor(upstream, "HEAD"):
             return
         if not self._is_ancestor("HEAD", upstream):
-            self._note = f"origin/{self.branch} has other commits: merge them"
+            if upstream.endswith(f"/origin/{self.branch}"):
+                self._note = f"origin/{self.branch} has other commits: merge them"
             return
         if self._git("status", "--porcelain"):
             self._git("stash", "push", "-q", "--include-untracked")
