@@ -69,7 +69,7 @@ def break_down(scene: Scene, goal: View) -> Story:
                 parent=goal.identifier,
                 title=title,
                 blocked_by=waits_for,
-                status="todo",
+                status="blocked" if waits_for else "todo",
                 **part,
             )
             there = View(answer.json())
