@@ -129,7 +129,7 @@ class DollarsField(forms.DecimalField):
         super().__init__(min_value=0, max_value=1_000_000, decimal_places=2, **kwargs)
 
     def clean(self, value: Any) -> Any:
-        amount = super().clean(str(value).strip().removeprefix("$"))
+        amount = super().clean(str(value or "").strip().removeprefix("$"))
         return int((amount or Decimal(0)) * 100)
 
     def prepare_value(self, value: Any) -> Any:

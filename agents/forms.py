@@ -6,11 +6,13 @@ from typing import Any, cast
 
 from django import forms
 from django.conf import settings
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from agents.adapters import ADAPTERS, adapter_class
 from agents.fields import DollarsField, EveryField, LinesField, PairsField
-from agents.loop.tools import TOOLS
+from agents.loop.tools import DEFAULT_TOOLS, TOOLS
+from agents.loop.tools.base import Tool
 from agents.models import Agent
 from agents.models.agent import ROLES
 from paperclip.admin import ConsoleForm
@@ -44,6 +46,11 @@ PERMISSIONS = [
     ("canAssignTasks", _("may give work to others")),
     ("canCreateAgents", _("may hire")),
 ]
+
+
+def in_words(tool: Tool) -> str:
+    words = '<span><code>{}</code> <span class="quiet">{}</span></span>'
+    return format_html(words, tool.name, tool.description)
 
 
 class AgentForm(ConsoleForm):
@@ -153,11 +160,7 @@ class AgentForm(ConsoleForm):
         }
         widgets = {"capabilities": forms.Textarea(attrs={"rows": 2})}
 
-    # What each kind of agent has its own fields for: the others are not shown.
-    only = {
-        LOOP: ["model", "apiBase", "maxTurns", "maxTokens", "temperature", "tools"],
-        PROCESS: ["command", "args", "cwd", "env"],
-    }
+    folded = _("Fine tuning")
     sections = [
         (
             _("Who it is"),
@@ -168,18 +171,20 @@ class AgentForm(ConsoleForm):
         ),
         (
             _("What runs"),
-            ["adapter_type", *only[LOOP], *only[PROCESS], "timeoutSec", "network"],
+            ["adapter_type", "model", "command", "args", "cwd", "env", "tools"],
         ),
         (
             _("When it wakes"),
-            [
-                "heartbeat_enabled",
-                "interval_seconds",
-                "wake_on_demand",
-                "max_concurrent_runs",
-            ],
+            ["heartbeat_enabled", "interval_seconds", "wake_on_demand"],
         ),
         (_("What it may spend"), ["budget_monthly_cents"]),
+        (
+            folded,
+            [
+                *("network", "apiBase", "temperature", "maxTurns", "maxTokens"),
+                *("timeoutSec", "max_concurrent_runs"),
+            ],
+        ),
     ]
     suggestions = {"models": MODELS}
 
@@ -205,15 +210,10 @@ class AgentForm(ConsoleForm):
         kinds.sort(key=lambda kind: kind[0] != LOOP)
         cast(forms.ChoiceField, self.fields["adapter_type"]).choices = kinds
         if self.instance._state.adding:
-            self.initial["adapter_type"] = kinds[0][0]
+            self.initial |= {"adapter_type": kinds[0][0], "tools": DEFAULT_TOOLS}
         others = [(name, name) for name in self.instance.tools if name not in TOOLS]
-        cast(forms.ChoiceField, self.fields["tools"]).choices = [
-            *(
-                (tool.name, f"{tool.name}: {tool.description}")
-                for tool in TOOLS.values()
-            ),
-            *others,
-        ]
+        known = [(tool.name, in_words(tool)) for tool in TOOLS.values()]
+        cast(forms.ChoiceField, self.fields["tools"]).choices = [*known, *others]
         self.fields["model"].help_text = _(
             "As LiteLLM names it: provider/model. Empty: %(model)s."
         ) % {"model": settings.DEFAULT_MODEL}
@@ -234,20 +234,18 @@ class AgentForm(ConsoleForm):
         configuration, the others stay there as they are. Another adapter takes none of
         the settings it has no use for."""
         values = super().values()
-        if "permissions" in values:
-            rights = values["permissions"]
+        rights = values.pop("permissions", None)
+        # Hired without a choice, it gets the rights of its role.
+        if rights or (rights is not None and not self.instance._state.adding):
             values["permissions"] = {
                 name: name in rights for name, _label in PERMISSIONS
             }
         typed = {name: values.pop(name) for name in sorted(SETTINGS & set(values))}
         kind = self.cleaned_data["adapter_type"]
-        takes = set(adapter_class(kind)().Config().fields)
+        empty = {key for key, value in typed.items() if value in (None, "", [], {})}
+        foreign = SETTINGS - set(adapter_class(kind)().Config().fields)
         config = {**self.instance.adapter_config, **typed}
-        kept = {
-            key: value
-            for key, value in config.items()
-            if value not in (None, "", [], {}) and (key in takes or key not in SETTINGS)
-        }
+        kept = {k: v for k, v in config.items() if k not in empty | foreign}
         if kept != self.instance.adapter_config or self.instance._state.adding:
             values["adapter_config"] = kept
         return values

@@ -7,7 +7,7 @@ taken for free.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -37,6 +37,11 @@ class Spend:
     unpriced: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+
+    def __add__(self, other: Spend) -> Spend:
+        return Spend(
+            *(a + b for a, b in zip(astuple(self), astuple(other), strict=True))
+        )
 
     def share_of(self, cents: int) -> int:
         """Per cent of a limit, at most 100."""

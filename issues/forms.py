@@ -205,6 +205,16 @@ class ProjectForm(ConsoleForm):
         }
         widgets = {"target_date": forms.DateInput(attrs={"type": "date"})}
 
+    default_branch = forms.CharField(
+        label=_("Default branch"),
+        required=False,
+        max_length=100,
+        help_text=_("Where approved work goes. Empty: main."),
+    )
+
+    def clean_default_branch(self) -> str:
+        return self.cleaned_data["default_branch"] or "main"
+
 
 class LabelForm(ConsoleForm):
     class Meta:

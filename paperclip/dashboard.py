@@ -11,7 +11,7 @@ from django.utils.timezone import localtime
 
 from agents import spending, transcript
 from agents.models import Agent, Run
-from agents.spending import Month, Spend
+from agents.spending import Spend
 from issues.models import Issue
 from paperclip import feed, machine
 from paperclip.models import Activity, Company
@@ -23,12 +23,12 @@ LONG = ("stdout_excerpt", "stderr_excerpt", "result")
 
 def of(company: Company) -> dict[str, Any]:
     """What the dashboard of a company shows."""
-    agents = staff(company)
-    spent = [agent.spend for agent in agents]
+    spent = spending.of_agents(company)
+    agents = staff(company, spent)
     return {
         "agents": agents,
         "counts": counts(company),
-        "spend": spending.total(Month.now().events(company)) if any(spent) else Spend(),
+        "spend": sum(spent.values(), Spend()),
         "waiting": waiting(company),
         "troubled": [agent for agent in agents if agent.status == Agent.Status.ERROR],
         "machine": machine.states(),
@@ -36,7 +36,7 @@ def of(company: Company) -> dict[str, Any]:
     }
 
 
-def staff(company: Company) -> list[Agent]:
+def staff(company: Company, spent: dict[UUID, Spend]) -> list[Agent]:
     """The employed agents: what each holds and does, its last run, its next one, and
     what it has spent this month."""
     ended = Run.objects.filter(agent=OuterRef("pk"), status__in=Run.ENDED)
@@ -47,7 +47,7 @@ def staff(company: Company) -> list[Agent]:
     agents = list(rows)
     lean = Run.objects.filter(company=company).defer(*LONG)
     last = lean.in_bulk([agent.last_run_id for agent in agents])
-    held, spent = held_by(company), spending.of_agents(company)
+    held = held_by(company)
     running: dict[UUID, Run] = {}
     queued: dict[UUID, Run] = {}
     for run in lean.open().order_by("-created_at"):

@@ -248,6 +248,12 @@ def entries(value: Any) -> list[str]:
     return [str(each) for each in value] if isinstance(value, list) else [str(value)]
 
 
+@register.filter
+def field(form: Any, name: str) -> Any:
+    """A field of a form, by its name."""
+    return form[name]
+
+
 @register.simple_tag
 def rehearsal(company: Any) -> str:
     """The label of what is invented, beside every name of a rehearsal."""

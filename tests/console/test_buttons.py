@@ -92,8 +92,9 @@ HIRE = {
     "command": "sh",
     "args": "-c\necho a  b",
     "env": "A=1\nB=x=y",
-    "tools": "shell\nread_file",
-    "interval_seconds": "60",
+    "tools": ["shell", "read_file"],
+    "interval_seconds_number": "1",
+    "interval_seconds_unit": "60",
     "heartbeat_enabled": "on",
     "wake_on_demand": "on",
     "max_concurrent_runs": "1",
@@ -119,9 +120,9 @@ def test_hire(console, company, agent):
         ({"cwd": "../x"}, "leads outside"),
         ({"env": "PAPERCLIP_X=1"}, "set by Paperclip"),
         ({"env": "nonsense"}, "Write NAME=value"),
-        ({"interval_seconds": "5"}, "shortest interval"),
+        ({"interval_seconds_number": "5", "interval_seconds_unit": "1"}, "shortest"),
         ({"name": "Ada"}, "already has an agent"),
-        ({"command": ""}, "required"),
+        ({"command": ""}, "Say which program"),
     ],
 )
 def test_what_hire_refuses_is_said_and_nothing_is_lost(console, agent, wrong, words):
