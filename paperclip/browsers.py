@@ -50,12 +50,14 @@ def places() -> list[Path]:
     named = os.environ.get("PAPERCLIP_CHROMIUM")
     downloads = os.environ.get("PLAYWRIGHT_BROWSERS_PATH")
     candidates = [
-        Path(downloads) if downloads else Path.home() / ".cache" / "ms-playwright",
+        Path(downloads or os.path.expanduser("~/.cache/ms-playwright")),
         Path("/opt/google/chrome"),
         Path("/opt/microsoft/msedge"),
         *([Path(named).resolve().parent] if named else []),
     ]
-    return [p for p in candidates if p.is_dir() and not p.is_relative_to("/usr")]
+    # os.path asks without a complaint about what may not be read.
+    found = (place for place in candidates if os.path.isdir(place))
+    return [place for place in found if not place.is_relative_to("/usr")]
 
 
 def nothing() -> None:

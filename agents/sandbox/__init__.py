@@ -101,7 +101,7 @@ def build(
     view = PROFILES[profile](workspace, policy, read_only, writable)
     return [
         *(bwrap, *NAMESPACES, *network.capabilities(doors)),
-        *(identity(doors) if profile == "closed" else ()),
+        *identity(profile, doors),
         *view,
         *(network.walls(doors) if policy == "none" else ()),
         *(["--remount-ro", "/"] if profile == "closed" else ()),
@@ -111,10 +111,14 @@ def build(
     ]
 
 
-def identity(doors: list[network.Door]) -> list[str]:
-    """Who the program is, inside. Never root, but where bwrap is run by root: there the
-    capabilities that some doors need would be lost with the name."""
-    if os.geteuid() == 0 and network.capabilities(doors):
+def identity(profile: str, doors: list[network.Door]) -> list[str]:
+    """Who the program is, inside: a plain user, or with `host` whoever we are.
+
+    Root only where the entry needs capabilities, which it would lose under another
+    name. It is a root that can do nothing once the entry has given them up."""
+    if network.capabilities(doors):
+        return ["--uid", "0", "--gid", "0"]
+    if profile == "host":
         return []
     return ["--uid", str(mounts.UID), "--gid", str(mounts.UID)]
 

@@ -81,7 +81,7 @@ def binds(option: str, places: Iterable[str | Path]) -> list[str]:
 def is_shown(place: Path) -> bool:
     """Whether a place that /tmp would cover may be seen."""
     ours = place.is_relative_to(home.path()) or place.is_relative_to(real_home())
-    return place.is_relative_to(TEMPORARY) and not ours and place.exists()
+    return place.is_relative_to(TEMPORARY) and not ours and os.path.exists(place)
 
 
 def real_home() -> Path:
