@@ -72,7 +72,7 @@ def write(scene: Scene, view: View, kit: Kit) -> Story:
         yield from use("write_file", path=inside(scene, path), content=content)
     said = yield from tested(scene, kit)
     comment = f"`{kit.file}` is written, with a test for the ordinary case. {said}"
-    return (yield from request_review(view, comment))
+    return (yield from hand_over(view, f"Add {kit.file}", comment))
 
 
 def fix(scene: Scene, view: View, kit: Kit, edits: list[Edit], what: str) -> Story:
@@ -80,10 +80,10 @@ def fix(scene: Scene, view: View, kit: Kit, edits: list[Edit], what: str) -> Sto
     code = yield from use("read_file", "What does it do now?", path=path)
     for old, new in edits:
         # A run that was lost may have left it edited.
-        if old.splitlines()[0] in code:
+        if old in code and new not in code:
             yield from use("edit_file", path=path, old=old, new=new)
     said = yield from tested(scene, kit)
-    return (yield from request_review(view, f"{what} {said}"))
+    return (yield from hand_over(view, f"Repair {kit.file}", f"{what} {said}"))
 
 
 def tested(scene: Scene, kit: Kit) -> Generator[Call, Answer, str]:
@@ -96,7 +96,8 @@ def tested(scene: Scene, kit: Kit) -> Generator[Call, Answer, str]:
     )
 
 
-def request_review(view: View, comment: str) -> Story:
+def hand_over(view: View, message: str, comment: str) -> Story:
+    yield from use("hand_over", issue=view.identifier, message=message)
     yield from use("request_review", issue=view.identifier, comment=comment)
     return "Handed over and given to review."
 
@@ -117,7 +118,7 @@ def work_on_post(scene: Scene, view: View) -> Story:
     yield from use("write_file", path=inside(scene, file), content=page)
     said = yield from checked(scene, topic, file)
     comment = f"The post is `{file}`, {len(topic.sections)} sections. {said}"
-    return (yield from request_review(view, comment))
+    return (yield from hand_over(view, f"Add {file}", comment))
 
 
 def checked(scene: Scene, topic: Topic, file: str) -> Generator[Call, Answer, str]:
