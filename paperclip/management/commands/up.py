@@ -84,15 +84,17 @@ class Command(BaseCommand):
             migrate()
         supervise.release("web")
         with self.phase("Company"):
-            user, _ = first_start()
+            user, note = first_start()
         with self.phase("Processes"):
             wait_for("console", ask_health, "web", supervise.programs())
         # Not sooner: the console is what a person waits for.
         supervise.release(*supervise.programs())
-        self.greet(user)
+        self.greet(user, note)
         connection.close_pool()  # type: ignore[attr-defined]
 
-    def greet(self, user: User) -> None:
+    def greet(self, user: User, note: str) -> None:
+        if note:
+            self.stdout.write(note)
         self.stdout.write(f"Ready at {settings.URL}. Ctrl-C stops it.")
         token = SignInLink.issue(user)
         self.stdout.write(f"Sign in, once: {settings.URL}/sign-in/{token}")
