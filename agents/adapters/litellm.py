@@ -58,37 +58,46 @@ class LiteLLM(base.Adapter):
 
     def execute(self, context: base.Context) -> base.Outcome:
         """Succeeded is: the model said that it has nothing more to do."""
-        config = context.run.agent.adapter_config
         workspace = workspaces.of(context.run.agent)
         env = environment(context, workspace)
-        argv: list[str] = [*PROGRAM]
-        walled = sandbox.state().works
-        if walled:
-            argv = sandbox.wrap(
-                argv,
-                workspace=workspace,
-                env=env,
-                network=config.get("network", "none"),
-                read_only=[LOOP],
-            )
+        walled = has_walls(context.run)
         token = context.env["PAPERCLIP_API_KEY"]
         told = document(context.run, token, walled=walled)
         call = Call(
-            argv=argv,
+            argv=behind_walls(context.run, workspace, env) if walled else PROGRAM,
             cwd=workspace,
             env=env,
             stdin=json.dumps(told).encode(),
             secrets=[token],
             timeout=told["limits"]["seconds"] + OVERTIME,
             grace=GRACE,
+            sandboxed=walled,
         )
         return outcome(run_child(context, call))
+
+
+def has_walls(run: Run) -> bool:
+    """Whether it runs sandboxed. An event of the run says so when it does not."""
+    found = sandbox.state()
+    if not found.works:
+        shell = "allowed" if settings.UNSANDBOXED_SHELL else "refused"
+        said = f"No sandbox, so commands are {shell}: {found.why}"
+        run.log_event("sandbox", said, level="warn")
+    return found.works
+
+
+def behind_walls(run: Run, workspace: Path, env: dict[str, str]) -> list[str]:
+    network = run.agent.adapter_config.get("network", "none")
+    return sandbox.wrap(
+        PROGRAM, workspace=workspace, env=env, network=network, read_only=[LOOP]
+    )
 
 
 def environment(context: base.Context, workspace: Path) -> dict[str, str]:
     """What the loop's commands may see: the token is not in it."""
     told = {k: v for k, v in context.env.items() if k != "PAPERCLIP_API_KEY"}
     env = {**inherited(), "HOME": str(workspace), **told, "AGENT_HOME": str(workspace)}
+    env.pop("TMPDIR", None)  # inside, /tmp is
     if "shell" in context.run.agent.tools:
         with suppress(LookupError):
             env["PAPERCLIP_CHROMIUM"] = browser()

@@ -29,7 +29,9 @@ EXIT_CODES = {"succeeded": 0, "failed": 1, "put_off": 75}
 def main() -> int:
     """Do the work; the last line printed is a result, whatever happens."""
     signal.signal(signal.SIGTERM, stop)
-    document = json.load(sys.stdin)
+    # A model may write half a character, which UTF-8 has not.
+    sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    document = json.load(sys.stdin.buffer)
     if document.get("sandboxed"):
         hide()
     run = Run(document)

@@ -7,10 +7,11 @@ from typing import Any
 from agents.loop.api import part
 from agents.loop.desk import Desk
 from agents.loop.errors import ToolError
-from agents.loop.tools.base import compact
+from agents.loop.tools.base import compact, cut
 
 TAKEABLE = ["todo", "backlog", "blocked", "in_review"]
 MOST_COMMENTS = 50
+ROOM = 8_000  # characters of a thread that are shown: the newest ones
 NOBODY = "nobody"
 
 
@@ -54,14 +55,14 @@ def read_issue(desk: Desk, issue: str) -> str:
             "originKind": found["originKind"],
             "project": (found.get("project") or {}).get("name"),
             "goal": (found.get("goal") or {}).get("title"),
-            "description": found["description"],
+            "description": cut(found["description"] or "", ROOM),
             "ancestors": [named(one) for one in found["ancestors"]],
             "blockedBy": [brief(desk, one) for one in found["blockedBy"]],
             "blocks": [brief(desk, one) for one in found["blocks"]],
             "children": [brief(desk, one) for one in children],
             "documents": [pick(one, "key", "title") for one in documents],
             "workProducts": [product(one) for one in products],
-            "comments": [spoken(desk, one) for one in reversed(said)],
+            **thread(desk, said),
         }
     )
 
@@ -175,9 +176,23 @@ def named(issue: dict[str, Any]) -> dict[str, Any]:
     return pick(issue, "identifier", "title", "status")
 
 
+def thread(desk: Desk, newest_first: list[dict[str, Any]]) -> dict[str, Any]:
+    """The end of a thread, the oldest comment first; whether there is more."""
+    shown: list[dict[str, Any]] = []
+    room = ROOM
+    for one in newest_first:
+        shown.insert(0, spoken(desk, one))
+        room -= len(shown[0]["body"])
+        if room <= 0:
+            break
+    more = len(shown) < len(newest_first) or len(newest_first) == MOST_COMMENTS
+    return {"olderCommentsNotShown": more or None, "comments": shown}
+
+
 def spoken(desk: Desk, comment: dict[str, Any]) -> dict[str, Any]:
     author = desk.api.name_of(comment["authorAgentId"], comment["authorUserId"])
-    return {"author": author or "Paperclip", **pick(comment, "id", "body")}
+    body = cut(comment["body"], ROOM // 2)
+    return {"author": author or "Paperclip", "id": comment["id"], "body": body}
 
 
 def product(one: dict[str, Any]) -> dict[str, Any]:

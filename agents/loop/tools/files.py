@@ -31,7 +31,7 @@ def write_file(desk: Desk, path: str, content: str) -> str:
     place = desk.place(path)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(content, encoding="utf-8", errors="surrogatepass")
+        place.write_text(content, encoding="utf-8", errors="replace")
     except (OSError, UnicodeError) as error:
         raise ToolError(f"{path}: {error}") from error
     return f"Wrote {place.stat().st_size} bytes to {desk.named(place)}."
