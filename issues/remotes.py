@@ -83,9 +83,7 @@ def follow(project: Project, bare: Bare) -> None:
 
 def fetched(bare: Bare) -> dict[str, str]:
     """Where the remote's branches were when they were looked at last."""
-    listed = bare.git("for-each-ref", "--format=%(objectname) %(refname)", FETCHED)
-    rows = (line.split(" ", 1) for line in listed.decode().splitlines())
-    return {ref.removeprefix(FETCHED): commit for commit, ref in rows}
+    return bare.branches(FETCHED)
 
 
 def speak(bare: Bare, *args: str) -> bytes:

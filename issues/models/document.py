@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from issues.models.issue import Issue
     from paperclip.actors import Actor
 
-KEY = RegexValidator(r"\A[a-z0-9][a-z0-9_-]{0,63}\Z")
+KEY = RegexValidator(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 PLAN = "plan"
 LARGEST = 512 * 1024
 
@@ -79,7 +79,7 @@ class DocumentQuerySet(ScopedQuerySet):
 
 
 def must_be_sound(key: str, body: str) -> None:
-    if not KEY.regex.search(key):  # type: ignore[union-attr]
+    if not KEY.regex.fullmatch(key):  # type: ignore[union-attr]
         raise BadRequest(
             "A document's key has 1 to 64 characters: a-z, 0-9, - and _, beginning with"
             " a letter or a number.",

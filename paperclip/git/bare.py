@@ -89,11 +89,11 @@ class Bare:
 
     # -- reading
 
-    def branches(self) -> dict[str, str]:
+    def branches(self, under: str = HEADS) -> dict[str, str]:
         """The commit of every branch, by its name."""
-        listed = self.git("for-each-ref", "--format=%(objectname) %(refname)", HEADS)
+        listed = self.git("for-each-ref", "--format=%(objectname) %(refname)", under)
         rows = (line.split(" ", 1) for line in listed.decode().splitlines())
-        return {ref.removeprefix(HEADS): commit for commit, ref in rows}
+        return {ref.removeprefix(under): commit for commit, ref in rows}
 
     def commit_of(self, ref: str) -> str | None:
         """The commit of a branch, or of a full hash; None when there is none."""
