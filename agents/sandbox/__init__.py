@@ -176,7 +176,7 @@ def trial(bwrap: str) -> str | None:
 
 
 def advice(said: str) -> str:
-    if "/proc" in said:
+    if "mount proc" in said:
         return "In a container: run it with an unmasked /proc (systempaths=unconfined)."
     return (
         "Allow user namespaces: sysctl user.max_user_namespaces and, on Ubuntu,"
