@@ -28,7 +28,8 @@ def written(goal: View, issues: list[View]) -> str:
         "| Issue | Who | Status | Sent back |\n|---|---|---|---|\n"
         f"{rows}\n\n"
         f"## What was sent back\n\n{listed(map(why, sent_back))}\n\n"
-        f"## What is open besides this report\n\n{listed(one.title for one in open_ones)}\n\n"
+        "## What is open besides this report\n\n"
+        f"{listed(one.title for one in open_ones)}\n\n"
         f"## What was not checked\n\n{listed(unchecked(issues))}\n"
     )
 

@@ -20,24 +20,17 @@ class Command(PaperclipCommand):
         add("--name", default="", help="another name than the template's")
         add("--prefix", default="", help="what its issues begin with, as in DIG-1")
         add("--model", default="", help="of agents that name none, as LiteLLM says it")
-        add(
-            "--rehearsal",
-            type=int,
-            metavar="SEED",
-            help="play the script, spend nothing",
-        )
+        add("--api-base", default="", help="the server of that model, if it is yours")
+        add("--rehearsal", type=int, metavar="SEED", help="a rehearsal of that story")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rehearsal = options["rehearsal"] is not None
-        model = {"model": options["model"]} if options["model"] else model_at_hand()
-        if rehearsal:
-            model = {"model": f"{REHEARSAL}{options['rehearsal']}"}
+        model = model_of(**options)
         company = Template.read(options["place"]).found(
             owner=operator(),
             by=actor(),
             name=options["name"],
             prefix=options["prefix"],
-            rehearsal=rehearsal,
+            rehearsal=options["rehearsal"] is not None,
             **(model or {}),
         )
         self.stdout.write(
@@ -48,3 +41,15 @@ class Command(PaperclipCommand):
             self.stdout.write(
                 "There is no model key yet: its runs fail until .env has one."
             )
+
+
+def model_of(
+    *, model: str, api_base: str, rehearsal: int | None, **_: Any
+) -> dict[str, str] | None:
+    """The model for the agents: the one that was named, else the script of a
+    rehearsal, else what there is here; None when there is none."""
+    if model:
+        return {"model": model, "api_base": api_base}
+    if rehearsal is not None:
+        return {"model": f"{REHEARSAL}{rehearsal}"}
+    return model_at_hand()

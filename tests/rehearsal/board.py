@@ -1,0 +1,81 @@
+"""What a company looks like from outside, without what differs from run to run: ids,
+times, and the numbers that issues got in a race."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from tests.instance import Instance
+
+
+class Card(NamedTuple):
+    title: str
+    assignee: str
+    status: str
+    priority: str
+    parent: str
+    comments: list[tuple[str, str]]
+    documents: dict[str, str]
+
+
+class Watched:
+    """A company of an instance, seen through the API."""
+
+    def __init__(self, instance: Instance, company_id: str) -> None:
+        self.instance, self.id = instance, company_id
+
+    def get(self, path: str) -> Any:
+        answer = self.instance.api("GET", path)
+        assert answer.status == 200, answer
+        return answer.body
+
+    def of(self, what: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.get(f"/companies/{self.id}/{what}?limit=200")
+        return rows
+
+    def issue(self, title: str) -> dict[str, Any] | None:
+        return next((one for one in self.of("issues") if one["title"] == title), None)
+
+    def is_over(self, goal: str) -> bool:
+        """The goal is closed, and nobody works or will."""
+        found = self.issue(goal)
+        if found is None or found["status"] != "done":
+            return False
+        return not any(r["status"] in OPEN for r in self.of("heartbeat-runs"))
+
+    def board(self) -> list[Card]:
+        issues = self.of("issues")
+        names = {one["id"]: one["name"] for one in self.of("agents")}
+        titles = {one["id"]: one["title"] for one in issues}
+        called = {one["identifier"]: one["title"] for one in issues}
+
+        def plain(text: str) -> str:
+            return re.sub(r"\b[A-Z]+-\d+\b", lambda m: called.get(m[0], m[0]), text)
+
+        cards = []
+        for one in issues:
+            path = f"/issues/{one['id']}"
+            said = [
+                (names.get(row["authorAgentId"], ""), plain(row["body"]))
+                for row in reversed(self.get(f"{path}/comments?limit=200"))
+            ]
+            documents = {
+                row["key"]: plain(self.get(f"{path}/documents/{row['key']}")["body"])
+                for row in self.get(f"{path}/documents")
+            }
+            cards.append(
+                Card(
+                    one["title"],
+                    names.get(one["assigneeAgentId"], ""),
+                    one["status"],
+                    one["priority"],
+                    titles.get(one["parentId"], ""),
+                    said,
+                    documents,
+                )
+            )
+        return sorted(cards)
+
+
+OPEN = ("queued", "running")
