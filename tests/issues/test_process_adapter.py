@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.db import transaction
 
+from agents import workspaces
 from agents.adapters.base import Context
 from agents.adapters.process import Process
 from agents.models import Agent, Run
@@ -16,6 +18,7 @@ from issues import sweep
 from issues.heartbeat import Lease, environment
 from paperclip import processes
 from paperclip.actors import SYSTEM
+from paperclip.exceptions import Invalid
 from tests import make
 from tests.workers import ended, eventually, hired, running, woken, worker
 
@@ -163,3 +166,73 @@ def test_a_poisoned_row_does_not_stop_the_sweep(company: Any) -> None:
     Agent.objects.filter(pk=broken.pk).update(interval_seconds=0)
     sweep.sweep()
     assert fine.runs.count() == 1
+
+
+def test_it_runs_behind_walls(company: Any) -> None:
+    """Its workspace is its own; the home, with the others' work, is not there."""
+    other = hired(company, "true")
+    (workspaces.of(other) / "private").write_text("canary")
+    agent = hired(company, f"cat ../{other.pk}/private; echo x > /usr/x; echo $$; pwd")
+    run = ended(woken(agent))
+    number, place = run.stdout_excerpt.split()
+    assert int(number) < 10 and place == str(workspaces.of(agent))
+    assert "canary" not in run.stderr_excerpt
+    assert "No such file" in run.stderr_excerpt
+    assert "Read-only" in run.stderr_excerpt
+
+
+def test_without_a_network_the_api_still_answers(
+    company: Any, live_server: Any, settings: LazySettings
+) -> None:
+    settings.API_URL = live_server.url
+    ask = 'curl -sS "$PAPERCLIP_API_URL/api/health"; curl -sS http://127.0.0.1:9'
+    agent = hired(company, ask, network="none")
+    with transaction.atomic():  # so that the worker does not start it
+        run, token = make.live_run(agent)
+    context = Context(run, environment(run, token), Lease(run).hold)
+    outcome = Process().execute(context)
+    assert '"status"' in outcome.columns["stdout_excerpt"]
+    assert "Couldn't connect" in outcome.columns["stderr_excerpt"]
+
+
+def test_what_the_operator_opens_is_written(company: Any, tmp_path: Path) -> None:
+    agent = hired(company, f"echo new > {tmp_path}/page", writable=[str(tmp_path)])
+    assert ended(woken(agent)).status == "succeeded"
+    assert (tmp_path / "page").read_text() == "new\n"
+
+
+def test_a_place_that_is_not_here_is_named(company: Any) -> None:
+    run = ended(woken(hired(company, "true", writable=["/no/such/place"])))
+    assert run.error_code == "configuration_incomplete"
+    assert "/no/such/place" in run.error
+
+
+def test_without_walls_the_run_says_so(company: Any) -> None:
+    run = ended(woken(hired(company, "cat /proc/1/comm", sandbox=False)))
+    assert run.stdout_excerpt == Path("/proc/1/comm").read_text()
+    assert run.events.filter(event_type="sandbox", level="warn").count() == 1
+
+
+def test_without_walls_it_is_not_let_onto_a_network_it_must_not_see(
+    company: Any,
+) -> None:
+    agent = hired(company, "true", sandbox=False, network="none")
+    run = ended(woken(agent))
+    assert run.error_code == "configuration_incomplete"
+    assert "network" in run.error
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"network": "some"},
+        {"writable": ["site"]},
+        {"writable": ["/"]},
+        {"sandbox": "perhaps"},
+    ],
+)
+def test_walls_that_make_no_sense_are_refused(
+    company: Any, config: dict[str, Any]
+) -> None:
+    with pytest.raises(Invalid):
+        hired(company, "true", **config)
