@@ -210,7 +210,11 @@ class AgentForm(ConsoleForm):
         kinds.sort(key=lambda kind: kind[0] != LOOP)
         cast(forms.ChoiceField, self.fields["adapter_type"]).choices = kinds
         if self.instance._state.adding:
-            self.initial |= {"adapter_type": kinds[0][0], "tools": DEFAULT_TOOLS}
+            self.initial = {
+                **self.initial,
+                "adapter_type": kinds[0][0],
+                "tools": DEFAULT_TOOLS,
+            }
         others = [(name, name) for name in self.instance.tools if name not in TOOLS]
         known = [(tool.name, in_words(tool)) for tool in TOOLS.values()]
         cast(forms.ChoiceField, self.fields["tools"]).choices = [*known, *others]

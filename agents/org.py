@@ -114,7 +114,7 @@ def tree(agents: list[Agent]) -> tuple[list[Agent], dict[UUID, list[Agent]]]:
     who lead others stand first, so that lines cross less."""
     known = {agent.pk for agent in agents}
     reports: dict[UUID, list[Agent]] = defaultdict(list)
-    roots = []
+    roots: list[Agent] = []
     for agent in agents:
         boss = agent.reports_to_id
         (reports[boss] if boss in known else roots).append(agent)

@@ -50,9 +50,8 @@ def gateway() -> dict[str, Any]:
     try:
         httpx.get(f"{settings.GATEWAY_URL}/health", timeout=2).raise_for_status()
     except httpx.HTTPError as error:
-        raise Refused(
-            _("does not answer: no agent with a model can work. Start it with `up`.")
-        ) from error
+        said = _("does not answer: agents with a model cannot work. Is `up` running?")
+        raise Refused(said) from error
     return {}
 
 

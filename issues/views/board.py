@@ -24,7 +24,7 @@ SHOWN = 40  # cards in a column; the list has the others
 
 @dataclass(frozen=True)
 class Column:
-    status: Issue.Status
+    status: str
     cards: list[Issue]
     count: int
 
@@ -61,7 +61,7 @@ def columns(company: Company) -> list[Column]:
 def first_of_each(issues: Any) -> Any:
     """The most urgent ones of each status; of the closed ones the newest."""
     live = Run.objects.live().filter(pk=OuterRef("checkout_run"))
-    order = [F("completed_at").desc(nulls_last=True), "priority", "number"]
+    order: list[Any] = [F("completed_at").desc(nulls_last=True), "priority", "number"]
     place = Window(RowNumber(), partition_by="status", order_by=order)
     rows = issues.annotate(place=place, is_held=Exists(live)).filter(place__lte=SHOWN)
     return rows.select_related("assignee_agent", "assignee_user").order_by("place")

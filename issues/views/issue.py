@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -81,6 +82,7 @@ def show(
     before = request.GET.get("before", "")
     said, oldest = thread(issue, before)
     parts = issue.children.select_related("assignee_agent")
+    question = question_of(issue)
     return page(
         request,
         "issues/issue.html",
@@ -95,7 +97,8 @@ def show(
         refusal=refusal,
         answering=answering,
         review=review_of(issue),
-        asker=asker_of(issue),
+        question=question,
+        asker=question.author_agent if question else issue.created_by_agent,
         colleagues=Agent.objects.employed().filter(company=issue.company),
         documents=issue.documents.all(),
         products=issue.work_products.all(),
@@ -113,9 +116,9 @@ def show(
     )
 
 
-def with_parts(children: list[Issue]) -> list[Issue]:
+def with_parts(children: list[Any]) -> list[Any]:
     """Each with its own parts, and theirs, as `parts`: one query a level."""
-    level = {child.pk: child for child in children}
+    level: dict[Any, Any] = {child.pk: child for child in children}
     for _level in range(DEPTH):
         for each in level.values():
             each.parts = []
@@ -142,14 +145,13 @@ def review_of(issue: Issue) -> str:
     return tail.strip() if not issue.is_closed else ""
 
 
-def asker_of(issue: Issue) -> Agent | None:
-    """Who waits for the answer of a person: the agent that spoke last, else who filed
-    the issue. None when it does not wait for a person."""
+def question_of(issue: Issue) -> Comment | None:
+    """What an agent said last, while the issue waits for a person."""
     if issue.assignee_user is None or issue.is_closed:
         return None
-    spoke = issue.comments.exclude(author_agent=None).order_by("-created_at").first()
-    asker: Agent | None = spoke.author_agent if spoke else issue.created_by_agent
-    return asker
+    by_agents = issue.comments.exclude(author_agent=None).select_related("author_agent")
+    said: Comment | None = by_agents.order_by(*NEWEST_FIRST.order).first()
+    return said
 
 
 @require_POST

@@ -41,7 +41,7 @@
     }
 
     async function move(card, status, home) {
-        const list = card.querySelector("select.move");
+        const list = card.querySelector(".mover select");
         const was = home.list.dataset.column;
         if (status === was) return;
         try {
@@ -63,7 +63,7 @@
     });
 
     document.addEventListener("change", (event) => {
-        const list = event.target.closest("select.move");
+        const list = event.target.closest(".mover select");
         if (!list) return;
         const card = list.closest(".ticket");
         const home = { list: card.parentElement, next: card.nextElementSibling };
