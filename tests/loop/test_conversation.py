@@ -31,11 +31,9 @@ def test_it_works_until_the_model_has_no_wish_left(dev: Agent, issue: Issue) -> 
     )
     assert played.outcome.status == "succeeded"
     assert played.results[1:] == ["Wrote 4 bytes to a.txt.", "exit code: 3\none\n"]
-    kinds = [line["type"] for line in played.lines]
-    assert kinds[:2] == ["start", "prompt"] and kinds[-1] == "result"
-    assert kinds[2:-1] == ["assistant", "tool", "assistant", "tool", "tool"] + [
-        "assistant"
-    ]
+    kinds = " ".join(line["type"] for line in played.lines)
+    talk = "assistant tool assistant tool tool assistant"
+    assert kinds == f"start prompt {talk} result"
     result = played.run.result
     assert result["message"] == "I am done."
     used = (result["turns"], result["inputTokens"], result["outputTokens"])
