@@ -97,7 +97,7 @@ class Issues(Endpoint):
 class OneIssue(IssueEndpoint):
     @doc("get_issue", "An issue", gives=IssueDetail)
     def get(self, request: Request, **path: str) -> Response:
-        among = rows.with_edges(rows.shown()).select_related(
+        among = rows.with_products(rows.with_edges(rows.shown())).select_related(
             "project__goal", "goal", "parent"
         )
         return Response(IssueDetail(self.issue(among)).data)

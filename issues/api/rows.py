@@ -10,7 +10,7 @@ from django.db.models import OuterRef, Prefetch, Q, Subquery
 from django.db.models.functions import Left
 
 from agents.models import Run
-from issues.models import Issue, Relation
+from issues.models import Document, Issue, Relation
 from issues.models.issue import IssueQuerySet
 
 EXCERPT = 1200
@@ -37,6 +37,12 @@ def with_edges(issues: IssueQuerySet) -> IssueQuerySet:
         Prefetch("blocked_by", edges.select_related("blocker")),
         Prefetch("blocking", edges.select_related("blocked")),
     )
+
+
+def with_products(issues: IssueQuerySet) -> IssueQuerySet:
+    """With work products and documents; the texts are read when they are asked for."""
+    documents = Document.objects.told().defer("body")
+    return issues.prefetch_related("work_products", Prefetch("documents", documents))
 
 
 def active_runs(issues: Iterable[Issue]) -> dict[UUID, Run]:

@@ -26,7 +26,7 @@ from issues.api.work_shapes import (
     WorkProductShape,
     WorkspaceShape,
 )
-from issues.models import Document, Issue
+from issues.models import Issue
 from issues.models.document import PLAN
 from issues.repositories import workspace_of
 from paperclip.api.shapes import Moment, Shape, Unset
@@ -122,22 +122,17 @@ class IssueShape(Shape):
 
 
 class Products(Shape):
-    """Where its work goes, and what came out of it. It needs the issue's project."""
+    """Where its work goes, and what came out of it. It needs `rows.with_products`."""
 
     planDocument = SerializerMethodField()
-    documentSummaries = SerializerMethodField()
+    documentSummaries = DocumentName(source="documents", many=True)
     workProducts = WorkProductShape(source="work_products", many=True)
     currentExecutionWorkspace = SerializerMethodField()
 
     @extend_schema_field(DocumentShape(allow_null=True))
     def get_planDocument(self, issue: Issue) -> dict[str, Any] | None:
-        plan = Document.objects.filter(issue=issue, key=PLAN).told().first()
+        plan = next((d for d in issue.documents.all() if d.key == PLAN), None)
         return DocumentShape(plan).data if plan else None  # type: ignore[return-value]
-
-    @extend_schema_field(DocumentName(many=True))
-    def get_documentSummaries(self, issue: Issue) -> list[dict[str, Any]]:
-        rows = Document.objects.filter(issue=issue).defer("body").told()
-        return DocumentName(rows, many=True).data  # type: ignore[return-value]
 
     @extend_schema_field(WorkspaceShape(allow_null=True))
     def get_currentExecutionWorkspace(self, issue: Issue) -> dict[str, Any] | None:

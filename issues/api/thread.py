@@ -86,7 +86,7 @@ class HeartbeatContext(IssueEndpoint):
         query=ContextFilter,
     )
     def get(self, request: Request, **path: str) -> Response:
-        among = rows.with_edges(Issue.objects.all()).select_related(
+        among = rows.with_products(rows.with_edges(Issue.objects.all())).select_related(
             "project__goal", "goal", "parent"
         )
         issue = self.issue(among)
