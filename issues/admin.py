@@ -29,7 +29,7 @@ from issues.views import run as run_views
 from paperclip.admin import CompanyFilter, ConsoleAdmin, ConsoleForm
 from paperclip.desk import Desk
 from paperclip.models import Company
-from paperclip.templatetags.console import ago, badge, duration, reason
+from paperclip.templatetags.console import ago, badge, duration, reason, rehearsal
 
 
 @admin.register(Issue)
@@ -124,7 +124,7 @@ class IssueAdmin(ConsoleAdmin):
 class RunAdmin(ConsoleAdmin):
     list_display = ["agent_name", "state", "about", "why", "started", "took"]
     list_display_links = None
-    list_select_related = ["agent"]
+    list_select_related = ["agent__company"]
     list_filter = ["status", ("agent", CompanyFilter)]
     list_title = _("Runs")
     empty_text = _("No run yet. Press Wake on an agent.")
@@ -157,7 +157,7 @@ class RunAdmin(ConsoleAdmin):
 
     @admin.display(description=_("agent"), ordering="agent__name")
     def agent_name(self, run: Run) -> str:
-        return self.linked(run, run.agent)
+        return self.linked(run, run.agent) + rehearsal(run.agent.company)
 
     @admin.display(description=_("status"), ordering="status")
     def state(self, run: Run) -> str:

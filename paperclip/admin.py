@@ -20,6 +20,7 @@ from unfold.admin import ModelAdmin
 from paperclip.desk import Desk, page
 from paperclip.exceptions import Refused
 from paperclip.models import Company
+from paperclip.templatetags.console import badge, rehearsal
 
 
 class CompanyFilter(RelatedFieldListFilter):
@@ -222,8 +223,17 @@ class CompanyForm(ConsoleForm):
 @admin.register(Company)
 class CompanyAdmin(ConsoleAdmin):
     form = CompanyForm
-    list_display = ["name", "issue_prefix", "status"]
+    list_display = ["label", "issue_prefix", "state"]
+    list_display_links = ["label"]
     add_label = _("Found a company")
+
+    @admin.display(description=_("name"), ordering="name")
+    def label(self, company: Company) -> str:
+        return format_html("{}{}", company, rehearsal(company))
+
+    @admin.display(description=_("status"), ordering="status")
+    def state(self, company: Company) -> str:
+        return badge(company.status)
 
     def in_company(self, rows: QuerySet, company: Company) -> QuerySet:
         return rows

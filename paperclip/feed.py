@@ -37,6 +37,15 @@ WORDS = {
     "issue.released": gettext_lazy("gave back"),
     "issue.comment_added": gettext_lazy("commented on"),
     "issue.blockers_changed": gettext_lazy("changed the blockers of"),
+    "issue.review_requested": gettext_lazy("asked for a review of"),
+    "issue.approved": gettext_lazy("approved"),
+    "issue.changes_requested": gettext_lazy("asked for changes of"),
+    "issue.review_decided": gettext_lazy("decided the review of"),
+    "issue.branch_uploaded": gettext_lazy("handed over the branch of"),
+    "issue.branch_merged": gettext_lazy("merged the branch of"),
+    "issue.document_created": gettext_lazy("wrote a document of"),
+    "issue.document_updated": gettext_lazy("revised a document of"),
+    "issue.document_deleted": gettext_lazy("removed a document of"),
     "goal.created": gettext_lazy("set the goal"),
     "goal.updated": gettext_lazy("changed a goal"),
     "project.created": gettext_lazy("planned the project"),
@@ -98,6 +107,8 @@ def line(act: Activity, issues: dict[Any, Any], agents: dict[Any, Any]) -> Line:
         key, what = issues.get(pk, (details.get("identifier", ""), ""))
         url = reverse("admin:issue", args=[pk]) if pk in issues else ""
         action = "issue.moved" if "status" in details else action
+        decided = f"issue.{details.get('outcome')}"
+        action = decided if decided in WORDS else action
     elif kind == "agent":
         what = agents.get(pk, [details.get("name", "")])[0]
         url = reverse("admin:agent", args=[pk]) if pk in agents else ""

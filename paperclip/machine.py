@@ -10,10 +10,12 @@ from typing import Any
 
 import httpx
 from django.conf import settings
+from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents import sandbox
+from agents.models import ProviderAccount
 from paperclip import browsers
 from paperclip.api.health import Probe
 from paperclip.exceptions import Refused
@@ -82,7 +84,20 @@ def states() -> list[State]:
     until = time.monotonic() + PATIENCE
     for probe in PROBES.values():
         probe.start()
-    return [state(name, probe.result(until)) for name, probe in PROBES.items()]
+    found = [state(name, probe.result(until)) for name, probe in PROBES.items()]
+    return found + closed_accounts()
+
+
+def closed_accounts() -> list[State]:
+    """Providers that said "too many": nobody calls them until that time."""
+    closed = ProviderAccount.objects.filter(closed_until__gt=now())
+    until = _("is closed until %(time)s: it had too many calls")
+    return [
+        State(
+            each.name, False, until % {"time": f"{localtime(each.closed_until):%H:%M}"}
+        )
+        for each in closed
+    ]
 
 
 def state(name: Any, found: dict[str, Any]) -> State:

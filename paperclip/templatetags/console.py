@@ -59,6 +59,11 @@ REASONS = {
     "issue_blockers_resolved": _("what blocked an issue is done"),
     "issue_children_completed": _("all parts of an issue are closed"),
     "process_lost_retry": _("the run before was lost"),
+    "transient_failure_retry": _("the run before failed; it is tried again"),
+    "put_off": _("it was put off until there is room"),
+    "not_picked": _("it was not picked for the start"),
+    "rehearsal_left": _("the rehearsal was left"),
+    "stopped": _("somebody stopped everything"),
     "manual": _("somebody pressed Wake"),
 }
 TOOL_ICONS = {
