@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -17,9 +17,6 @@ from paperclip.actors import Actor
 from paperclip.commands import operator
 from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Company, User
-
-if TYPE_CHECKING:
-    from typing import Any
 
 DIGITON = home.BASE_DIR / "templates" / "digiton"
 REHEARSAL = "rehearsal/"
@@ -61,8 +58,8 @@ def found_first(owner: User) -> Company:
     template = Template.read(DIGITON)
     if settings.FIRST_COMPANY == "empty":
         return Company.objects.found(owner=owner, by=by, name=template.name)
-    if model := model_at_hand():
-        return template.found(owner=owner, by=by, **model)
+    if at_hand := model_at_hand():
+        return template.found(owner=owner, by=by, model=at_hand.model)
     return rehearse(owner=owner, by=by, seed=settings.REHEARSAL_SEED)
 
 
@@ -79,19 +76,26 @@ def rehearse(*, owner: User, by: Actor, seed: int) -> Company:
     )
 
 
-def model_at_hand() -> dict[str, Any] | None:
-    """The model that agents without one of their own can use here; None without a key
-    or a server for any."""
+class AtHand(NamedTuple):
+    """A model there is here: its name, empty for the one of the settings, and the
+    address of a server of one's own, when it is there."""
+
+    model: str
+    api_base: str
+
+
+def model_at_hand() -> AtHand | None:
+    """What agents without a model of their own can use here; None without a key or a
+    server for any."""
     if settings.DEFAULT_MODEL.startswith(REHEARSAL):
         return None
-    if settings.MODEL_API_BASE:
-        return {"api_base": settings.MODEL_API_BASE}
     held = [model for key, model in MODELS.items() if os.environ.get(key)]
-    if not held:
+    if not (held or settings.MODEL_API_BASE):
         return None
     # The default is left to the settings: one line there changes it for everybody.
-    named = "PAPERCLIP_MODEL" in os.environ or settings.DEFAULT_MODEL in held
-    return {"model": "" if named else held[0]}
+    named = os.environ.get("PAPERCLIP_MODEL") or settings.DEFAULT_MODEL in held
+    left = named or settings.MODEL_API_BASE
+    return AtHand("" if left else held[0], settings.MODEL_API_BASE)
 
 
 def leave_rehearsal(
@@ -112,10 +116,8 @@ def leave_rehearsal(
         raise Conflict(f"{company} is no rehearsal.")
     if not agents:
         raise Invalid("Pick at least one agent to be active.")
-    chosen = model_at_hand() or {}
-    if model:
-        chosen = {"model": model, "api_base": settings.MODEL_API_BASE}
-    if not chosen or model.startswith(REHEARSAL):
+    at_hand = model_at_hand()
+    if not (model or at_hand) or model.startswith(REHEARSAL):
         raise Conflict(
             "There is no model to work with. Put a key into .env (such as"
             " GEMINI_API_KEY), start again, and leave the rehearsal then.",
@@ -123,7 +125,10 @@ def leave_rehearsal(
         )
     with transaction.atomic():
         real = Template.read(DIGITON).found(
-            owner=by.user or operator(), by=by, active=agents, **chosen
+            owner=by.user or operator(),
+            by=by,
+            active=agents,
+            model=model or (at_hand.model if at_hand else ""),
         )
         if company.status == Company.Status.ACTIVE:
             company.pause(by=by, reason=LEFT)

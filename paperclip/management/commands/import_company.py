@@ -24,32 +24,24 @@ class Command(PaperclipCommand):
         add("--rehearsal", type=int, metavar="SEED", help="a rehearsal of that story")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        model = model_of(**options)
+        at_hand, seed = model_at_hand(), options["rehearsal"]
+        model = options["model"] or ("" if seed is None else f"{REHEARSAL}{seed}")
+        if not model and at_hand:
+            model = at_hand.model
         company = Template.read(options["place"]).found(
             owner=operator(),
             by=actor(),
             name=options["name"],
             prefix=options["prefix"],
-            rehearsal=options["rehearsal"] is not None,
-            **(model or {}),
+            model=model,
+            api_base=options["api_base"],
+            rehearsal=seed is not None,
         )
         self.stdout.write(
             f"{company} ({company.issue_prefix}) is founded, with"
             f" {company.agents.count()} agents."
         )
-        if model is None:
+        if not (model or at_hand):
             self.stdout.write(
                 "There is no model key yet: its runs fail until .env has one."
             )
-
-
-def model_of(
-    *, model: str, api_base: str, rehearsal: int | None, **_: Any
-) -> dict[str, str] | None:
-    """The model for the agents: the one that was named, else the script of a
-    rehearsal, else what there is here; None when there is none."""
-    if model:
-        return {"model": model, "api_base": api_base}
-    if rehearsal is not None:
-        return {"model": f"{REHEARSAL}{rehearsal}"}
-    return model_at_hand()
