@@ -5,6 +5,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 API = os.environ["PAPERCLIP_API_URL"] + "/api"
 HEADERS = {
@@ -60,9 +61,9 @@ context = get(f"{path}/heartbeat-context")
 first = get(f"{path}/comments?order=asc&limit=1")
 newer = get(f"{path}/comments?order=asc&after={first[0]['id']}")
 print("6 context", context["issue"]["title"], [one["body"] for one in newer])
-with open("result.txt", "w") as file:
-    file.write(context["issue"]["title"].upper())
-print("7 work", open("result.txt").read())
+result = Path("result.txt")
+result.write_text(context["issue"]["title"].upper())
+print("7 work", result.read_text())
 part = {
     "title": "Proofread it",
     "parentId": issue["id"],
