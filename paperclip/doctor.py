@@ -1,0 +1,227 @@
+"""What an instance stands on, looked at from outside: also when it does not run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+import psycopg
+import redis
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from agents import sandbox
+from paperclip import browsers, home
+from paperclip.first_start import MODELS
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+PATIENCE = 3  # seconds for each server to answer
+LOW_MB, LITTLE_MB = 100, 1000
+KEY = re.compile(r"(?!PAPERCLIP_)[A-Z0-9_]+_API_KEY")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the table: ok, warn or fail; what was found; what to do about it."""
+
+    state: str
+    said: str
+    todo: str = ""
+
+
+Check = Callable[[], Finding]
+STILL = Finding(WARN, "stands still: the instance does not run")
+
+
+def examine() -> Iterator[tuple[str, Finding]]:
+    """Each check's name and finding. One that itself fails is a finding too."""
+    for name, check in CHECKS.items():
+        try:
+            yield name, check()
+        except Exception as error:
+            yield name, Finding(FAIL, first_line(error), "This check itself failed.")
+
+
+def is_up() -> bool:
+    """Whether `up` runs on this home: it holds a lock."""
+    try:
+        lock = os.open(home.path() / "run" / "up.lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def away(error: Exception, variable: str) -> Finding:
+    """A server that does not answer. Ours does not have to while nothing runs."""
+    if os.environ.get(variable):
+        return Finding(FAIL, first_line(error), f"Look at {variable} and that server.")
+    if is_up():
+        return Finding(FAIL, first_line(error), f"Read {home.path() / 'logs'}.")
+    return STILL
+
+
+def first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+# --- The checks ------------------------------------------------------------------
+
+
+def instance() -> Finding:
+    if is_up():
+        return Finding(OK, f"runs on {home.path()}")
+    todo = "Start it with `python3 manage.py up`, unless systemd runs it."
+    return Finding(WARN, f"`up` does not run on {home.path()}", todo)
+
+
+def database() -> Finding:
+    try:
+        with psycopg.connect(settings.DATABASE_URL, connect_timeout=PATIENCE) as found:
+            version = found.info.server_version // 10_000
+    except psycopg.Error as error:
+        return away(error, "DATABASE_URL")
+    return Finding(OK, f"PostgreSQL {version} at {place(settings.DATABASE_URL)}")
+
+
+def migrations() -> Finding:
+    if database().state != OK:
+        return Finding(WARN, "not known without the database")
+    executor = MigrationExecutor(connection)
+    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    connection.close()
+    if missing:
+        return Finding(
+            FAIL, f"{missing} not applied", "Run `python3 manage.py migrate`."
+        )
+    return Finding(OK, "all applied")
+
+
+def broker() -> Finding:
+    try:
+        with redis.Redis.from_url(
+            settings.REDIS_URL,
+            socket_timeout=PATIENCE,
+            socket_connect_timeout=PATIENCE,
+        ) as found:
+            found.ping()
+    except redis.RedisError as error:
+        return away(error, "REDIS_URL")
+    return Finding(OK, f"answers at {place(settings.REDIS_URL)}")
+
+
+def console() -> Finding:
+    """The API's own word on its health, asked for where agents ask."""
+    found = answer(f"{settings.API_URL}/api/health")
+    if isinstance(found, Finding):
+        return found
+    body = found.json()
+    ill = [name for name, it in body["checks"].items() if it["status"] != "ok"]
+    if ill:
+        todo = f"See {settings.URL}/api/health and the logs."
+        state = FAIL if found.status_code != 200 else WARN
+        return Finding(state, f"not well: {', '.join(ill)}", todo)
+    return Finding(OK, f"{settings.URL}, asked at {settings.API_URL}")
+
+
+def gateway() -> Finding:
+    found = answer(f"{settings.GATEWAY_URL}/health")
+    return (
+        found if isinstance(found, Finding) else Finding(OK, str(settings.GATEWAY_URL))
+    )
+
+
+def answer(url: str) -> httpx.Response | Finding:
+    """What a process of ours answers, or a finding about its silence."""
+    try:
+        found = httpx.get(url, timeout=PATIENCE, trust_env=False)
+    except httpx.HTTPError as error:
+        if is_up():
+            return Finding(FAIL, f"{url}: {first_line(error)}", "Read its log.")
+        return STILL
+    if found.status_code >= 500 and not found.content.startswith(b"{"):
+        return Finding(FAIL, f"{url} answers {found.status_code}", "Read its log.")
+    return found
+
+
+def walls() -> Finding:
+    found = sandbox.state()
+    if found.works:
+        return Finding(OK, found.which)
+    todo = "Until then agents with a model have no shell, and `process` no walls."
+    return Finding(WARN, found.why, todo)
+
+
+def browser() -> Finding:
+    found = browsers.find()
+    if found is None:
+        return Finding(WARN, "none", "Run `python3 manage.py install_browser`.")
+    return Finding(OK, found)
+
+
+def git() -> Finding:
+    found = shutil.which("git")
+    if found is None:
+        todo = "Install git: projects' repositories need it."
+        return Finding(FAIL, "none", todo)
+    said = subprocess.check_output([found, "--version"], text=True, timeout=PATIENCE)
+    return Finding(OK, said.strip())
+
+
+def model_keys() -> Finding:
+    """Which are set, never what they are."""
+    names = [
+        name for name, value in os.environ.items() if value and KEY.fullmatch(name)
+    ]
+    if names:
+        return Finding(OK, ", ".join(sorted(names)))
+    if settings.MODEL_API_BASE:
+        return Finding(OK, f"none; the model is at {settings.MODEL_API_BASE}")
+    first = next(iter(MODELS))
+    todo = f"Set {first} or another for a real company; a rehearsal needs none."
+    return Finding(WARN, "none", todo)
+
+
+def disk() -> Finding:
+    free = shutil.disk_usage(home.directory()).free // 2**20
+    said = f"{free:,} MB free in {home.path()}"
+    if free < LOW_MB:
+        return Finding(FAIL, said, "Make room: the database stops without it.")
+    if free < LITTLE_MB:
+        return Finding(WARN, said, "Make room.")
+    return Finding(OK, said)
+
+
+def place(url: str) -> str:
+    """Host and port of an address, without its password."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+
+
+CHECKS: dict[str, Check] = {
+    "instance": instance,
+    "database": database,
+    "migrations": migrations,
+    "broker": broker,
+    "console": console,
+    "gateway": gateway,
+    "sandbox": walls,
+    "browser": browser,
+    "git": git,
+    "model keys": model_keys,
+    "disk": disk,
+}
