@@ -90,14 +90,13 @@ def tail(run: Run) -> list[dict[str, Any]]:
         size = run.log_file.stat().st_size
     except FileNotFoundError:
         return []
-    reader = Reader(max(0, size - TAIL), 0)
-    text, _following = runlog.read(run, reader.mark[0], TAIL)
-    if reader.mark[0]:
-        text = text.partition("\n")[2]  # it begins within a line
-    reader.take(text)
+    begin = max(0, size - TAIL)
+    reader = Reader(begin, 0)
+    text, _following = runlog.read(run, begin, TAIL)
+    # It begins within a line of the log, and then within one of the loop, too.
+    reader.take(text.partition("\n")[2] if begin else text)
     entries = reader.rest()
-    # So does the first entry, and then it is no JSON.
-    return entries[1:] if reader.mark[0] and len(entries) > 1 else entries
+    return entries[1:] if begin else entries
 
 
 @dataclass
