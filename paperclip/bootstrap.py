@@ -21,7 +21,7 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "installed"  # the hashes of the locks that are in .venv
 RUNTIME = BASE_DIR / "requirements.txt"
 TESTS = BASE_DIR / "tests" / "requirements.txt"
-NEED_TESTS = {"test", "install_browser"}
+NEED_TESTS = {"test"}
 UV = "uv==0.13.9"  # installs in a tenth of pip's time
 
 

@@ -1,11 +1,15 @@
-"""The browser the tests drive: which one this machine has, and how it gets one."""
+"""The browser that agents and the tests look at pages with: which one this machine has,
+and how it gets one."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+
+from paperclip import home
 
 NAMES = (
     "chromium",
@@ -38,6 +42,26 @@ def install() -> str | None:
         if found := find():
             return found
     return None
+
+
+def install_aside() -> None:
+    """Let a process of its own see that there is a browser, and say in logs/browser.log
+    how that went. Never in the way: it ends with the instance, and its failure is not
+    ours."""
+    marks = {"PAPERCLIP_UP": home.instance_id(), "PAPERCLIP_PROGRAM": "browser"}
+    with (
+        contextlib.suppress(OSError),
+        (home.directory("logs") / "browser.log").open("ab") as log,
+    ):
+        subprocess.Popen(
+            [sys.executable, "-m", "paperclip.browsers"],
+            cwd=home.BASE_DIR,
+            env={**os.environ, **marks, "PAPERCLIP_HOME": str(home.path())},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
 
 
 def starts(browser: str) -> bool:
@@ -98,3 +122,9 @@ def quiet(command: list[str]) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
+
+
+if __name__ == "__main__":
+    browser = install()
+    said = f"The browser is {browser}." if browser else "No browser: ask `doctor`."
+    sys.stdout.write(f"{said}\n")

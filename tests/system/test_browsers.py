@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from paperclip import browsers
+from paperclip import browsers, home, processes
+from tests.instance import wait_for
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +61,21 @@ def test_it_says_so_when_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browsers, "from_playwright", lambda: None)
     monkeypatch.setattr(browsers, "from_debian", lambda: None)
     assert browsers.install() is None
+
+
+def test_a_browser_is_brought_aside(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for it, it says how it went, and it ends with the instance."""
+    monkeypatch.setenv("PAPERCLIP_HOME", str(machine / "home"))
+    slow = "#!/bin/sh\nsleep 600\n"
+    (machine / "chromium").write_text(slow)
+    (machine / "chromium").chmod(0o755)
+    browsers.install_aside()
+    marks = {"PAPERCLIP_UP": home.instance_id(), "PAPERCLIP_PROGRAM": "browser"}
+    wait_for(lambda: len(processes.carriers(marks)) >= 2, 10)
+    processes.end(marks, grace=0)
+    put(machine, "chromium")
+    browsers.install_aside()
+    log = machine / "home" / "logs" / "browser.log"
+    wait_for(lambda: log.read_text() == f"The browser is {machine / 'chromium'}.\n", 20)
