@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -119,6 +120,21 @@ def test_what_is_done_stays_done(played: Played) -> None:
 def test_nothing_of_it_was_paid(played: Played) -> None:
     spent = {one["spentMonthlyCents"] for one in played.company.of("agents")}
     assert spent == {0}
+
+
+@pytest.mark.long
+def test_it_ends_well_although_workers_die(played: Played) -> None:
+    chaotic = played.another("rehearse", "--seed", "6")
+    dice = random.Random(6)
+    for _ in range(5):
+        time.sleep(dice.uniform(2, 5))
+        played.instance.kill("worker")
+    wait_for(lambda: chaotic.is_over(GOAL), MINUTES * 60, chaotic.board)
+    assert {card.status for card in chaotic.board()} == {"done"}
+    (report,) = (c for c in chaotic.board() if c.title == REPORT_TITLE)
+    assert "2 reviews asked for changes" in report.documents["weekly-report"]
+    codes = {run["errorCode"] for run in chaotic.of("heartbeat-runs")}
+    assert "process_lost" in codes and codes <= {None, "process_lost"}
 
 
 @pytest.mark.long

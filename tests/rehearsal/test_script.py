@@ -9,7 +9,7 @@ import pytest
 
 from agents.rehearsal import reply
 from agents.rehearsal.plot import CMO_TITLE, GOAL, Plot
-from agents.rehearsal.roles.common import NOT_MINE
+from agents.rehearsal.roles.common import NOT_HEARD, NOT_MINE
 
 ROLES = {
     "CEO": "ceo",
@@ -116,6 +116,23 @@ def test_work_that_is_not_in_the_script_is_not_pretended(name: str) -> None:
 def test_a_timer_without_work_costs_one_look(name: str) -> None:
     talk = Talk(name, "Wake: timer: heartbeat_timer")
     talk.next([])
+    assert talk.is_over
+
+
+def test_a_persons_words_are_not_passed_over_in_silence() -> None:
+    told = {"author": "a person", "body": "Make it shorter, please."}
+    talk = opened("Dev", issue(Plot.of(1).kit.title, comments=[told]))
+    assert talk.call == ("comment", {"issue": "REH-7", "body": NOT_HEARD})
+    assert talk.next({"commentId": "1"})[0] == "checkout"
+
+
+def test_what_a_lost_run_left_half_done_is_finished() -> None:
+    post = {"identifier": "REH-9", "title": "Write the post: x", "status": "backlog"}
+    half = issue(CMO_TITLE, children=[post])
+    talk = opened("CMO", half, world="http://127.0.0.1:1/w/")
+    assert talk.call[0] == "checkout"
+    told = {"author": "CMO", "body": "The gap is x. @CTO please start it."}
+    talk = opened("CMO", {**half, "comments": [told]}, world="http://127.0.0.1:1/w/")
     assert talk.is_over
 
 

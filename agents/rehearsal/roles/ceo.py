@@ -18,6 +18,8 @@ from agents.rehearsal.roles.report import written
 from agents.rehearsal.scene import Scene
 from agents.rehearsal.view import View
 
+SETTLED = "@CTO"
+
 
 def act(scene: Scene) -> Story:
     if not scene.issue:
@@ -143,7 +145,7 @@ def settle(scene: Scene, asked: View) -> Story:
     post = yield from the_post(asked)
     if tool is None or post is None or tool.status != "backlog":
         return "There is nothing to settle."
-    if not tool.priority == post.priority == "critical":
+    if asked.has_said(scene.name, SETTLED):
         return "I have settled this."
     wanted = yield from read(post.identifier, "What is the other one?")
     yield from use(
@@ -154,9 +156,8 @@ def settle(scene: Scene, asked: View) -> Story:
     yield from use(
         "comment",
         issue=asked.identifier,
-        body=f'@CTO "{tool.title}" comes first: {scene.plot.reason}. "{wanted.title}"'
-        f" is"
-        " high instead of critical from now on, and follows right after.",
+        body=f'{SETTLED} "{tool.title}" comes first: {scene.plot.reason}.'
+        f' "{wanted.title}" is high instead of critical from now on, and follows right after.',
     )
     return "Settled."
 

@@ -23,6 +23,7 @@ SMALL_WORDS = (
     "a an and are at be between by does for from get gets how in is it long of on one"
     " or our right set should that the three to use we what which why with without"
 )
+TOLD = "@CTO"
 STOP = set(SMALL_WORDS.split())
 Page = tuple[str, list[str]]
 
@@ -36,11 +37,11 @@ def act(scene: Scene) -> Story:
     if view.is_closed:
         return "This is done."
     post = view.part(plot.POST_TITLE)
-    if post is None:
-        return (yield from research(scene, view))
-    if post.status == "done":
+    if post is not None and post.status == "done":
         return (yield from confirm(scene, view, post))
-    return "The post is under way."
+    if view.has_said(scene.name, TOLD):
+        return "The post is under way."
+    return (yield from research(scene, view))
 
 
 # --- The gap ---------------------------------------------------------------------
@@ -77,8 +78,7 @@ def research(scene: Scene, view: View) -> Story:
         status="blocked",
         blocked_by=[post.identifier],
         comment=f'The gap is "{keyword}": {count} of {len(rivals)} rivals write about'
-        f" it"
-        " and we do not. @CTO I have filed the post for Dev, critical and in the"
+        f" it and we do not. {TOLD} I have filed the post for Dev, critical and in the"
         " backlog: please start it when Dev has room.",
     )
     return f"The gap is {keyword}; the post is asked for."

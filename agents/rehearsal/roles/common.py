@@ -12,13 +12,21 @@ NOT_MINE = (
     "Rehearsal: I only know the issues of my script, and this is none of them. With a"
     " model key, an agent that reads and thinks works on it."
 )
+NOT_HEARD = (
+    "Rehearsal: I cannot follow what people write; I only play my script. With a model"
+    " key, an agent that reads and thinks answers you."
+)
+PERSON = "a person"
 Look = Generator[Call, Answer, View]
 
 
 def open_issue(scene: Scene) -> Look:
     """The issue the agent was woken for, after a look at its inbox."""
     yield from use("inbox", "First my inbox.")
-    return (yield from read(scene.issue, "Now the issue I was woken for."))
+    view = yield from read(scene.issue, "Now the issue I was woken for.")
+    if view.comments and view.comments[-1][0] == PERSON:
+        yield from attempt("comment", issue=view.identifier, body=NOT_HEARD)
+    return view
 
 
 def read(issue: str, say: str = "") -> Look:
