@@ -49,6 +49,7 @@ class Command(BaseCommand):
 
     def write(self, file: Path, text: str) -> None:
         try:
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
         except OSError as error:
             raise CommandError(f"{error.strerror}: {file}") from error
