@@ -157,7 +157,8 @@ def settle(scene: Scene, asked: View) -> Story:
         "comment",
         issue=asked.identifier,
         body=f'{SETTLED} "{tool.title}" comes first: {scene.plot.reason}.'
-        f' "{wanted.title}" is high instead of critical from now on, and follows right after.',
+        f' "{wanted.title}" is high instead of critical from now on, and follows'
+        " right after.",
     )
     return "Settled."
 
