@@ -67,7 +67,7 @@ class Month:
             found = datetime.strptime(text, "%Y-%m")  # noqa: DTZ007 (a month has none)
         except ValueError:
             return cls.now()
-        return cls(found.year, found.month)
+        return cls(found.year, found.month) if found.year < 9999 else cls.now()
 
     def __str__(self) -> str:
         return f"{self.year}-{self.number:02}"

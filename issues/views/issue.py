@@ -15,11 +15,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from agents import spending
 from agents.models import Agent, Run
-from issues.forms import PropertiesForm, assignee
+from issues.forms import PropertiesForm
 from issues.models import Comment, Issue
 from paperclip.api.views import is_uuid
 from paperclip.desk import Desk, View, button, page
-from paperclip.exceptions import BadRequest, Conflict, Refused
+from paperclip.exceptions import BadRequest, Conflict, Invalid, Refused
 from paperclip.pages import Pages
 
 RUNS, CHILDREN, COMMENTS, DEPTH = 10, 50, 50, 3
@@ -154,6 +154,14 @@ def question_of(issue: Issue) -> Comment | None:
     return said
 
 
+def colleague(issue: Issue, pk: str) -> Agent:
+    ours = Agent.objects.filter(company=issue.company)
+    found: Agent | None = ours.filter(pk=pk).first() if is_uuid(pk) else None
+    if found is None:
+        raise Invalid(_("Choose who gets it back."))
+    return found
+
+
 @require_POST
 def answer(request: HttpRequest, pk: str) -> HttpResponse:
     """Say what the agent asked about and give the issue back to it."""
@@ -162,8 +170,8 @@ def answer(request: HttpRequest, pk: str) -> HttpResponse:
     try:
         if not body.strip():
             raise BadRequest(_("Write an answer first: the agent acts on it."))
-        to = assignee(request.POST.get("to", ""), row.company, actor)
-        row.change(by=actor, comment=body, status=Issue.Status.TODO, **to)
+        to = colleague(row, request.POST.get("to", ""))
+        row.change(by=actor, comment=body, status=Issue.Status.TODO, assignee_agent=to)
     except Refused as no:
         again = one(request, pk)
         return show(

@@ -12,7 +12,8 @@ from tests.console.conftest import seen_by
 
 pytestmark = pytest.mark.django_db
 LISTS = ["", "issues/", "agents/", "runs/", "goals/", "projects/", "labels/"]
-PAGES = [f"/{each}" for each in (*LISTS, "activity/", "companies/")]
+MORE = ["board/", "org/", "costs/", "activity/", "companies/"]
+PAGES = [f"/{each}" for each in (*LISTS, *MORE)]
 
 
 @pytest.fixture
@@ -31,6 +32,7 @@ def rows(company):
         f"/agents/{agent.pk}/change/",
         f"/runs/{run.pk}",
         f"/runs/{run.pk}/log",
+        f"/runs/{run.pk}/talk",
         f"/goals/{goal.pk}/change/",
         f"/projects/{project.pk}/change/",
         f"/companies/{company.pk}/change/",
@@ -52,7 +54,7 @@ def acts(company):
         reverse("admin:agent_key_revoke", args=[agent.pk, key.pk]),
         *(
             f"/issues/{issue.identifier}/{a}"
-            for a in ("change", "comment", "wake", "stop")
+            for a in ("change", "comment", "answer", "move", "wake", "stop")
         ),
         reverse("admin:run_stop", args=[run.pk]),
         reverse("admin:company_stop", args=[company.pk]),
