@@ -43,6 +43,8 @@ MODEL_API_BASE = env("PAPERCLIP_MODEL_API_BASE", default="")
 # What a first start founds: the company of templates/digiton, or an empty one.
 FIRST_COMPANY = env("PAPERCLIP_FIRST_COMPANY", default="digiton")
 REHEARSAL_SEED = env.int("PAPERCLIP_REHEARSAL_SEED", default=1)
+# So many seconds a provider may take for one answer.
+MODEL_TIMEOUT = env.float("PAPERCLIP_MODEL_TIMEOUT", default=300)
 
 DEBUG = env.bool("PAPERCLIP_DEBUG", default=False)
 SECRET_KEY = env("PAPERCLIP_SECRET_KEY", default="") or home.secret("django")
@@ -64,7 +66,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "paperclip.apps.ConsoleConfig",
+    "paperclip.console_app.ConsoleConfig",
     "django_htmx",
     "rest_framework",
     "drf_spectacular",
@@ -74,6 +76,14 @@ INSTALLED_APPS = [
     "issues",
     "marketing",
 ]
+# Workers draw no pages: a third of their memory would be the console's.
+PAGES = {
+    "unfold.apps.BasicAppConfig",
+    "paperclip.console_app.ConsoleConfig",
+    "django_htmx",
+}
+if not env.bool("PAPERCLIP_CONSOLE", default=True):
+    INSTALLED_APPS = [app for app in INSTALLED_APPS if app not in PAGES]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -258,7 +268,11 @@ LOGGING = {
         "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
     },
     # A refused request is the caller's business; only our own faults are logged.
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "httpx": {"level": "WARNING"},
+        "LiteLLM": {"level": "WARNING"},
+    },
     "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {
         "handlers": ["stdout"],

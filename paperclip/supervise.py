@@ -15,8 +15,6 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from supervisor import poller, supervisord
-
 from paperclip import home, processes, servers
 
 STOP_SECONDS = 30  # for one program to end by itself
@@ -144,17 +142,23 @@ def stop() -> None:
     released().unlink(missing_ok=True)
 
 
-class Attentive(poller.Poller):
-    """supervisord would look at its children once a second: too slow for a start, and
-    for a stop of one after the other."""
+def become_supervisord(options: list[str]) -> None:
+    # Here, so that the watch over it does not have it in memory.
+    from supervisor import poller, supervisord
 
-    def poll(self, timeout: float) -> object:
-        return super().poll(min(timeout, 0.1))
+    class Attentive(poller.Poller):
+        """supervisord would look at its children once a second: too slow for a start,
+        and for a stop of one after the other."""
+
+        def poll(self, timeout: float) -> object:
+            return super().poll(min(timeout, 0.1))
+
+    poller.Poller = Attentive
+    supervisord.main(options)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "supervisord":
-        poller.Poller = Attentive
-        supervisord.main(sys.argv[2:])
+        become_supervisord(sys.argv[2:])
     else:
         become(sys.argv[1])

@@ -1,5 +1,5 @@
-"""Workers, web, beat, Valkey and PostgreSQL are killed while agents work, and every
-issue is still finished exactly once, without a person."""
+"""Workers, web, gateway, clock, Valkey and PostgreSQL are killed while agents work, and
+every issue is still finished exactly once, without a person."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_every_issue_is_finished_exactly_once(
     agents = [hire(instance, company, f"Worker {n}") for n in range(AGENTS)]
     issues = file_issues(instance, company, agents, 3 * kills)
 
-    victims = ["worker"] * kills + ["web", "beat", "clock", "valkey", "postgres"]
+    victims = ["worker"] * kills + ["web", "gateway", "clock", "valkey", "postgres"]
     chance.shuffle(victims)
     for victim in victims:
         time.sleep(chance.uniform(0.3, 2.5))

@@ -16,7 +16,7 @@ import pytest
 from paperclip import home, processes
 from tests.instance import MANAGE, Instance, running, wait_for
 
-PROGRAMS = ("postgres", "valkey", "web", "clock", "worker", "beat")
+PROGRAMS = ("postgres", "valkey", "gateway", "web", "worker", "clock")
 
 
 @pytest.fixture(scope="module")

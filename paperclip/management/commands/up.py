@@ -6,7 +6,6 @@ import fcntl
 import http.client
 import os
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Callable, Container, Iterator
@@ -21,7 +20,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from paperclip import home, servers, supervise
+from paperclip import browsers, home, servers, supervise, watch
 from paperclip.first_start import first_start
 from paperclip.models import SignInLink, User
 from paperclip.servers.binaries import Unavailable
@@ -29,8 +28,6 @@ from paperclip.servers.binaries import Unavailable
 NEEDED_MB = 100
 START_SECONDS = 60  # for a part of the start that is ours, until we say it failed
 ANSWER_SECONDS = 5  # for a server that should run already
-WATCH_SECONDS = 0.5
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EMBEDDED = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL"}
 
 
@@ -44,11 +41,11 @@ class Command(BaseCommand):
         parser.add_argument("--port", metavar="N", help="PAPERCLIP_PORT (3100)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        stop_on_signals()
+        watch.stop_on_signals()
         os.umask(0o077)  # logs and pid files are nobody else's business
         try:
-            with locked_home():
-                self.run()
+            with locked_home() as lock:
+                self.run(lock)
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
         except Unavailable as reason:
@@ -56,7 +53,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{error.strerror}: {error.filename}") from error
 
-    def run(self) -> None:
+    def run(self, lock: int) -> None:
         embedded = [name for name, url in EMBEDDED.items() if not os.environ.get(url)]
         try:
             supervise.stop()  # what the last `up` left when it was killed
@@ -66,9 +63,10 @@ class Command(BaseCommand):
             if moved:
                 start_over()
             self.start(embedded)
-            self.watch(embedded)
+            # Its Django is needed no longer.
+            watch.become(self.supervisord.pid, embedded, keep=lock)
         finally:
-            ignore_signals()
+            watch.ignore_signals()
             supervise.stop()
 
     def start(self, embedded: list[str]) -> None:
@@ -82,7 +80,7 @@ class Command(BaseCommand):
             wait_for("broker", connect_to_broker, "valkey", embedded)
         with self.phase("Migrations"):
             migrate()
-        supervise.release("web")
+        supervise.release("web", "gateway")
         with self.phase("Company"):
             user, note = first_start()
         with self.phase("Processes"):
@@ -90,7 +88,7 @@ class Command(BaseCommand):
         # Not sooner: the console is what a person waits for.
         supervise.release(*supervise.programs())
         self.greet(user, note)
-        connection.close_pool()  # type: ignore[attr-defined]
+        browsers.install_aside()
 
     def greet(self, user: User, note: str) -> None:
         if note:
@@ -99,16 +97,6 @@ class Command(BaseCommand):
         token = SignInLink.issue(user)
         self.stdout.write(f"Sign in, once: {settings.URL}/sign-in/{token}")
         self.stdout.flush()
-
-    def watch(self, embedded: list[str]) -> None:
-        """Supervise the supervisor, until a signal ends it."""
-        while True:
-            time.sleep(WATCH_SECONDS)
-            if self.supervisord.poll() is not None:
-                self.stdout.write("The supervisor died; everything is started again.")
-                supervise.stop()
-                self.supervisord = supervise.start(embedded)
-                supervise.release(*supervise.programs())
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -128,27 +116,9 @@ class Command(BaseCommand):
 # --- Before the start ------------------------------------------------------------
 
 
-def stop_on_signals() -> None:
-    """Ctrl-C, `kill` and a closed terminal all end the command the same way."""
-
-    def stop(*_: object) -> None:
-        ignore_signals()
-        raise KeyboardInterrupt
-
-    for number in STOP_SIGNALS:
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, stop)
-
-
-def ignore_signals() -> None:
-    """A second Ctrl-C must not break off what stops the others."""
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-
-
 @contextmanager
-def locked_home() -> Iterator[None]:
-    """Hold this home, or say who does."""
+def locked_home() -> Iterator[int]:
+    """Hold this home by an open file, or say who does."""
     lock = os.open(home.directory("run") / "up.lock", os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -161,18 +131,23 @@ def locked_home() -> Iterator[None]:
     os.ftruncate(lock, 0)
     os.write(lock, f"process {os.getpid()}, {settings.URL}".encode())
     try:
-        yield
+        yield lock
     finally:
         os.close(lock)
 
 
 def check_port() -> None:
-    """The console's port must be free: it is the address people know."""
-    if not servers.is_free(settings.BIND, settings.PORT):
-        raise CommandError(
-            f"Port {settings.PORT} on {settings.BIND} is taken by another program: "
-            "stop that one, or choose another port with --port."
-        )
+    """The console's port must be free: it is the address people know. The gateway's is
+    the next one."""
+    for bind, port in (
+        (settings.BIND, settings.PORT),
+        (settings.GATEWAY_BIND, settings.GATEWAY_PORT),
+    ):
+        if not servers.is_free(bind, port):
+            raise CommandError(
+                f"Port {port} on {bind} is taken by another program: stop that one, or"
+                " choose another port with --port (the one after it is needed too)."
+            )
 
 
 def check_space() -> None:
