@@ -39,6 +39,7 @@ class Instance:
         # Nobody works there unless a test wants it.
         self.env |= {"PAPERCLIP_FIRST_COMPANY": "empty"} | settings
         self.env |= {"PAPERCLIP_HOME": str(home), "PAPERCLIP_PORT": str(self.port)}
+        self.env.setdefault("PAPERCLIP_GATEWAY_PORT", str(free_port()))
         self.key = ""
         self.process: subprocess.Popen[bytes] | None = None
 

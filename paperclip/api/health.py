@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import redis
 from django.conf import settings
 from django.db import connection
@@ -55,6 +56,12 @@ def sweep() -> dict[str, Any]:
     return {"step": said["step"]} if said["step"] else {}
 
 
+def gateway() -> dict[str, Any]:
+    """Whether the model gateway answers: without it no agent can think."""
+    httpx.get(f"{settings.GATEWAY_URL}/health", timeout=1).raise_for_status()
+    return {}
+
+
 class Probe:
     """One check in a thread of its own, so that one which hangs holds nobody up."""
 
@@ -95,7 +102,7 @@ class Probe:
             self._done.set()
 
 
-PROBES = {look.__name__: Probe(look) for look in (database, broker, sweep)}
+PROBES = {look.__name__: Probe(look) for look in (database, broker, sweep, gateway)}
 
 
 class HealthShape(Shape):
@@ -107,7 +114,9 @@ class HealthShape(Shape):
     bootstrapStatus = CharField(required=False)
     features = DictField()
     serverInfo = DictField(child=Moment())
-    checks = DictField(help_text="database, broker, sweep: ok, failed or stuck")
+    checks = DictField(
+        help_text="database, broker, sweep, gateway: ok, failed or stuck"
+    )
 
 
 @public

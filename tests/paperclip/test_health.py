@@ -12,13 +12,14 @@ import pytest
 from paperclip import pulse
 from paperclip.api import health
 from tests import make
+from tests.gateways import gateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
 def fresh_probes(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = (health.database, health.broker, health.sweep)
+    looks = (health.database, health.broker, health.sweep, health.gateway)
     probes = {look.__name__: health.Probe(look) for look in looks}
     monkeypatch.setattr(health, "PROBES", probes)
     pulse.step(pulse.IDLE)
@@ -38,16 +39,27 @@ def ask() -> Any:
     return response
 
 
-def test_it_is_well() -> None:
+@pytest.mark.django_db(transaction=True)
+def test_it_is_well(settings: Any) -> None:
     make.operator()
-    body = ask().json()
+    with gateway() as gate:
+        settings.GATEWAY_URL = gate.url
+        body = ask().json()
     assert (body["status"], body["deploymentMode"]) == ("ok", "authenticated")
     assert (body["authReady"], body["bootstrapStatus"]) == (True, "ready")
     assert body["checks"] == {
         "database": {"status": "ok"},
         "broker": {"status": "ok"},
         "sweep": {"status": "ok", "step": pulse.IDLE},
+        "gateway": {"status": "ok"},
     }
+
+
+def test_a_gateway_that_is_away_leaves_it_usable(settings: Any) -> None:
+    settings.GATEWAY_URL = "http://127.0.0.1:1"
+    response = ask()
+    assert (response.status_code, response.json()["status"]) == (200, "degraded")
+    assert response.json()["checks"]["gateway"]["status"] == "failed"
 
 
 def test_it_says_that_nobody_has_an_account_yet() -> None:

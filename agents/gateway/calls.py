@@ -1,0 +1,146 @@
+"""One model call of one run: allowed, paid for, made, and entered into the ledger."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import connection
+
+from agents.gateway import budget, rehearse
+from agents.gateway.errors import NoAnswer
+from agents.gateway.usage import Usage
+from agents.models import ProviderAccount
+
+if TYPE_CHECKING:
+    from agents.models import Run
+
+ANY = "default"  # a client that knows no names may ask for the agent's model like this
+SECONDS = settings.MODEL_TIMEOUT
+
+
+def call_of(run: Run, request: dict[str, Any]) -> Call:
+    """The call, ready to be made. NoAnswer for a model that is not the agent's and for
+    a spent budget."""
+    name = run.agent.adapter_config.get("model") or settings.DEFAULT_MODEL
+    if request.get("model", ANY) not in (name, ANY):
+        raise NoAnswer(
+            "model_not_allowed",
+            f"{run.agent} works with {name}, not with {request['model']}. An operator"
+            " can change that.",
+        )
+    budget.reserve(run)
+    kind = Rehearsed if name.startswith(rehearse.PREFIX) else Provided
+    return kind(run, {**request, "model": name})
+
+
+class Call(ABC):
+    def __init__(self, run: Run, request: dict[str, Any]) -> None:
+        self.run, self.request = run, request
+
+    @abstractmethod
+    def answer(self) -> str:
+        """The completion as JSON. Its cost is in the ledger."""
+
+    @abstractmethod
+    def stream(self) -> Iterator[dict[str, Any]]:
+        """The chunks. However it ends, what was used is in the ledger then."""
+
+    @property
+    def streams(self) -> bool:
+        return bool(self.request.get("stream"))
+
+    @property
+    def wants_usage(self) -> bool:
+        return bool((self.request.get("stream_options") or {}).get("include_usage"))
+
+    def settle(self, provider: str, usage: Usage, cost: int | None) -> None:
+        name = self.request["model"]
+        budget.settle(self.run, provider=provider, model=name, usage=usage, cost=cost)
+
+
+class Rehearsed(Call):
+    """A call of the script."""
+
+    def answer(self) -> str:
+        return json.dumps(self._completion(), ensure_ascii=False)
+
+    def stream(self) -> Iterator[dict[str, Any]]:
+        yield from rehearse.chunks(self._completion())
+
+    def _completion(self) -> dict[str, Any]:
+        completion, usage = rehearse.answer(self.request)
+        self.settle("rehearsal", usage, 0)
+        return completion
+
+
+class Provided(Call):
+    """A call of a provider, through LiteLLM."""
+
+    def __init__(self, run: Run, request: dict[str, Any]) -> None:
+        # Here, so that a rehearsal does without LiteLLM's memory.
+        from agents.gateway.providers import Model
+
+        super().__init__(run, request)
+        base = run.agent.adapter_config.get("apiBase") or settings.MODEL_API_BASE
+        self._model = Model(request["model"], base or None)
+
+    def answer(self) -> str:
+        with self._account():
+            found = self._model.complete(self.request, SECONDS)
+        stated = Usage.stated(getattr(found, "usage", None))
+        self._settle(stated or self._guess(found.model_dump_json()))
+        return str(found.model_dump_json(exclude_none=True))
+
+    def stream(self) -> Iterator[dict[str, Any]]:
+        with self._account():
+            chunks = self._model.complete(self.request, SECONDS)
+            yield from self._passed_on(chunks)
+
+    def _passed_on(self, chunks: Any) -> Iterator[dict[str, Any]]:
+        stated, said = None, []
+        try:
+            for chunk in self._model.stream(chunks):
+                found = chunk.model_dump(mode="json", exclude_none=True)
+                said.append(json.dumps([one["delta"] for one in found["choices"]]))
+                if here := Usage.stated(getattr(chunk, "usage", None)):
+                    stated, found["choices"] = here, []
+                yield found
+        finally:
+            # LiteLLM makes up a usage for a stream that just breaks off.
+            if said and chunks.received_finish_reason is None:
+                stated = None
+            if said:
+                self._settle(stated or self._guess("".join(said)))
+
+    @contextmanager
+    def _account(self) -> Iterator[None]:
+        """Only while the account is open; closed when the provider says so."""
+        account = ProviderAccount.objects.named(self._model.account)
+        if wait := account.closed_for:
+            raise NoAnswer(
+                "provider_closed",
+                f"{account} asked to be left alone until"
+                f" {account.closed_until:%H:%M:%S} UTC: {account.said}",
+                retry_after=wait,
+            )
+        # A model thinks for minutes; the connection is for others meanwhile.
+        connection.close()
+        try:
+            yield
+        except NoAnswer as no:
+            if no.code == "provider_closed":
+                account.close(no.retry_after, no.message)
+                no.retry_after = account.closed_for
+            raise
+        account.answered()
+
+    def _guess(self, answer: str) -> Usage:
+        return Usage.guessed(self.request["messages"], answer)
+
+    def _settle(self, usage: Usage) -> None:
+        self.settle(self._model.provider, usage, self._model.price(usage))

@@ -1,0 +1,205 @@
+"""LiteLLM, and what the providers behind it answer. Imported in this process only: it
+takes 4 s and 160 MB, and a rehearsal does without."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+import openai
+from django.utils.timezone import now
+from tenacity import (
+    retry,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+from agents.gateway.errors import NoAnswer
+from agents.gateway.usage import Usage, micros
+
+TRIES = 3
+# What a client may ask for beside the messages; the rest is dropped.
+PASSED_ON = {
+    "frequency_penalty",
+    "max_completion_tokens",
+    "max_tokens",
+    "parallel_tool_calls",
+    "presence_penalty",
+    "reasoning_effort",
+    "response_format",
+    "seed",
+    "stop",
+    "temperature",
+    "tool_choice",
+    "tools",
+    "top_p",
+}
+SECRET = re.compile(r"\b(?:sk|key|AIza|gsk|xai)[-_A-Za-z0-9]{12,}")
+STATED_DELAY = re.compile(r'retryDelay"?:\s*"?([\d.]+)s')
+RESETS = ("retry-after", "x-ratelimit-reset-requests", "x-ratelimit-reset-tokens")
+UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@cache
+def litellm() -> Any:
+    import litellm as library
+
+    library.suppress_debug_info = True
+    library.telemetry = False
+    library.drop_params = True
+    return library
+
+
+class Model(NamedTuple):
+    """A model as an agent names it. With an `api_base` it is somebody's own server,
+    which is sent no provider's key."""
+
+    name: str
+    api_base: str | None
+
+    @property
+    def provider(self) -> str:
+        try:
+            found = litellm().get_llm_provider(self.name, api_base=self.api_base)
+        except openai.APIError as error:
+            raise NoAnswer(
+                "provider_refused",
+                f"{self.name!r} names no provider. Write it with one in front, such as"
+                " gemini/gemini-flash-lite-latest.",
+            ) from error
+        return str(found[1])
+
+    @property
+    def key(self) -> str:
+        """What the calls are paid with; refused when there is none."""
+        if self.api_base:
+            return os.environ.get("PAPERCLIP_MODEL_API_KEY", "none")
+        wanted = litellm().validate_environment(self.name)["missing_keys"]
+        usual = f"{self.provider.upper()}_API_KEY"
+        if wanted:
+            name = usual if usual in wanted else wanted[0]
+            raise NoAnswer(
+                "provider_refused",
+                f"There is no key for {self.name}: put {name}=... into .env and start"
+                " again.",
+            )
+        return os.environ.get(usual, "")
+
+    @property
+    def account(self) -> str:
+        """The name of the account the calls are billed to."""
+        digest = hashlib.sha256(self.key.encode()).hexdigest()[:8]
+        return " ".join(filter(None, [self.provider, self.api_base, f"key {digest}"]))
+
+    def price(self, usage: Usage) -> int | None:
+        """Millionths of a dollar; None when nobody told what this model costs."""
+        if self.api_base:
+            return None
+        prices, bare = litellm().model_cost, self.name.partition("/")[2]
+        known = prices.get(self.name) or prices.get(bare)
+        if known is None or "input_cost_per_token" not in known:
+            return None
+        sent, got = litellm().cost_per_token(
+            model=self.name,
+            prompt_tokens=usage.sent,
+            completion_tokens=usage.got,
+            cache_read_input_tokens=usage.cached,
+        )
+        return micros(sent + got)
+
+    def complete(self, request: dict[str, Any], timeout: float) -> Any:
+        """LiteLLM's answer, or an iterator of its chunks when the request streams.
+        NoAnswer says what a caller can do about it."""
+        wanted = {name: request[name] for name in PASSED_ON & set(request)}
+        if request.get("stream"):
+            wanted |= {"stream": True, "stream_options": {"include_usage": True}}
+        if self.api_base:
+            wanted["api_key"] = self.key
+        try:
+            answer = patiently(
+                model=self.name,
+                messages=request["messages"],
+                api_base=self.api_base,
+                timeout=timeout,
+                max_retries=0,
+                **wanted,
+            )
+        except openai.APIError as error:
+            raise explained(error) from error
+        if answer is None:
+            raise NoAnswer("provider_error", "The provider's answer cannot be read.")
+        return answer
+
+    def stream(self, chunks: Any) -> Iterator[Any]:
+        """The chunks as they come; NoAnswer when they break off."""
+        try:
+            yield from chunks
+        except openai.APIError as error:
+            raise explained(error) from error
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same call may well work in a second. A timeout has cost a lot of
+    time already, and a 429 asks for rest."""
+    if isinstance(error, openai.APITimeoutError):
+        return False
+    status = getattr(error, "status_code", None)
+    return isinstance(error, openai.APIConnectionError) or (
+        isinstance(error, openai.APIError) and isinstance(status, int) and status >= 500
+    )
+
+
+@retry(
+    retry=retry_if_exception(is_transient),
+    stop=stop_after_attempt(TRIES),
+    wait=wait_exponential_jitter(initial=0.3, max=3),
+    reraise=True,
+)
+def patiently(**call: Any) -> Any:
+    return litellm().completion(**call)
+
+
+def explained(error: openai.APIError) -> NoAnswer:
+    """What a provider's refusal means for a run."""
+    said = SECRET.sub("***", str(error).split("Traceback")[0].strip())[:600]
+    status = getattr(error, "status_code", None)
+    if isinstance(error, openai.RateLimitError) or status == 429:
+        return NoAnswer("provider_closed", said, retry_after=stated_wait(error))
+    if isinstance(error, openai.APITimeoutError) or status == 408:
+        return NoAnswer("provider_timeout", f"The provider took too long: {said}")
+    if is_transient(error) or not isinstance(status, int):
+        return NoAnswer("provider_error", f"The provider does not work now: {said}")
+    return NoAnswer("provider_refused", f"The provider refused the call: {said}")
+
+
+def stated_wait(error: openai.APIError) -> float | None:
+    """The seconds a provider asks to be left alone for, by its headers or in Google's
+    RetryInfo; None when it does not say."""
+    # https://cloud.google.com/apis/design/errors#retry_info
+    if found := STATED_DELAY.search(str(error)):
+        return float(found[1])
+    headers = getattr(error, "litellm_response_headers", None) or {}
+    # https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
+    waits = (seconds_in(str(headers.get(name) or "")) for name in RESETS)
+    return next((wait for wait in waits if wait is not None), None)
+
+
+def seconds_in(text: str) -> float | None:
+    """`63`, `6m0s`, an HTTP date (RFC 9110, 10.2.3) or an ISO time, from now on."""
+    if re.fullmatch(r"[\d.]+", text):
+        return float(text)
+    if parts := re.findall(r"([\d.]+)(ms|[smhd])", text):
+        return sum(float(number) * UNITS[unit] for number, unit in parts)
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            return max(0.0, (read(text) - now()).total_seconds())
+        except (ValueError, TypeError):
+            continue
+    return None

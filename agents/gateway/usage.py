@@ -1,0 +1,40 @@
+"""What a call used, and what that costs as far as anybody told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens of one call. `cached` of `sent` came out of the provider's cache.
+    `estimated`: the provider did not say, we counted."""
+
+    sent: int
+    got: int
+    cached: int = 0
+    estimated: bool = False
+
+    @classmethod
+    def stated(cls, found: Any) -> Usage | None:
+        """From a `usage` in OpenAI's shape; None when there is none."""
+        sent = getattr(found, "prompt_tokens", None)
+        got = getattr(found, "completion_tokens", None)
+        if sent is None or got is None:
+            return None
+        details = getattr(found, "prompt_tokens_details", None)
+        cached = getattr(details, "cached_tokens", None) or 0
+        return cls(int(sent), int(got), min(int(cached), int(sent)))
+
+    @classmethod
+    def guessed(cls, request: Any, answer: str) -> Usage:
+        """Four characters are about a token."""
+        return cls(len(str(request)) // 4 + 1, len(answer) // 4 + 1, estimated=True)
+
+
+def micros(dollars: float) -> int:
+    """Millionths of a dollar, rounded up."""
+    exact = Decimal(repr(dollars)) * 1_000_000
+    return int(exact.to_integral_value(ROUND_CEILING))
