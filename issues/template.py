@@ -151,7 +151,7 @@ class Template:
         staff: dict[str, Agent] = {}
         for one in self.content["agents"]:
             staff[one["name"]] = Agent.objects.hire(
-                company, by=by, **columns(one, model, api_base)
+                company, by=by, **columns(one, model, api_base, company.rehearsal)
             )
         # Now that everybody is there: a manager may stand below in the file.
         for one in self.content["agents"]:
@@ -191,9 +191,12 @@ class Template:
             )
 
 
-def columns(one: dict[str, Any], model: str, api_base: str) -> dict[str, Any]:
-    """What an agent of a template is hired with, but for its colleagues."""
-    config = {"network": one["network"]}
+def columns(
+    one: dict[str, Any], model: str, api_base: str, rehearsal: bool
+) -> dict[str, Any]:
+    """What an agent of a template is hired with, but for its colleagues. In a rehearsal
+    nobody reaches the world outside."""
+    config = {"network": "none" if rehearsal else one["network"]}
     if own := one.get("model") or model:
         config["model"] = own
     if api_base and not one.get("model"):

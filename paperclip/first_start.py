@@ -33,7 +33,7 @@ MODELS = {
     "XAI_API_KEY": "xai/grok-4.6",
 }
 IN_REHEARSAL = (
-    "No model key is set: {company} runs in rehearsal, with a script in place of a"
+    "No model key is set, so this is a rehearsal: in {company} a script plays the"
     " model. Nothing it does is real and nothing is spent."
 )
 

@@ -142,9 +142,12 @@ def test_without_a_key_the_first_company_rehearses(no_keys: None, settings) -> N
     said = first_start.first_start()[1]
     company = Company.objects.get()
     assert (company.name, company.issue_prefix) == ("Digiton rehearsal", "REH")
-    assert company.rehearsal and "runs in rehearsal" in said
+    assert company.rehearsal and "so this is a rehearsal" in said
     models = {one.adapter_config["model"] for one in company.agents.all()}
     assert models == {"rehearsal/1"}
+    # Nothing of a rehearsal reaches the world outside.
+    networks = {one.adapter_config["network"] for one in company.agents.all()}
+    assert networks == {"none"}
     assert first_start.first_start()[1] == said and Company.objects.count() == 1
 
 

@@ -63,7 +63,7 @@ def work_on_tool(scene: Scene, view: View, kit: Kit) -> Story:
     return (yield from write(scene, view, kit))
 
 
-FIRST_TRY = "I have repaired the first of the failures that QA reported."
+FIRST_TRY = "I have repaired one of the failures that QA reported."
 SECOND_TRY = "I have repaired the cause that the CTO named."
 
 
