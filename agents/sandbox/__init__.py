@@ -104,11 +104,18 @@ def build(
         *identity(profile, doors),
         *view,
         *(network.walls(doors) if policy == "none" else ()),
-        *(["--remount-ro", "/"] if profile == "closed" else ()),
+        *(seal(doors) if profile == "closed" else ()),
         "--",
         *network.entry(doors),
         *map(str, argv),
     ]
+
+
+def seal(doors: list[network.Door]) -> list[str]:
+    """No writing in its root, and no namespaces in it. The latter puts it into one more
+    itself, where a capability for the network of the first is worth nothing."""
+    nested = network.capabilities(doors)
+    return [*([] if nested else ["--disable-userns"]), "--remount-ro", "/"]
 
 
 def identity(profile: str, doors: list[network.Door]) -> list[str]:

@@ -8,10 +8,12 @@ program, which so keeps its pid, its signals and its exit code.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
 import sys
+import time
 
 CHUNK = 65_536
 
@@ -39,9 +41,21 @@ def listen(host: str, port: str, path: str) -> tuple[socket.socket, str]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, int(port)))
+    bind(listener, host, int(port))
     listener.listen(128)
     return listener, path
+
+
+def bind(listener: socket.socket, host: str, port: int) -> None:
+    """Bind, once the kernel has made the address that was added."""
+    for left in range(100, -1, -1):
+        try:
+            listener.bind((host, port))
+            return
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL or not left:
+                raise
+        time.sleep(0.01)
 
 
 def serve_aside(listeners: list[tuple[socket.socket, str]]) -> None:

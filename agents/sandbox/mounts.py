@@ -33,6 +33,10 @@ OWN_ETC = {
 TEMPORARY = "/tmp"  # noqa: S108 (each sandbox has its own)
 
 
+# What is shown of /run, where other programs' sockets are: how names are found.
+RUN = ("/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager/resolv.conf")
+
+
 def closed(
     workspace: Path,
     network: str,
@@ -46,7 +50,8 @@ def closed(
     return [
         *system(),
         *etc(network),
-        *("--tmpfs", TEMPORARY, "--proc", "/proc", "--dev", "/dev"),
+        *private(sealed=True),
+        *hidden(),  # it may lie below /usr
         *binds("--ro-bind-try", seen),
         *binds("--bind", [workspace, *writable]),
     ]
@@ -62,15 +67,22 @@ def host(
     # /tmp is not this machine's: what the operator named there is shown all the same.
     named = [*map(Path, read_only), home.BASE_DIR, *pythons()]
     shown = [place for place in named if is_shown(place)]
-    # Where other programs' sockets are. Names are found by files in it, though.
-    run = ["--tmpfs", "/run"] if network == "none" else []
     return [
-        *("--ro-bind", "/", "/", *run),
-        *("--tmpfs", TEMPORARY, "--proc", "/proc", "--dev", "/dev"),
+        *("--ro-bind", "/", "/", "--tmpfs", "/run"),
+        *(binds("--ro-bind-try", RUN) if network == "open" else ()),
+        # A program may use namespaces itself, as browsers and containers do.
+        *private(sealed=os.geteuid() == 0),
         *binds("--ro-bind-try", shown),
         *hidden(),
         *binds("--bind", [*writable, workspace]),
     ]
+
+
+def private(*, sealed: bool) -> list[str]:
+    """What each sandbox has of its own. A sealed /proc cannot be written: where
+    Paperclip runs as root, /proc/sys takes any program of it for the machine's root."""
+    seal = ["--remount-ro", "/proc"] if sealed else []
+    return ["--tmpfs", TEMPORARY, "--dev", "/dev", "--proc", "/proc", *seal]
 
 
 def binds(option: str, places: Iterable[str | Path]) -> list[str]:

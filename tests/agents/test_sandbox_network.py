@@ -219,10 +219,10 @@ def test_with_a_network_the_machine_answers(place: Path, neighbour: int) -> None
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("kind", ["path", "abstract"])
-def test_without_a_network_no_socket_of_the_machine_answers(
-    place: Path, kind: str
-) -> None:
+@pytest.mark.parametrize(
+    ("kind", "network"), [("path", "none"), ("path", "open"), ("abstract", "none")]
+)
+def test_no_socket_of_the_machine_answers(place: Path, kind: str, network: str) -> None:
     """A database may listen on a file, or on a name that belongs to the network."""
     name = f"/run/{uuid4()}" if kind == "path" else f"\0{uuid4()}"
     if kind == "path" and not os.access("/run", os.W_OK):
@@ -233,7 +233,8 @@ def test_without_a_network_no_socket_of_the_machine_answers(
         ask = f"import socket; socket.socket(socket.AF_UNIX).connect({name!r})"
         (place / "ask.py").write_text(ask)
         for profile in ("closed", "host"):
-            done = inside(place, f"{sys.executable} ask.py", profile=profile)
+            ask = f"{sys.executable} ask.py"
+            done = inside(place, ask, profile=profile, network=network)
             assert done.returncode == 1 and "Error" in done.stderr
     if kind == "path":
         os.unlink(name)

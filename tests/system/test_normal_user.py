@@ -70,6 +70,9 @@ def test_a_clone_is_usable_within_a_minute_and_runs_as_its_user(
     family = psutil.Process(instance.process.pid).children(recursive=True)
     assert len(family) > 6
     assert {process.uids().real for process in family} == {NOBODY}
+    doctor = [python, str(clone / "manage.py"), "doctor"]
+    said = subprocess.check_output(doctor, env=instance.env, text=True, **AS_NOBODY)
+    assert "\nok    sandbox " in said
     instance.stop()
     assert instance.process.returncode == 0
     assert not [process for process in family if processes.is_alive(process)]
