@@ -31,7 +31,7 @@ TURNS, SECONDS, TOKENS = 40, 900, 200_000
 # The loop ends itself at its limit; this long it has for a last tool and its last line.
 OVERTIME, GRACE = 30, 5
 # What another try may do better.
-TRANSIENT = {"provider_error", "provider_timeout"}
+TRANSIENT = {"internal_error", "provider_error", "provider_timeout"}
 SILENT = "The loop ended without saying how it went."
 
 

@@ -105,6 +105,7 @@ class Conversation:
             try:
                 return self._gateway.complete(request, self._desk.seconds_left)
             except Over as over:
+                self._must_have_time()  # then that is why
                 wait = over.retry_after
                 if wait is None or not self._is_worth(wait):
                     raise
