@@ -12,11 +12,11 @@ from django.utils.timezone import localtime
 from agents import spending, transcript
 from agents.models import Agent, Run
 from agents.spending import Spend
-from issues.models import Issue
+from issues.models import Document, Issue, WorkProduct
 from paperclip import feed, machine
 from paperclip.models import Activity, Company
 
-NEWEST, WAITING = 12, 20
+NEWEST, WAITING, RESULTS = 12, 20, 6
 # What a list of runs does not show.
 LONG = ("stdout_excerpt", "stderr_excerpt", "result")
 
@@ -31,6 +31,7 @@ def of(company: Company) -> dict[str, Any]:
         "spend": sum(spent.values(), Spend()),
         "waiting": waiting(company),
         "troubled": [agent for agent in agents if agent.status == Agent.Status.ERROR],
+        "results": results(company),
         "machine": machine.states(),
         "activity": feed.lines(Activity.objects.filter(company=company)[:NEWEST]),
     }
@@ -75,6 +76,18 @@ def waiting(company: Company) -> list[Issue]:
     mine = people.filter(Q(status=Issue.Status.IN_REVIEW) | ~Q(assignee_user=None))
     mine = mine.exclude(status=Issue.Status.BACKLOG)
     return list(mine.select_related("assignee_user")[:WAITING])
+
+
+def results(company: Company) -> list[Document | WorkProduct]:
+    """What came out last: documents and branches, the newest first."""
+    texts = Document.objects.filter(company=company).defer("body")
+    products = WorkProduct.objects.filter(company=company)
+    found = [
+        each
+        for rows in (texts, products)
+        for each in rows.select_related("issue").order_by("-updated_at")[:RESULTS]
+    ]
+    return sorted(found, key=lambda each: each.updated_at, reverse=True)[:RESULTS]
 
 
 def counts(company: Company) -> dict[str, int]:

@@ -83,6 +83,7 @@ def show(
     said, oldest = thread(issue, before)
     parts = issue.children.select_related("assignee_agent")
     question = question_of(issue)
+    blockers = issue.blocked_by.select_related("blocker")
     return page(
         request,
         "issues/issue.html",
@@ -110,7 +111,8 @@ def show(
         runs=runs.defer("stdout_excerpt", "stderr_excerpt")[:RUNS],
         children=with_parts(list(parts[:CHILDREN])),
         more_children=parts[CHILDREN:].exists(),
-        blockers=issue.blocked_by.select_related("blocker"),
+        blockers=blockers,
+        waits=any(edge.blocker.status != Issue.Status.DONE for edge in blockers),
         blocking=issue.blocking.select_related("blocked"),
         labels=issue.labels.all(),
     )

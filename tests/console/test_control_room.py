@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from agents.models import Agent, CostEvent, ProviderAccount
 from agents.runlog import LogWriter
+from issues.models import Document
 from paperclip import live, machine
 from tests import make
 from tests.console.test_browser import sign_in
@@ -62,6 +63,15 @@ def test_what_waits_for_a_person_is_listed(console: Any, company: Any) -> None:
     context = console.get("/").context
     assert [issue.pk for issue in context["waiting"]] == [asked.pk]
     assert [each.name for each in context["troubled"]] == ["Ada"]
+
+
+@pytest.mark.django_db
+def test_what_came_out_last_is_one_click_away(console: Any, company: Any) -> None:
+    by, issue = make.by(make.owner_of(company)), make.issue(company)
+    Document.objects.write(issue, "report", by=by, title="The week", body="# Good")
+    text = console.get("/").content.decode()
+    assert f"/issues/{issue.identifier}/documents/report" in text
+    assert "The week" in text
 
 
 @pytest.mark.django_db
