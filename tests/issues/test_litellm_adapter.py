@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _instance(live_server: Any) -> Iterator[None]:
+def _instance(django_db_setup: None, live_server: Any) -> Iterator[None]:
     """A worker that finds the tests' API and a gateway of its own."""
     with (
         gateway() as url,
