@@ -36,6 +36,10 @@ IN_REHEARSAL = (
     "No model key is set, so this is a rehearsal: in {company} a script plays the"
     " model. Nothing it does is real and nothing is spent."
 )
+MAY_LEAVE = (
+    "There is a model now, and {company} still plays a script. To work for real, with"
+    " the agents you name: python3 manage.py rehearse --leave CEO CMO"
+)
 
 
 @transaction.atomic
@@ -47,9 +51,8 @@ def first_start() -> tuple[User, str]:
     if not Company.objects.exists():
         found_first(user)
     rehearsing = Company.objects.filter(rehearsal=True, status=Company.Status.ACTIVE)
-    if rehearsing.exists() and model_at_hand() is None:
-        return user, IN_REHEARSAL.format(company=rehearsing.first())
-    return user, ""
+    note = IN_REHEARSAL if model_at_hand() is None else MAY_LEAVE
+    return user, note.format(company=rehearsing[0]) if rehearsing else ""
 
 
 def found_first(owner: User) -> Company:

@@ -169,6 +169,7 @@ def test_the_rehearsal_is_left_in_one_step(no_keys: None, monkeypatch) -> None:
     with pytest.raises(Conflict, match="no model to work with"):
         leave_rehearsal(played, agents=["CEO"], by=by)
     monkeypatch.setenv("GEMINI_API_KEY", "test")
+    assert "manage.py rehearse --leave" in first_start.first_start()[1]
     with pytest.raises(Invalid, match="Nobody is called Eve"):
         leave_rehearsal(played, agents=["CEO", "Eve"], by=by)
     with pytest.raises(Invalid, match="at least one"):
@@ -180,7 +181,7 @@ def test_the_rehearsal_is_left_in_one_step(no_keys: None, monkeypatch) -> None:
     assert not real.rehearsal and real.issue_prefix == "DIG"
     assert not any("model" in one.adapter_config for one in real.agents.all())
     played.refresh_from_db()
-    assert played.status == "paused"
+    assert played.status == "paused" and first_start.first_start()[1] == ""
     assert not played.runs.open().exists() and real.runs.open().count() == 1
     with pytest.raises(Conflict, match="is no rehearsal"):
         leave_rehearsal(real, agents=["CEO"], by=by)
