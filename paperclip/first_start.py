@@ -27,7 +27,7 @@ MODELS = {
     "ANTHROPIC_API_KEY": "anthropic/claude-haiku-4-5",
     "OPENAI_API_KEY": "openai/gpt-5-mini",
     "MISTRAL_API_KEY": "mistral/mistral-small-latest",
-    "OPENROUTER_API_KEY": "openrouter/auto",
+    "OPENROUTER_API_KEY": "openrouter/openrouter/auto",
     "GROQ_API_KEY": "groq/openai/gpt-oss-120b",
     "DEEPSEEK_API_KEY": "deepseek/deepseek-chat",
     "XAI_API_KEY": "xai/grok-4.6",
