@@ -33,9 +33,28 @@ def call_of(run: Run, request: dict[str, Any]) -> Call:
             f"{run.agent} works with {name}, not with {request['model']}. An operator"
             " can change that.",
         )
+    must_fit(run, name)
     budget.reserve(run)
     kind = Rehearsed if name.startswith(rehearse.PREFIX) else Provided
     return kind(run, {**request, "model": name})
+
+
+def must_fit(run: Run, name: str) -> None:
+    """A rehearsal pays nobody, and nothing invented gets among real results."""
+    company, config = run.agent.company, run.agent.adapter_config
+    scripted = name.startswith(rehearse.PREFIX)
+    if company.rehearsal and not scripted and not config.get("apiBase"):
+        raise NoAnswer(
+            "model_not_allowed",
+            f"{company} is a rehearsal and pays for no model. Leave the rehearsal to"
+            f" work with {name}.",
+        )
+    if scripted and not company.rehearsal:
+        raise NoAnswer(
+            "model_not_allowed",
+            f"{name} makes things up: it works in a rehearsal only. Give {run.agent} a"
+            " real model.",
+        )
 
 
 class Call(ABC):

@@ -32,6 +32,9 @@ STEERED = NAMING | {"status"}
 
 
 class Review(Checkout, Thread):
+    # What the thread is told of the outcome, below the reviewer's own words.
+    _remark = ""
+
     class Meta:
         abstract = True
 
@@ -147,10 +150,9 @@ class Review(Checkout, Thread):
             return self._to_person()
         if self.failed_reviews >= TO_MANAGER and manager is not None:
             self.assignee_agent = manager
-            self._post(
+            self._remark = (
                 f"{self.failed_reviews} reviews failed. {manager} decides how it goes"
-                f" on; giving it back is assigning it to {worker}.",
-                by=SYSTEM,
+                f" on; giving it back is assigning it to {worker}."
             )
             return Status.TODO
         self._file_fix(worker, comment)
@@ -160,9 +162,8 @@ class Review(Checkout, Thread):
         owners = self.company.memberships.filter(role=Membership.Role.OWNER)
         self.assignee_agent = None
         self.assignee_user = owners.select_related("user")[0].user
-        self._post(
-            f"{self.failed_reviews} reviews failed. A person decides how it goes on.",
-            by=SYSTEM,
+        self._remark = (
+            f"{self.failed_reviews} reviews failed. A person decides how it goes on."
         )
         return Status.IN_REVIEW
 

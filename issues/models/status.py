@@ -13,6 +13,7 @@ from issues.models.relation import Relation
 from issues.models.review import FIX, Review
 from issues.models.wakes import Wake, send_wakes
 from paperclip import audit
+from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict, Invalid, NotAllowed
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class StatusMachine(Review):
             self._enter(status, by=by, force=routed)
         self._must_be_startable()
         self.save()
-        said = self._post(comment, by=by) if comment.strip() else None
+        said = self._say(comment, by=by)
         if changed or self.status != old[0]:
             audit.record(
                 by,
@@ -116,6 +117,13 @@ class StatusMachine(Review):
         if reviewed is not None and self.status == Status.DONE != old[0]:
             reviewed.return_to_review(by=by)
         send_wakes(self._consequences(*old) + self.mentions(said), by=by, said=said)
+        return said
+
+    def _say(self, comment: str, *, by: Actor) -> Comment | None:
+        said = self._post(comment, by=by) if comment.strip() else None
+        if self._remark:
+            self._post(self._remark, by=SYSTEM)
+            self._remark = ""
         return said
 
     def _lock(self) -> Review | None:

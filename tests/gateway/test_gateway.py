@@ -12,6 +12,7 @@ import pytest
 from django.utils.timezone import now
 
 from agents.models import Agent, CostEvent, ProviderAccount, Run
+from paperclip.models import Company
 from tests import make
 from tests.gateways import Gateway, gateway
 from tests.providers import Answer, Provider, calls, provider, refuses, says
@@ -284,7 +285,9 @@ def test_a_request_that_is_none(gate: Gateway, body: bytes) -> None:
 
 
 def test_the_rehearsal_answers_without_a_provider(gate: Gateway) -> None:
-    asking = caller(gate, worker(config={"model": "rehearsal/1"}))
+    company = make.company()
+    Company.objects.filter(pk=company.pk).update(rehearsal=True)
+    asking = caller(gate, worker(company=company, config={"model": "rehearsal/1"}))
     system = "You are CEO, Chief (role: ceo) at Digiton rehearsal."
     messages = [
         {"role": "system", "content": system},
@@ -296,6 +299,17 @@ def test_the_rehearsal_answers_without_a_provider(gate: Gateway) -> None:
     assert events[-1] == {"done": True}
     assert [c.billing_type for c in asking.costs] == ["rehearsal"] * 2
     assert [c.cost_micros for c in asking.costs] == [0, 0]
+
+
+def test_a_rehearsal_and_the_real_thing_do_not_mix(gate: Gateway) -> None:
+    scripted = caller(gate, worker(config={"model": "rehearsal/1"})).ask()
+    assert code_of(scripted) == (403, "model_not_allowed")
+    company = make.company()
+    Company.objects.filter(pk=company.pk).update(rehearsal=True)
+    agent = worker(company=company, config={"model": "gemini/gemini-flash-lite-latest"})
+    paid = caller(gate, agent).ask()
+    assert code_of(paid) == (403, "model_not_allowed")
+    assert "Leave the rehearsal" in paid.json()["error"]["message"]
 
 
 def test_no_key_gets_into_the_log(gate: Gateway) -> None:

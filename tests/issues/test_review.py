@@ -167,6 +167,7 @@ def test_a_second_refusal_goes_to_the_manager(team: Team) -> None:
     assert issue.executor_agent is None and issue.failed_reviews == 2
     said = issue.comments.filter(author_agent=None).latest("created_at")
     assert "2 reviews failed. CTO decides" in said.body
+    assert issue.comments.last() == said
     assert team.cto.wakeups.filter(issue_id=issue.pk, reason="issue_assigned").exists()
 
 
