@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import OuterRef, Subquery, Sum
-from django.db.models.functions import Ceil, Coalesce
-from django.utils.timezone import now
 
 from agents.gateway.errors import NoAnswer
-from agents.models import Agent, CostEvent
-from paperclip import live
-from paperclip.models import Company
+from agents.models import CostEvent
+from agents.models.cost import CENT
 
 if TYPE_CHECKING:
     from agents.gateway.usage import Usage
     from agents.models import Run
 
-CENT = 10_000  # millionths of a dollar
-
-
-def month_of(moment: datetime) -> datetime:
-    """The start of its calendar month, UTC."""
-    return moment.astimezone(UTC).replace(
-        day=1, hour=0, minute=0, second=0, microsecond=0
-    )
-
 
 def reserve(run: Run) -> None:
     """Refuse the call when what its agent or its company may spend this month is spent.
     Calls under way are not counted yet: reserving them is the governance release's."""
-    this_month = CostEvent.objects.filter(occurred_at__gte=month_of(now()))
-    agent, company = run.agent, run.agent.company
+    ledger, agent = CostEvent.objects.this_month(), run.agent
     for whose, events in (
-        (agent, this_month.filter(agent=agent)),
-        (company, this_month.filter(company=company)),
+        (agent, ledger.filter(agent=agent)),
+        (agent.company, ledger.filter(company=agent.company)),
     ):
-        if not (limit := whose.budget_monthly_cents):
-            continue
-        spent = events.aggregate(sum=Coalesce(Sum("cost_micros"), 0))["sum"]
-        if spent >= limit * CENT:
+        limit = whose.budget_monthly_cents
+        if limit and events.sums()["micros"] >= limit * CENT:
             raise NoAnswer(
                 "budget_exceeded",
                 f"{whose} has spent its budget of this month"
@@ -54,10 +37,10 @@ def settle(
     run: Run, *, provider: str, model: str, usage: Usage, cost: int | None
 ) -> CostEvent:
     """Enter a call into the ledger; `cost` in millionths of a dollar, None if unknown.
-    The month's sums of agent and company are counted again from the ledger."""
+    The month's sums of agent and company are counted again."""
     event: CostEvent = CostEvent.objects.create(
-        company_id=run.company_id,
-        agent_id=run.agent_id,
+        company=run.agent.company,
+        agent=run.agent,
         run=run,
         issue_id=run.issue_id,
         provider=provider,
@@ -70,20 +53,5 @@ def settle(
         cost_micros=cost,
         estimated=usage.estimated,
     )
-    if cost:
-        count_again(run)
-    live.changed(run.company_id)
+    event.count()
     return event
-
-
-def count_again(run: Run) -> None:
-    this_month = CostEvent.objects.filter(occurred_at__gte=month_of(now())).order_by()
-    for model, pk, column in (
-        (Agent, run.agent_id, "agent"),
-        (Company, run.company_id, "company"),
-    ):
-        own = this_month.filter(**{column: OuterRef("pk")}).values(column)
-        cents: Any = own.annotate(c=Ceil(Sum("cost_micros") / float(CENT))).values("c")
-        model._default_manager.filter(pk=pk).update(
-            spent_monthly_cents=Coalesce(Subquery(cents), 0)
-        )

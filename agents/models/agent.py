@@ -15,7 +15,7 @@ from agents.models.run import Run
 from agents.models.wakeup import Wakeup
 from paperclip import audit
 from paperclip.exceptions import Conflict, Invalid
-from paperclip.models import Company, Scoped, ScopedQuerySet
+from paperclip.models import Company, Scoped, ScopedQuerySet, Spender
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -89,7 +89,7 @@ class AgentQuerySet(ScopedQuerySet):
         return agent
 
 
-class Agent(Scoped):
+class Agent(Spender, Scoped):
     """One employee: who it is, whom it reports to, what runs when it wakes."""
 
     class Status(models.TextChoices):
@@ -127,8 +127,6 @@ class Agent(Scoped):
     max_concurrent_runs = models.PositiveSmallIntegerField(default=1)
     next_heartbeat_at = models.DateTimeField(null=True, blank=True)
     last_heartbeat_at = models.DateTimeField(null=True, blank=True)
-    budget_monthly_cents = models.PositiveIntegerField(_("monthly budget"), default=0)
-    spent_monthly_cents = models.PositiveIntegerField(default=0)
     pause_reason = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001
     paused_at = models.DateTimeField(null=True, blank=True)
     permissions = models.JSONField(default=dict, blank=True)

@@ -1,11 +1,81 @@
 from __future__ import annotations
 
-from django.db import models
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models, transaction
+from django.db.models import Count, Q, Sum
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models.run import Run
-from paperclip.models import Scoped, ScopedQuerySet
+from paperclip import audit, live
+from paperclip.exceptions import Invalid, NotAllowed
+from paperclip.models import Company, Scoped, ScopedQuerySet
+from paperclip.models.spender import this_month
+
+if TYPE_CHECKING:
+    from agents.models.agent import Agent
+    from paperclip.actors import Actor
+
+CENT = 10_000  # millionths of a dollar
+
+
+def cents(micros: int) -> int:
+    """Whole cents, rounded up."""
+    return -(-micros // CENT)
+
+
+def month_of(moment: datetime) -> datetime:
+    """The start of its calendar month, UTC."""
+    return moment.astimezone(UTC).replace(
+        day=1, hour=0, minute=0, second=0, microsecond=0
+    )
+
+
+class CostEventQuerySet(ScopedQuerySet):
+    def this_month(self) -> Self:
+        return self.filter(occurred_at__gte=month_of(now()))
+
+    def sums(self) -> dict[str, int]:
+        """`micros`, tokens, and how many calls are `unpriced` and not in it."""
+        return self.aggregate(**SUMS)
+
+    def summed(self, *names: str, **more: Any) -> Any:
+        """A row with these columns and the sums for each value, the dearest first.
+        `more` sums come first: the others take the names of their columns."""
+        rows = self.order_by().values(*names).annotate(**more, **SUMS)
+        return rows.order_by("-micros", "-output_tokens", *names[:1])
+
+    @transaction.atomic
+    def report(
+        self, company: Company, *, by: Actor, belongs: Any = (), **columns: Any
+    ) -> CostEvent:
+        """Enter a cost that somebody tells us of. `belongs`: rows it names that must be
+        of the company. NotAllowed for another agent's costs and for viewers."""
+        by.must_write(company.pk, "report costs")
+        agent: Agent = columns["agent"]
+        if by.agent is not None and by.agent.pk != agent.pk:
+            raise NotAllowed("An agent can only report its own costs.")
+        run: Run | None = columns.get("run")
+        if run is not None and run.agent_id != agent.pk:
+            raise Invalid(f"The run {run.pk} is not one of {agent}.")
+        for row in (agent, *belongs):
+            if row.company_id != company.pk:
+                raise Invalid(f"{row} is another company's.")
+        event: CostEvent = self.create(company=company, **columns)
+        audit.record(by, "cost_event.created", event, agentId=str(agent.pk))
+        event.count()
+        return event
+
+
+SUMS: dict[str, Any] = {
+    "micros": Sum("cost_micros", default=0),
+    "input_tokens": Sum("input_tokens", default=0),
+    "cached_input_tokens": Sum("cached_input_tokens", default=0),
+    "output_tokens": Sum("output_tokens", default=0),
+    "unpriced": Count("pk", filter=Q(cost_micros=None)),
+}
 
 
 class CostEvent(Scoped):
@@ -30,7 +100,7 @@ class CostEvent(Scoped):
     estimated = models.BooleanField(default=False)
     occurred_at = models.DateTimeField(default=now)
 
-    objects = ScopedQuerySet.as_manager()
+    objects = CostEventQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("cost event")
@@ -44,3 +114,17 @@ class CostEvent(Scoped):
 
     def __str__(self) -> str:
         return f"{self.model}: {self.input_tokens} in, {self.output_tokens} out"
+
+    def count(self) -> None:
+        """Count again, from the ledger, what its agent and its company have spent this
+        month. Call it in the transaction that adds the event."""
+        month = this_month()
+        if self.cost_micros and f"{self.occurred_at.astimezone(UTC):%Y-%m}" == month:
+            for spender, column in ((self.agent, "agent"), (self.company, "company")):
+                # Under the lock of its row: of two counts, the later one sees both.
+                rows = type(spender)._default_manager.filter(pk=spender.pk)
+                rows.select_for_update(no_key=True).get()
+                events = CostEvent.objects.filter(**{column: spender.pk}).this_month()
+                spent = cents(events.sums()["micros"])
+                rows.update(spent_cents=spent, spent_month=month)
+        live.changed(self.company_id)

@@ -19,7 +19,8 @@ from rest_framework.serializers import (
     UUIDField,
 )
 
-from agents.models import Agent, Run
+from agents.api.costs import summary
+from agents.models import Agent, CostEvent, Run
 from issues.models import Issue
 from issues.models.base import CLOSED
 from paperclip.api.schema import doc
@@ -78,12 +79,11 @@ def tasks_of(company: Company) -> dict[str, int]:
 
 
 def costs_of(company: Company) -> dict[str, float]:
-    spent, budget = company.spent_monthly_cents, company.budget_monthly_cents
-    percent = round(100 * spent / budget, 2) if budget else 0
+    spent = summary(company, CostEvent.objects.filter(company=company).this_month())
     return {
-        "monthSpendCents": spent,
-        "monthBudgetCents": budget,
-        "monthUtilizationPercent": percent,
+        "monthSpendCents": spent["spendCents"],
+        "monthBudgetCents": spent["budgetCents"],
+        "monthUtilizationPercent": spent["utilizationPercent"],
     }
 
 

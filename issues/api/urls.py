@@ -1,6 +1,7 @@
 from django.urls import path
 
 from issues.api import (
+    costs,
     documents,
     issues,
     overview,
@@ -17,6 +18,8 @@ urlpatterns = [
     path("companies/<str:company_id>/goals", plans.Goals.as_view()),
     path("companies/<str:company_id>/projects", plans.Projects.as_view()),
     path("companies/<str:company_id>/dashboard", overview.Dashboard.as_view()),
+    path("companies/<str:company_id>/cost-events", costs.CostEvents.as_view()),
+    path("companies/<str:company_id>/costs/by-project", costs.ByProject.as_view()),
     path("goals/<str:goal_id>", plans.OneGoal.as_view()),
     path("projects/<str:project_id>", plans.OneProject.as_view()),
     path("projects/<str:project_id>/repository", repositories.Repository.as_view()),

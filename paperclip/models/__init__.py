@@ -3,6 +3,7 @@ from paperclip.models.company import Company, Membership
 from paperclip.models.idempotency import IdempotencyKey
 from paperclip.models.scope import Scoped, ScopedQuerySet
 from paperclip.models.sign_in import SignInLink
+from paperclip.models.spender import Spender
 from paperclip.models.user import User
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "Scoped",
     "ScopedQuerySet",
     "SignInLink",
+    "Spender",
     "User",
 ]

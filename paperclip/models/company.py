@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from paperclip import audit
 from paperclip.exceptions import Conflict, Missing, NotAllowed
+from paperclip.models.spender import Spender
 
 if TYPE_CHECKING:
     from paperclip.actors import Actor
@@ -69,7 +70,7 @@ class CompanyQuerySet(models.QuerySet["Company"]):
         return next(stem + tail for tail in tails if stem + tail not in taken)
 
 
-class Company(models.Model):
+class Company(Spender):
     class Status(models.TextChoices):
         ACTIVE = "active", _("active")
         PAUSED = "paused", _("paused")
@@ -85,8 +86,6 @@ class Company(models.Model):
     paused_at = models.DateTimeField(null=True, blank=True)
     issue_prefix = models.CharField(max_length=10, unique=True)
     issue_counter = models.PositiveIntegerField(default=0)
-    budget_monthly_cents = models.PositiveIntegerField(_("monthly budget"), default=0)
-    spent_monthly_cents = models.PositiveIntegerField(default=0)
     require_approval_for_hires = models.BooleanField(default=False)
     # A rehearsal is a company of its own: nothing of it can get among real results.
     rehearsal = models.BooleanField(_("rehearsal"), default=False, editable=False)

@@ -36,6 +36,7 @@ ARRANGED: dict[str, Arrangement] = {
     "checkout_409_other_agent": lambda w: w.held_by(w.other),
     "checkout_again_same_run": lambda w: w.held_by(w.agent),
     "comments_list_after": lambda w: w.issue.comment("More.", by=make.by(w.owner)),
+    "costs_by_agent": lambda w: w.spent(),
     "heartbeat_invoke": lambda w: w.run.cancel(by=SYSTEM, why="over"),
     "heartbeat_invoke_true": lambda w: w.run.cancel(by=SYSTEM, why="over"),
     "inbox_lite": lambda w: w.held_by(w.agent),

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from agents.models import Agent, Run
+from agents.models import Agent, CostEvent, Run
 from issues.models import Comment, Document, Goal, Issue, Project
+from paperclip.actors import SYSTEM
 from paperclip.models import Company, User
 from tests import make
 
@@ -75,6 +76,19 @@ class World:
         run = self.run if agent == self.agent else make.live_run(agent)[0]
         actor = make.Actor.of_agent(agent, run)
         self.issue.check_out(agent, run, ["todo"], by=actor)
+
+    def spent(self) -> None:
+        CostEvent.objects.report(
+            self.company,
+            by=SYSTEM,
+            agent=self.agent,
+            provider="anthropic",
+            biller="anthropic",
+            model="claude-x",
+            input_tokens=1001,
+            output_tokens=202,
+            cost_micros=130_000,
+        )
 
     def planned(self) -> None:
         owner = make.by(self.owner)
