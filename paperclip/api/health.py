@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BooleanField, CharField, DictField
 
+from agents import sandbox
 from paperclip import pulse
 from paperclip.api.schema import doc, public
 from paperclip.api.shapes import Moment, Shape
@@ -62,6 +63,12 @@ def gateway() -> dict[str, Any]:
     return {}
 
 
+def walls() -> dict[str, Any]:
+    """Whether what agents start is kept in a sandbox. Not part of being well: there is
+    none on every system."""
+    return {"works": sandbox.state().works}
+
+
 class Probe:
     """One check in a thread of its own, so that one which hangs holds nobody up."""
 
@@ -102,6 +109,7 @@ class Probe:
             self._done.set()
 
 
+WALLS = Probe(walls)
 PROBES = {look.__name__: Probe(look) for look in (database, broker, sweep, gateway)}
 
 
@@ -112,7 +120,7 @@ class HealthShape(Shape):
     deploymentExposure = CharField()
     authReady = BooleanField()
     bootstrapStatus = CharField(required=False)
-    features = DictField()
+    features = DictField(help_text="sandbox: whether one works here")
     serverInfo = DictField(child=Moment())
     checks = DictField(
         help_text="database, broker, sweep, gateway: ok, failed or stuck"
@@ -124,7 +132,7 @@ class Health(Endpoint):
     @doc("get_health", "Is it well", gives=HealthShape, status=(200, 503))
     def get(self, request: Request) -> Response:
         until = time.monotonic() + PATIENCE
-        for probe in PROBES.values():
+        for probe in (WALLS, *PROBES.values()):
             probe.start()
         checks = {name: dict(p.result(until)) for name, p in PROBES.items()}
         bootstrap = checks["database"].pop("bootstrapStatus", None)
@@ -137,7 +145,7 @@ class Health(Endpoint):
             "deploymentExposure": "public" if settings.HTTPS else "private",
             "authReady": usable,
             **({"bootstrapStatus": bootstrap} if bootstrap else {}),
-            "features": {},
+            "features": {"sandbox": WALLS.result(until).get("works", False)},
             "serverInfo": {"processStartedAt": Moment().to_representation(STARTED)},
             "checks": checks,
         }

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agents import sandbox
 from paperclip import pulse
 from paperclip.api import health
 from tests import make
@@ -47,6 +48,7 @@ def test_it_is_well(settings: Any) -> None:
         body = ask().json()
     assert (body["status"], body["deploymentMode"]) == ("ok", "authenticated")
     assert (body["authReady"], body["bootstrapStatus"]) == (True, "ready")
+    assert body["features"] == {"sandbox": sandbox.state().works}
     assert body["checks"] == {
         "database": {"status": "ok"},
         "broker": {"status": "ok"},
