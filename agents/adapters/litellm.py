@@ -40,7 +40,7 @@ class LiteLLMConfig(base.Config):
     `maxTokens` tokens. Without a `model` it is the instance's."""
 
     model = serializers.RegexField(r"^\S+$", max_length=200, required=False)
-    apiBase = serializers.URLField(max_length=300, required=False)
+    apiBase = serializers.RegexField(r"^https?://\S+$", max_length=300, required=False)
     maxTurns = serializers.IntegerField(min_value=1, max_value=500, required=False)
     timeoutSec = serializers.IntegerField(
         min_value=10, max_value=86_400, required=False

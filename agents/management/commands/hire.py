@@ -11,7 +11,8 @@ from paperclip.commands import PaperclipCommand, actor, company_named
 
 class Command(PaperclipCommand):
     help = (
-        "Hire an agent. What follows --run is the program that runs when it wakes:"
+        "Hire an agent. With --model the built-in loop works for it; else what follows"
+        " --run is the program that runs when it wakes:"
         " manage.py hire Dev --role engineer --manager CTO --run python3 dev.py"
     )
 
@@ -27,7 +28,8 @@ class Command(PaperclipCommand):
         add("--tools", default="", help="comma list of the tools it may use")
         add("--interval", type=int, default=0, metavar="S", help="timer; 0 is none")
         add("--budget", type=int, default=0, metavar="CENTS", help="per month")
-        add("--adapter", choices=sorted(ADAPTERS), default="process")
+        add("--adapter", choices=sorted(ADAPTERS), help="what runs; seldom needed")
+        add("--model", help="its model, such as gemini/gemini-flash-lite-latest")
         add("--timeout", type=int, metavar="S", help="end a run after so long")
         add(
             "--run",
@@ -38,14 +40,8 @@ class Command(PaperclipCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         company = company_named(options["company"])
-        if not options["run"]:
-            raise CommandError(
-                "Say what runs when it wakes, after --run: ... --run sh agent.sh"
-            )
-        program, *arguments = options["run"]
-        config: dict[str, Any] = {"command": program, "args": arguments}
-        if options["timeout"] is not None:
-            config["timeoutSec"] = options["timeout"]
+        adapter, config = self._work(options)
+        tools = [tool for tool in options["tools"].split(",") if tool]
         agent = Agent.objects.hire(
             company,
             by=actor(),
@@ -53,16 +49,36 @@ class Command(PaperclipCommand):
             role=options["role"],
             title=options["title"],
             capabilities=options["capabilities"],
-            tools=[tool for tool in options["tools"].split(",") if tool],
             reports_to=self._colleague(company, options["manager"]),
             reviewer=self._colleague(company, options["reviewer"]),
             heartbeat_enabled=options["interval"] > 0,
             interval_seconds=options["interval"],
             budget_monthly_cents=options["budget"],
-            adapter_type=options["adapter"],
+            adapter_type=adapter,
             adapter_config=config,
+            **({"tools": tools} if tools else {}),
         )
         self.stdout.write(f"{agent} works for {company} now ({agent.pk}).")
+
+    def _work(self, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The adapter and its configuration."""
+        if options["run"] and options["model"]:
+            raise CommandError("--model is for the built-in loop, --run for a program.")
+        config: dict[str, Any] = {}
+        if options["timeout"] is not None:
+            config["timeoutSec"] = options["timeout"]
+        if options["run"]:
+            program, *arguments = options["run"]
+            config |= {"command": program, "args": arguments}
+            return options["adapter"] or "process", config
+        if options["model"]:
+            return options["adapter"] or "litellm", config | {"model": options["model"]}
+        if options["adapter"] == "litellm":
+            return "litellm", config
+        raise CommandError(
+            "Say what it works with: --model and a model, or what runs when it wakes,"
+            " after --run: ... --run sh agent.sh"
+        )
 
     def _colleague(self, company: Any, name: str | None) -> Agent | None:
         if name is None:
