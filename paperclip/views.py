@@ -104,32 +104,41 @@ def resume(request: HttpRequest, pk: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def leave_rehearsal(request: HttpRequest) -> HttpResponse:
     """From the rehearsal to the real company: who works there, with which model."""
-    desk = Desk.of(request)
-    company = desk.company
+    company = Desk.of(request).company
     if not company.rehearsal:
         raise Http404(_("This company is no rehearsal."))
-    picked = request.POST.getlist("agents")
-    model = request.POST.get("model", "").strip()
-    refusal: Refused | None = None
     if request.method == "POST":
         try:
-            real = first_start.leave_rehearsal(
-                company, agents=picked, by=desk.actor, model=model
-            )
+            return founded(request, company)
         except Refused as no:
-            refusal = no
-        else:
-            request.session[CHOICE] = str(real.pk)
-            messages.success(request, _("%(company)s is at work.") % {"company": real})
-            return redirect("admin:index")
+            return leaving(request, company, refusal=no)
+    return leaving(request, company)
+
+
+def founded(request: HttpRequest, rehearsal: Company) -> HttpResponse:
+    real = first_start.leave_rehearsal(
+        rehearsal,
+        agents=request.POST.getlist("agents"),
+        by=Desk.of(request).actor,
+        model=request.POST.get("model", "").strip(),
+    )
+    request.session[CHOICE] = str(real.pk)
+    messages.success(request, _("%(company)s is at work.") % {"company": real})
+    return redirect("admin:index")
+
+
+def leaving(
+    request: HttpRequest, company: Company, refusal: Refused | None = None
+) -> HttpResponse:
+    """The choice, with what was chosen when the verb refused it."""
     return page(
         request,
         "console/leave.html",
         status=refusal.status if refusal else 200,
         title=_("Leave the rehearsal"),
         agents=company.agents.employed(),
-        picked=picked,
-        model=model,
+        picked=request.POST.getlist("agents"),
+        model=request.POST.get("model", ""),
         at_hand=first_start.model_at_hand(),
         default=settings.DEFAULT_MODEL,
         keys=list(first_start.MODELS),

@@ -78,12 +78,8 @@ def show(
 ) -> HttpResponse:
     """The page, with what was typed when the verb refused it."""
     actor = Desk.of(request).actor
-    runs = Run.objects.filter(issue_id=issue.pk).select_related("agent")
     before = request.GET.get("before", "")
     said, oldest = thread(issue, before)
-    parts = issue.children.select_related("assignee_agent")
-    question = question_of(issue)
-    blockers = issue.blocked_by.select_related("blocker")
     return page(
         request,
         "issues/issue.html",
@@ -97,25 +93,43 @@ def show(
         draft=draft,
         refusal=refusal,
         answering=answering,
-        review=review_of(issue),
-        question=question,
-        asker=question.author_agent if question else issue.created_by_agent,
-        colleagues=Agent.objects.employed().filter(company=issue.company),
-        documents=issue.documents.all(),
-        products=issue.work_products.all(),
-        spend=spending.of_issues([issue.pk]),
-        holder=issue.live_holder(),
         thread=said,
         older=oldest,
         before=before,
-        runs=runs.defer("stdout_excerpt", "stderr_excerpt")[:RUNS],
-        children=with_parts(list(parts[:CHILDREN])),
-        more_children=parts[CHILDREN:].exists(),
-        blockers=blockers,
-        waits=any(edge.blocker.status != Issue.Status.DONE for edge in blockers),
-        blocking=issue.blocking.select_related("blocked"),
-        labels=issue.labels.all(),
+        **state_of(issue),
+        **family_of(issue),
     )
+
+
+def state_of(issue: Issue) -> dict[str, Any]:
+    """Who has it, what it waits for, what came out and what it cost."""
+    question = question_of(issue)
+    runs = Run.objects.filter(issue_id=issue.pk).select_related("agent")
+    return {
+        "holder": issue.live_holder(),
+        "review": review_of(issue),
+        "question": question,
+        "asker": question.author_agent if question else issue.created_by_agent,
+        "colleagues": Agent.objects.employed().filter(company=issue.company),
+        "documents": issue.documents.defer("body"),
+        "products": issue.work_products.all(),
+        "spend": spending.of_issues([issue.pk]),
+        "runs": runs.defer("stdout_excerpt", "stderr_excerpt")[:RUNS],
+    }
+
+
+def family_of(issue: Issue) -> dict[str, Any]:
+    """Its parts, and the issues that wait for it or that it waits for."""
+    parts = issue.children.select_related("assignee_agent")
+    blockers = issue.blocked_by.select_related("blocker")
+    return {
+        "children": with_parts(list(parts[:CHILDREN])),
+        "more_children": parts[CHILDREN:].exists(),
+        "blockers": blockers,
+        "waits": any(edge.blocker.status != Issue.Status.DONE for edge in blockers),
+        "blocking": issue.blocking.select_related("blocked"),
+        "labels": issue.labels.all(),
+    }
 
 
 def with_parts(children: list[Any]) -> list[Any]:
