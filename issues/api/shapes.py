@@ -75,6 +75,22 @@ class ActiveRunShape(Shape):
     createdAt = Moment(source="created_at")
 
 
+class Participant(Shape):
+    type = CharField()
+    agentId = UUIDField(allow_null=True)
+    userId = UUIDField(allow_null=True)
+
+
+class ReviewShape(Shape):
+    """A review that is under way: who looks at whose work."""
+
+    status = CharField()
+    currentStageType = CharField()
+    currentParticipant = Participant()
+    returnAssignee = Participant()
+    failedReviews = IntegerField()
+
+
 class IssueShape(Shape):
     """An issue. It needs `rows.shown`."""
 
@@ -104,7 +120,7 @@ class IssueShape(Shape):
     billingCode = CharField(source="billing_code", allow_null=True)
     assigneeAdapterOverrides = Unset()
     executionPolicy = Unset()
-    executionState = Unset()
+    executionState = ReviewShape(source="review", allow_null=True)
     executionWorkspaceId = Unset()
     executionWorkspacePreference = Unset()
     executionWorkspaceSettings = Unset()

@@ -42,6 +42,22 @@ class Review(Checkout, Thread):
     def is_under_review(self) -> bool:
         return self.executor_agent_id is not None
 
+    @property
+    def review(self) -> dict[str, Any] | None:
+        """The review under way, as clients of the API are told; None without one."""
+        if not self.is_under_review:
+            return None
+        kind = "user" if self.assignee_user_id else "agent"
+        reviewer = {"agentId": self.assignee_agent_id, "userId": self.assignee_user_id}
+        worker = {"agentId": self.executor_agent_id, "userId": None}
+        return {
+            "status": "pending",
+            "currentStageType": "review",
+            "currentParticipant": {"type": kind, **reviewer},
+            "returnAssignee": {"type": "agent", **worker},
+            "failedReviews": self.failed_reviews,
+        }
+
     def reviewer_of(self, worker: Agent | None) -> Agent | None:
         """Who looks at this work of the agent's; None when nobody does. A fix is
         looked at with the issue it belongs to."""

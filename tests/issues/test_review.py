@@ -268,3 +268,24 @@ def test_what_contradicts_the_project_goes_back(team: Team, tmp_path: Path) -> N
     boss = Actor.of_user(make.owner_of(team.dev.company))
     with pytest.raises(Conflict, match=r"page\.txt"):
         second.change(by=boss, status="done")
+
+
+def test_the_api_tells_of_the_review(team: Team) -> None:
+    issue = make.issue(team.dev.company, assignee_agent=team.dev)
+    by = checked_out(team.dev, issue)
+    dev = make.client_of(team.dev, run=by.run)
+    body = {"status": "done", "comment": "It works."}
+    told = dev.patch(f"/api/issues/{issue.pk}", body, format="json").json()
+    assert (told["status"], told["assigneeAgentId"]) == ("in_review", str(team.qa.pk))
+    state = told["executionState"]
+    assert state["currentParticipant"]["agentId"] == str(team.qa.pk)
+    assert state["returnAssignee"]["agentId"] == str(team.dev.pk)
+    refused = dev.patch(f"/api/issues/{issue.pk}", {"status": "done"}, format="json")
+    assert refused.status_code == 403 and refused.json()["code"] == "not_yours"
+    reviewing = make.working(team.qa, issue)
+    qa = make.client_of(team.qa, run=reviewing.run)
+    refused = qa.patch(f"/api/issues/{issue.pk}", {"status": "done"}, format="json")
+    assert refused.status_code == 422 and "comment" in refused.json()["error"]
+    body = {"status": "done", "comment": "I ran it."}
+    told = qa.patch(f"/api/issues/{issue.pk}", body, format="json").json()
+    assert (told["status"], told["executionState"]) == ("done", None)
