@@ -28,7 +28,7 @@ RARELY = 300.0
 @dataclass(frozen=True)
 class State:
     name: Any
-    works: bool
+    works: bool | None  # None: nobody has looked yet
     said: str
 
 
@@ -84,7 +84,7 @@ def states() -> list[State]:
     until = time.monotonic() + PATIENCE
     for probe in PROBES.values():
         probe.start()
-    found = [state(name, probe.result(until)) for name, probe in PROBES.items()]
+    found = [state(name, probe.latest(until)) for name, probe in PROBES.items()]
     return found + closed_accounts()
 
 
@@ -100,6 +100,8 @@ def closed_accounts() -> list[State]:
     ]
 
 
-def state(name: Any, found: dict[str, Any]) -> State:
+def state(name: Any, found: dict[str, Any] | None) -> State:
+    if found is None:
+        return State(name, None, _("being looked at"))
     works = found["status"] == "ok"
     return State(name, works, str(found.get("said" if works else "error", "")))

@@ -19,7 +19,7 @@ from issues.models.thread import Thread
 from paperclip import audit
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Invalid, NotAllowed
-from paperclip.models import Membership
+from paperclip.models import Activity, Membership
 
 if TYPE_CHECKING:
     from paperclip.actors import Actor
@@ -57,6 +57,20 @@ class Review(Checkout, Thread):
             "returnAssignee": {"type": "agent", **worker},
             "failedReviews": self.failed_reviews,
         }
+
+    def approved_by(self) -> str:
+        """Who approved it the last time it was done; empty when nobody but its own
+        worker says that it is."""
+        if self.status != Status.DONE:
+            return ""
+        acts = Activity.objects.filter(entity_type="issue", entity_id=str(self.pk))
+        moves = acts.filter(
+            action__in=["issue.review_decided", "issue.review_requested"]
+        )
+        last = moves.first()
+        if last is None or last.details.get("outcome") != "approved":
+            return ""
+        return str(last.actor_name)
 
     def reviewer_of(self, worker: Agent | None) -> Agent | None:
         """Who looks at this work of the agent's; None when nobody does. A fix is

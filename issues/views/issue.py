@@ -108,6 +108,7 @@ def state_of(issue: Issue) -> dict[str, Any]:
     return {
         "holder": issue.live_holder(),
         "review": review_of(issue),
+        "approved_by": issue.approved_by(),
         "question": question,
         "asker": question.author_agent if question else issue.created_by_agent,
         "colleagues": Agent.objects.employed().filter(company=issue.company),

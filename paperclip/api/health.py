@@ -32,6 +32,8 @@ VERSION = settings.SPECTACULAR_SETTINGS["VERSION"]
 PATIENCE = 1.5
 # Many monitors ask at once; one look is enough for all of them.
 FRESH = 1.0
+# A look that takes longer will not come back soon.
+STUCK = 10.0
 
 
 def database() -> dict[str, Any]:
@@ -94,6 +96,13 @@ class Probe:
             return self._found
         waited = round(time.monotonic() - self._began, 1)
         return {"status": "stuck", "error": f"no answer for {waited} s"}
+
+    def latest(self, until: float) -> dict[str, Any] | None:
+        """The result, or the last one while a new look takes its time; None before the
+        first."""
+        found = self.result(until)
+        late = time.monotonic() - self._began > STUCK
+        return found if late or found["status"] != "stuck" else self._found or None
 
     def _run(self) -> None:
         try:

@@ -87,6 +87,7 @@ def test_without_a_reviewer_done_is_done(team: Team) -> None:
     issue = make.issue(team.cto.company, assignee_agent=team.cto)
     do(issue, team.cto)
     issue.refresh_from_db()
+    assert issue.approved_by() == ""
     assert (issue.status, issue.assignee_agent) == (Status.DONE, team.cto)
 
 
@@ -104,6 +105,7 @@ def test_the_reviewer_approves(team: Team) -> None:
     issue.refresh_from_db()
     assert issue.status == Status.DONE
     assert (issue.assignee_agent, issue.executor_agent) == (team.dev, None)
+    assert issue.approved_by() == "QA"
     decided = Activity.objects.get(action="issue.review_decided")
     assert decided.details["outcome"] == "approved"
 
