@@ -11,6 +11,8 @@ from agents.models import CostEvent
 from agents.models.cost import CENT
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from agents.gateway.usage import Usage
     from agents.models import Run
 
@@ -34,24 +36,26 @@ def reserve(run: Run) -> None:
 
 @transaction.atomic
 def settle(
-    run: Run, *, provider: str, model: str, usage: Usage, cost: int | None
+    run: Run, call: UUID, *, provider: str, model: str, usage: Usage, cost: int | None
 ) -> CostEvent:
-    """Enter a call into the ledger; `cost` in millionths of a dollar, None if unknown.
-    The month's sums of agent and company are counted again."""
-    event: CostEvent = CostEvent.objects.create(
-        company=run.agent.company,
-        agent=run.agent,
-        run=run,
-        issue_id=run.issue_id,
-        provider=provider,
-        biller=provider,
-        billing_type=provider if provider == "rehearsal" else "metered_api",
-        model=model,
-        input_tokens=usage.sent,
-        cached_input_tokens=usage.cached,
-        output_tokens=usage.got,
-        cost_micros=cost,
-        estimated=usage.estimated,
-    )
-    event.count()
+    """Enter a call into the ledger, once however often it is said; `cost` in millionths
+    of a dollar, None if unknown. The month's sums are counted again."""
+    told = {
+        "company": run.agent.company,
+        "agent": run.agent,
+        "run": run,
+        "issue_id": run.issue_id,
+        "provider": provider,
+        "biller": provider,
+        "billing_type": provider if provider == "rehearsal" else "metered_api",
+        "model": model,
+        "input_tokens": usage.sent,
+        "cached_input_tokens": usage.cached,
+        "output_tokens": usage.got,
+        "cost_micros": cost,
+        "estimated": usage.estimated,
+    }
+    event, is_new = CostEvent.objects.get_or_create(id=call, defaults=told)
+    if is_new:
+        event.count()
     return event

@@ -7,9 +7,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_fixed,
+)
 
 from agents.gateway import budget, rehearse
 from agents.gateway.errors import NoAnswer
@@ -21,6 +28,13 @@ if TYPE_CHECKING:
 
 ANY = "default"  # a client that knows no names may ask for the agent's model like this
 SECONDS = settings.MODEL_TIMEOUT
+SETTLING = Retrying(
+    retry=retry_if_exception_type((OperationalError, InterfaceError)),
+    stop=stop_after_delay(20),
+    wait=wait_fixed(0.5),
+    before_sleep=lambda _: connection.close(),
+    reraise=True,
+)
 
 
 def call_of(run: Run, request: dict[str, Any]) -> Call:
@@ -59,6 +73,7 @@ def must_fit(run: Run, name: str) -> None:
 
 class Call(ABC):
     def __init__(self, run: Run, request: dict[str, Any]) -> None:
+        self.id = uuid4()
         self.run, self.request = run, request
 
     @abstractmethod
@@ -78,8 +93,18 @@ class Call(ABC):
         return bool((self.request.get("stream_options") or {}).get("include_usage"))
 
     def settle(self, provider: str, usage: Usage, cost: int | None) -> None:
-        name = self.request["model"]
-        budget.settle(self.run, provider=provider, model=name, usage=usage, cost=cost)
+        """Enter it into the ledger. A database that is away for a moment is waited for:
+        the provider's bill comes whether we have a row or not."""
+        for attempt in SETTLING.copy():
+            with attempt:
+                budget.settle(
+                    self.run,
+                    self.id,
+                    provider=provider,
+                    model=self.request["model"],
+                    usage=usage,
+                    cost=cost,
+                )
 
 
 class Rehearsed(Call):
@@ -111,8 +136,8 @@ class Provided(Call):
     def answer(self) -> str:
         with self._account():
             found = self._model.complete(self.request, SECONDS)
-        stated = Usage.stated(getattr(found, "usage", None))
-        self._settle(stated or self._guess(found.model_dump_json()))
+            stated = Usage.stated(getattr(found, "usage", None))
+            self._settle(stated or self._guess(found.model_dump_json()))
         return str(found.model_dump_json(exclude_none=True))
 
     def stream(self) -> Iterator[dict[str, Any]]:

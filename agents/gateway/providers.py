@@ -103,8 +103,11 @@ class Model(NamedTuple):
         if self.api_base:
             return None
         prices, bare = litellm().model_cost, self.name.partition("/")[2]
-        known = prices.get(self.name) or prices.get(bare)
-        if known is None or "input_cost_per_token" not in known:
+        known = prices.get(self.name) or prices.get(bare) or {}
+        # Others sell a model of the same name at another price.
+        theirs = str(known.get("litellm_provider")).startswith(self.provider)
+        # A price of 0 is what the table has for a model it knows none of.
+        if not (theirs and known.get("input_cost_per_token")):
             return None
         sent, got = litellm().cost_per_token(
             model=self.name,
@@ -159,7 +162,7 @@ def is_transient(error: BaseException) -> bool:
 @retry(
     retry=retry_if_exception(is_transient),
     stop=stop_after_attempt(TRIES),
-    wait=wait_exponential_jitter(initial=0.3, max=3),
+    wait=wait_exponential_jitter(multiplier=0.3, max=3),
     reraise=True,
 )
 def patiently(**call: Any) -> Any:

@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
@@ -20,6 +20,9 @@ from agents.models import Run
 log = logging.getLogger(__name__)
 View = Callable[[HttpRequest], Any]
 MOST_BYTES = 20_000_000
+# What a message may be made of.
+PARTS = ("text", "refusal", "image_url", "input_audio")
+AWAY = "The database does not answer now; another try in a moment may do better."
 
 
 def answering(method: str) -> Callable[[View], View]:
@@ -35,6 +38,9 @@ def answering(method: str) -> Callable[[View], View]:
                 return done
             except NoAnswer as no:
                 return refusal(no)
+            except (OperationalError, InterfaceError):
+                connection.close()
+                return refusal(NoAnswer("provider_error", AWAY))
             except Exception:
                 log.exception("the gateway itself is at fault")
                 return refusal(NoAnswer("internal_error", "The gateway is at fault."))
@@ -105,7 +111,25 @@ def read(request: HttpRequest) -> dict[str, Any]:
         raise NoAnswer("invalid_request", "messages is a list of at least one message.")
     if not all(isinstance(one, dict) and "role" in one for one in messages):
         raise NoAnswer("invalid_request", "Each message is an object with a role.")
+    for message in messages:
+        must_be_inside(message.get("content"))
     return dict(body)
+
+
+def must_be_inside(content: Any) -> None:
+    """Refuse a picture that somebody would have to fetch: the gateway can reach places
+    that the agent cannot."""
+    for part in content if isinstance(content, list) else []:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind not in PARTS:
+            known = ", ".join(PARTS)
+            raise NoAnswer(
+                "invalid_request", f"A part of a message is one of: {known}."
+            )
+        picture = part.get("image_url")
+        url = picture.get("url") if isinstance(picture, dict) else picture
+        if kind == "image_url" and not str(url).startswith("data:"):
+            raise NoAnswer("invalid_request", "Send a picture itself, as a data: URL.")
 
 
 def events(

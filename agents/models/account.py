@@ -70,6 +70,6 @@ class ProviderAccount(models.Model):
     def answered(self) -> None:
         """It works: the waits begin anew."""
         if self.strikes:
-            ProviderAccount.objects.filter(pk=self.pk).update(
-                strikes=0, closed_until=None, said="", updated_at=now()
-            )
+            # Not when another call has closed it since this one began.
+            same = ProviderAccount.objects.filter(pk=self.pk, strikes=self.strikes)
+            same.update(strikes=0, closed_until=None, said="", updated_at=now())
