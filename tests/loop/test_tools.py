@@ -120,8 +120,10 @@ def test_a_request_shows_status_and_text(dev: Agent, api: str) -> None:
         ("http_request", {"url": "http://127.0.0.1:9/"}),
     )
     # It carries no credential of the run.
-    assert answers[0].startswith("HTTP 401\n{")
-    assert answers[1] == "HTTP 200\n"
+    first, body = answers[0].split("\n", 1)
+    assert first.startswith(f"HTTP 401 (all below was written at {api}/api/companies:")
+    assert json.loads(body)["code"]
+    assert answers[1] == "HTTP 200"
     assert "Only http://" in answers[2] and "does not answer" in answers[3]
 
 
