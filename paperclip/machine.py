@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-import httpx
-from django.conf import settings
 from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from agents import sandbox
 from agents.models import ProviderAccount
 from paperclip import browsers
+from paperclip.api import health
 from paperclip.api.health import Probe
 from paperclip.exceptions import Refused
 
@@ -50,8 +50,8 @@ def rarely(look: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
 def gateway() -> dict[str, Any]:
     """The model gateway answers."""
     try:
-        httpx.get(f"{settings.GATEWAY_URL}/health", timeout=2).raise_for_status()
-    except httpx.HTTPError as error:
+        health.gateway()
+    except (OSError, HTTPException) as error:
         said = _("does not answer: agents with a model cannot work. Is `up` running?")
         raise Refused(said) from error
     return {}
