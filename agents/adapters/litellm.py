@@ -27,7 +27,7 @@ from paperclip import browsers
 LOOP = Path(__file__).resolve().parent.parent / "loop"
 # -I -S: nothing but the standard library, whatever is installed or in the environment.
 PROGRAM = (sys.executable, "-I", "-S", str(LOOP / "__main__.py"))
-TURNS, SECONDS, TOKENS = 40, 900, 200_000
+TURNS, SECONDS, TOKENS = 40, 900, 1_000_000
 # The loop ends itself at its limit; this long it has for a last tool and its last line.
 OVERTIME, GRACE = 30, 5
 # What another try may do better.

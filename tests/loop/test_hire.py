@@ -72,7 +72,7 @@ def test_what_is_left_out_is_the_instances(company: Any, settings: Any) -> None:
     )
     told = document(run, token, walled=True)
     assert told["model"] == "gemini/flash"
-    assert told["limits"] == {"turns": 40, "seconds": 900, "tokens": 200_000}
+    assert told["limits"] == {"turns": 40, "seconds": 900, "tokens": 1_000_000}
     assert "rehearsalWorld" not in told
     settings.GATEWAY_URL = "http://127.0.0.1:1"
     run.agent.company.rehearsal = True
