@@ -5,7 +5,7 @@ import re
 from paperclip.home import BASE_DIR
 
 READ = re.compile(r'\benv(?:\.\w+)?\(\s*"([A-Z_]+)"')
-INTERNAL = {"PAPERCLIP_ENV_FILE"}  # between our own programs
+INTERNAL = {"PAPERCLIP_ENV_FILE", "PAPERCLIP_CONSOLE"}  # between our own programs
 
 
 def test_the_example_lists_every_variable_the_settings_read() -> None:

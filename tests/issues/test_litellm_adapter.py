@@ -19,7 +19,7 @@ from paperclip import processes
 from paperclip.actors import SYSTEM
 from tests import make
 from tests.loop import stage
-from tests.loop.gateway import gateway
+from tests.gateways import gateway
 from tests.loop.model import Answer, Model, Refusal, calls, model, says, uses
 from tests.workers import ended, eventually, woken, worker
 
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def _instance(django_db_setup: None, live_server: Any) -> Iterator[None]:
     """A worker that finds the tests' API and a gateway of its own."""
     with (
-        gateway() as url,
-        worker(PAPERCLIP_API_URL=live_server.url, PAPERCLIP_GATEWAY_URL=url),
+        gateway() as gate,
+        worker(PAPERCLIP_API_URL=live_server.url, PAPERCLIP_GATEWAY_URL=gate.url),
     ):
         yield
 
