@@ -19,5 +19,6 @@ def load_litellm() -> None:
 
 
 application = mount.below("/rehearsal", get_wsgi_application())
-if settings.MODEL_API_BASE or any(name.endswith("_API_KEY") for name in os.environ):
+KEYS = [key for name, key in os.environ.items() if name.endswith("_API_KEY")]
+if settings.MODEL_API_BASE or any(KEYS):
     threading.Thread(target=load_litellm, daemon=True).start()
