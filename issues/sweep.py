@@ -72,6 +72,9 @@ def wake_due(agent: Agent) -> None:
 
 def wake_waiting() -> None:
     """Wake for the issues that were left lying."""
+    gone = Agent.objects.filter(status=Agent.Status.TERMINATED)
+    left = Issue.objects.open().exclude(status=Status.BACKLOG)
+    each(left.filter(assignee_agent__in=gone)[:BATCH], Issue.leave_to_person)
     each(waiting_issues()[:BATCH], wake_for)
 
 

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
+
 from agents.models import Agent
 from issues import repositories
 from issues.models.base import CLOSED, Status
 from issues.models.checkout import Checkout
 from issues.models.relation import Relation
 from issues.models.thread import Thread
+from issues.models.work_product import OURS, WorkProduct
 from paperclip import audit
 from paperclip.actors import SYSTEM
-from paperclip.exceptions import Invalid, NotAllowed
+from paperclip.exceptions import Conflict, Invalid, NotAllowed
 from paperclip.models import Activity, Membership
 
 if TYPE_CHECKING:
@@ -76,27 +79,45 @@ class Review(Checkout, Thread):
         """Who looks at this work of the agent's; None when nobody does. A fix is
         looked at with the issue it belongs to."""
         reviewer = worker.reviewer if worker and self.origin_kind != FIX else None
-        gone = reviewer is None or reviewer.status == Agent.Status.TERMINATED
-        return None if gone else reviewer
+        return employed(reviewer)
+
+    # --- what was asked, and what becomes of it ------------------------------------
 
     def _route(self, fields: dict[str, Any], *, by: Actor, comment: str) -> bool:
         """Turn what was asked into what the review makes of it; whether it did."""
+        self._drop_what_is_already_so(fields)
         if not self.is_under_review:
             return self._to_reviewer(fields, by=by)
-        if by.agent is not None and by.agent.pk == self.executor_agent_id:
-            if STEERED & set(fields):
-                raise NotAllowed(
-                    f"{self.identifier} is being reviewed by {self.assignee}: wait for"
-                    " the outcome, or comment.",
-                    code="own_work",
-                )
-            return False
+        if STEERED & set(fields):
+            self._must_be_its_judge(by)
         if NAMING & set(fields):
             self._handed_on(fields)
             return False
         if fields.get("status", Status.IN_REVIEW) == Status.IN_REVIEW:
             return False
         return self._decide(fields, by=by, comment=comment.strip())
+
+    def _drop_what_is_already_so(self, fields: dict[str, Any]) -> None:
+        """Naming the present assignee again names nobody."""
+        if not NAMING & set(fields):
+            return
+        if all(fields.get(name) == getattr(self, name) for name in NAMING):
+            for name in NAMING & set(fields):
+                del fields[name]
+
+    def _must_be_its_judge(self, by: Actor) -> None:
+        """The reviewer, a manager of who did the work, or a person: nobody else, and
+        never the one who did it."""
+        judge, worker = by.agent, self.executor_agent
+        if judge is None or worker is None:
+            return
+        may = judge.pk == self.assignee_agent_id or judge in worker.chain_of_command()
+        if judge.pk == worker.pk or not may:
+            raise NotAllowed(
+                f"{self.identifier} is being reviewed by {self.assignee}: wait for the"
+                " outcome, or comment.",
+                code="own_work" if judge.pk == worker.pk else "not_yours",
+            )
 
     def _to_reviewer(self, fields: dict[str, Any], *, by: Actor) -> bool:
         asked = fields.get("status") in (Status.DONE, Status.IN_REVIEW)
@@ -105,11 +126,27 @@ class Review(Checkout, Thread):
         if self.assignee_agent_id not in (None, by.agent.pk):
             return False
         reviewer = self.reviewer_of(by.agent)
-        if reviewer is None:
+        if reviewer is not None:
+            self._give_to_reviewer(by.agent, reviewer, by=by)
+        elif fields["status"] == Status.DONE and self._own_branch_of(by.agent):
+            # Nothing gets into a project that nobody but its author has looked at.
+            self.executor_agent = by.agent
+            self._to_person(f"{by.agent} has no reviewer. A person looks at its branch")
+        else:
             return False
-        self._give_to_reviewer(by.agent, reviewer, by=by)
         fields["status"] = Status.IN_REVIEW
         return True
+
+    def _own_branch_of(self, agent: Agent) -> bool:
+        """Whether the issue has a branch of the agent's making that is not merged."""
+        ours = WorkProduct.objects.filter(type=WorkProduct.Type.BRANCH, provider=OURS)
+        branch = ours.filter(issue_id=self.pk).first()
+        if branch is None or self.origin_kind == FIX:
+            return False
+        facts = branch.metadata or {}
+        if facts.get("merged", {}).get("branchCommit") == facts.get("commit"):
+            return False
+        return agent.runs.filter(pk=branch.created_by_run_id).exists()
 
     def _give_to_reviewer(self, worker: Agent, reviewer: Agent, *, by: Actor) -> None:
         self.executor_agent, self.assignee_agent = worker, reviewer
@@ -138,30 +175,15 @@ class Review(Checkout, Thread):
             if asked == Status.CANCELLED:
                 raise Invalid("A review approves (done) or asks for changes (todo).")
         worker, self.executor_agent = self.executor_agent, None
-        self.assignee_agent = worker
+        self.assignee_agent, self.assignee_user = worker, None
         if asked in CLOSED:
             self._record_decision("approved" if asked == Status.DONE else asked, by=by)
-            if asked == Status.DONE and (contradicts := self._merge(by=by)):
-                fields["status"] = self._send_back(worker, contradicts)
             return True
         if not comment:  # a person took it back, without a word
             return False
-        self.failed_reviews += 1
         self._record_decision("changes_requested", by=by)
         fields["status"] = self._send_back(worker, comment)
         return True
-
-    def _merge(self, *, by: Actor) -> str:
-        """Make the approved branch part of the project; why that cannot be, if so."""
-        issue: Any = self
-        files = repositories.merge(issue, by=by).conflicts
-        if not files:
-            return ""
-        return (
-            f"{by.name} approved it, but others have changed the same places meanwhile:"
-            f" {', '.join(files)}. Merge the default branch into this one, keep what"
-            " both want, and hand it over again."
-        )
 
     def _record_decision(self, outcome: str, *, by: Actor) -> None:
         audit.record(
@@ -170,34 +192,66 @@ class Review(Checkout, Thread):
             self,
             identifier=self.identifier,
             outcome=outcome,
-            failedReviews=self.failed_reviews,
+            failedReviews=self.failed_reviews + (outcome == "changes_requested"),
         )
+
+    # --- approved --------------------------------------------------------------------
+
+    def _merged(self, asked: str, *, by: Actor, routed: bool) -> str:
+        """The status it really gets: done work is part of its project then, and what
+        contradicts the project goes back. Conflict when that was no review's outcome
+        but a person's wish."""
+        done = asked == Status.DONE != self.status and self.origin_kind != FIX
+        if not done or (by.agent and self._own_branch_of(by.agent)):
+            return asked
+        issue: Any = self
+        files = repositories.merge(issue, by=by).conflicts
+        if not files:
+            return asked
+        said = (
+            f"{by.name} approved it, but others have changed the same places meanwhile:"
+            f" {', '.join(files)}. Merge the default branch into this one, keep what"
+            " both want, and hand it over again."
+        )
+        if self.assignee_agent is None or (by.user is not None and not routed):
+            raise Conflict(said, code="merge_conflict")
+        return self._send_back(self.assignee_agent, said)
+
+    # --- refused ---------------------------------------------------------------------
 
     def _send_back(self, worker: Agent | None, comment: str) -> str:
         """To whom the refused work goes; the status it has there."""
-        manager = worker.reports_to if worker else None
-        if worker is None or self.failed_reviews >= TO_PERSON:
-            return self._to_person()
-        if self.failed_reviews >= TO_MANAGER and manager is not None:
-            self.assignee_agent = manager
-            self._remark = (
-                f"{self.failed_reviews} reviews failed. {manager} decides how it goes"
-                f" on; giving it back is assigning it to {worker}."
-            )
-            return Status.TODO
-        self._file_fix(worker, comment)
-        return Status.BLOCKED
-
-    def _to_person(self) -> str:
-        owners = self.company.memberships.filter(role=Membership.Role.OWNER)
-        self.assignee_agent = None
-        self.assignee_user = owners.select_related("user")[0].user
+        self.failed_reviews += 1
+        manager = employed(worker.reports_to if worker else None)
+        failed = f"{self.failed_reviews} reviews failed."
+        if employed(worker) is None:
+            failed = f"{worker} does not work here any more."
+        elif self.failed_reviews < TO_MANAGER or (
+            self.failed_reviews < TO_PERSON and manager is None
+        ):
+            self._file_fix(worker, comment)
+            return Status.BLOCKED
+        if manager is None or self.failed_reviews >= TO_PERSON:
+            return self._to_person(f"{failed} A person decides how it goes on")
+        self.assignee_agent = manager
         self._remark = (
-            f"{self.failed_reviews} reviews failed. A person decides how it goes on."
+            f"{failed} {manager} decides how it goes on; giving it back is assigning it"
+            f" to {worker}."
         )
+        return Status.TODO
+
+    def _to_person(self, why: str) -> str:
+        """Let the owner have it, or whoever else may decide here."""
+        members = self.company.memberships.exclude(role=Membership.Role.VIEWER)
+        members = members.filter(user__is_active=True).select_related("user")
+        owners = members.filter(role=Membership.Role.OWNER)
+        decides = owners.first() or members.first()
+        self.assignee_agent = None
+        self.assignee_user = decides.user if decides else None
+        self._remark = f"{why}: {self.assignee}."
         return Status.IN_REVIEW
 
-    def _file_fix(self, worker: Agent, comment: str) -> None:
+    def _file_fix(self, worker: Agent | None, comment: str) -> None:
         issues: Any = type(self)._default_manager
         fix = issues.file(
             self.company,
@@ -215,14 +269,39 @@ class Review(Checkout, Thread):
         edges = Relation.objects.filter(blocked_id=self.pk).select_related("blocker")
         self.block_on([*(edge.blocker for edge in edges), fix], by=SYSTEM)
 
-    def return_to_review(self, *, by: Actor) -> None:
-        """The last fix is done: the reviewer looks again. The caller holds the row."""
+    def return_to_review(self, fix: Review, *, by: Actor) -> None:
+        """A fix is closed: when it was the last, the reviewer looks again, also when a
+        person found it unnecessary. The caller holds the row."""
+        edges = Relation.objects.filter(blocked_id=self.pk)
+        if fix.status == Status.CANCELLED:
+            edges.filter(blocker_id=fix.pk).delete()
         worker = self.assignee_agent
         reviewer = self.reviewer_of(worker)
-        left = Relation.objects.filter(blocked_id=self.pk).unresolved()
-        if self.status != Status.BLOCKED or reviewer is None or left.exists():
+        if self.status != Status.BLOCKED or worker is None or reviewer is None:
             return
-        assert worker is not None  # noqa: S101 (it has a reviewer)
-        self.status = Status.IN_REVIEW
-        self._give_to_reviewer(worker, reviewer, by=by)
+        if not edges.unresolved().exists():
+            self.status = Status.IN_REVIEW
+            self._give_to_reviewer(worker, reviewer, by=by)
+            self.save()
+
+    @transaction.atomic
+    def leave_to_person(self) -> None:
+        """Its assignee does not work here any more: somebody decides who does it."""
+        rows = type(self)._default_manager.select_for_update(no_key=True)
+        self.refresh_from_db(from_queryset=rows)
+        gone = self.assignee_agent
+        if gone is None or employed(gone) is not None or self.is_closed:
+            return
+        self.checkout_run = None
+        self.status = self._to_person(
+            f"{gone} does not work here any more. A person decides how it goes on"
+        )
         self.save()
+        self._post(self._remark, by=SYSTEM)
+        audit.record(SYSTEM, "issue.updated", self, identifier=self.identifier)
+
+
+def employed(agent: Agent | None) -> Agent | None:
+    """The agent, unless it was dismissed."""
+    gone = agent is None or agent.status == Agent.Status.TERMINATED
+    return None if gone else agent

@@ -11,6 +11,7 @@ from agents.models import Agent
 from issues.models.base import CLOSED, Status
 from issues.models.relation import Relation
 from issues.models.review import FIX, Review
+from issues.models.thread import must_be_sayable
 from issues.models.wakes import Wake, send_wakes
 from paperclip import audit
 from paperclip.actors import SYSTEM
@@ -90,6 +91,7 @@ class StatusMachine(Review):
         in a circle; NotAllowed for an agent without a run or without the right to
         assign. Everyone whom it concerns is woken, each at most once.
         """
+        must_be_sayable(comment)
         reviewed = self._lock()
         self._must_be_changeable(by, {*fields, "status"} if reopen else {*fields})
         if interrupt:
@@ -100,8 +102,10 @@ class StatusMachine(Review):
             fields.setdefault("status", Status.TODO)
         routed = self._route(fields, by=by, comment=comment)
         self._set(fields, by=by)
-        if (status := fields.get("status", self.status)) != self.status:
-            self._enter(status, by=by, force=routed)
+        # Last of all that may refuse: a merge is not taken back.
+        asked = fields.get("status", self.status)
+        if (status := self._merged(asked, by=by, routed=routed)) != self.status:
+            self._enter(status, by=by, force=routed or status != asked)
         self._must_be_startable()
         self.save()
         said = self._say(comment, by=by)
@@ -114,8 +118,8 @@ class StatusMachine(Review):
                 changed=changed,
                 **({"status": status, "was": old[0]} if status != old[0] else {}),
             )
-        if reviewed is not None and self.status == Status.DONE != old[0]:
-            reviewed.return_to_review(by=by)
+        if reviewed is not None and self.is_closed and old[0] not in CLOSED:
+            reviewed.return_to_review(self, by=by)
         send_wakes(self._consequences(*old) + self.mentions(said), by=by, said=said)
         return said
 
@@ -181,8 +185,6 @@ class StatusMachine(Review):
                 return
         if self.status == Status.IN_PROGRESS:
             self.let_go(by=by)
-        if status == Status.DONE and by.user is not None and (no := self._merge(by=by)):
-            raise Conflict(no, code="merge_conflict")
         self.status = status
         self.completed_at = self.cancelled_at = None
         if status == Status.IN_PROGRESS:

@@ -25,8 +25,7 @@ class Thread(IssueBase):
     def _post(self, body: str, *, by: Actor) -> Comment:
         if not body.strip():
             raise BadRequest("A comment needs some text.")
-        if len(body) > LONGEST:
-            raise BadRequest(f"A comment is at most {LONGEST} characters long.")
+        must_be_sayable(body)
         said = Comment.objects.create(
             issue_id=self.pk,
             company_id=self.company_id,
@@ -55,3 +54,8 @@ class Thread(IssueBase):
             if f"agent://{agent.pk}" in said.body
             or re.search(rf"(?<!\w)@{re.escape(agent.name)}(?!\w)", said.body, re.I)
         ]
+
+
+def must_be_sayable(body: str) -> None:
+    if len(body) > LONGEST:
+        raise BadRequest(f"A comment is at most {LONGEST} characters long.")

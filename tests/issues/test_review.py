@@ -12,9 +12,9 @@ from issues import repositories
 from issues.models import Issue, Project
 from issues.models.base import Status
 from issues.models.review import FIX
-from issues.sweep import waiting_issues
+from issues.sweep import waiting_issues, wake_waiting
 from paperclip.actors import SYSTEM, Actor
-from paperclip.exceptions import Conflict, Invalid, NotAllowed
+from paperclip.exceptions import BadRequest, Conflict, Invalid, NotAllowed
 from paperclip.models import Activity
 from tests import make
 from tests.clones import clone
@@ -265,7 +265,7 @@ def test_what_contradicts_the_project_goes_back(team: Team, tmp_path: Path) -> N
     do(second, team.qa)
     second.refresh_from_db()
     assert (second.status, second.assignee_agent) == (Status.BLOCKED, team.dev)
-    assert second.failed_reviews == 0
+    assert second.failed_reviews == 1
     assert "page.txt" in (fix_of(second).description or "")
     boss = Actor.of_user(make.owner_of(team.dev.company))
     with pytest.raises(Conflict, match=r"page\.txt"):
@@ -291,3 +291,138 @@ def test_the_api_tells_of_the_review(team: Team) -> None:
     body = {"status": "done", "comment": "I ran it."}
     told = qa.patch(f"/api/issues/{issue.pk}", body, format="json").json()
     assert (told["status"], told["executionState"]) == ("done", None)
+
+
+def boss_of(team: Team) -> Actor:
+    return Actor.of_user(make.owner_of(team.dev.company))
+
+
+def test_naming_oneself_is_no_way_around_the_review(team: Team) -> None:
+    issue = make.issue(team.dev.company, assignee_agent=team.dev)
+    by = checked_out(team.dev, issue)
+    issue.change(by=by, status="done", assignee_agent=team.dev, comment="It works.")
+    assert (issue.status, issue.assignee_agent) == (Status.IN_REVIEW, team.qa)
+    assert by.run is not None
+    by.run.finish(Run.Status.SUCCEEDED)
+    by = checked_out(team.qa, issue)
+    issue.change(by=by, status="done", assignee_agent=team.qa, comment="I ran it.")
+    issue.refresh_from_db()
+    assert (issue.status, issue.executor_agent) == (Status.DONE, None)
+    assert issue.approved_by() == "QA"
+
+
+def test_who_filed_it_does_not_review_it(team: Team) -> None:
+    issue = under_review(team)
+    author = make.agent(team.dev.company, name="CMO")
+    Issue.objects.filter(pk=issue.pk).update(created_by_agent=author)
+    with pytest.raises(NotAllowed, match="is being reviewed by QA"):
+        issue.change(by=make.working(author), status="done", comment="Nice.")
+    issue.change(by=make.working(team.cto), status="done", comment="I looked.")
+    assert issue.status == Status.DONE
+
+
+def test_a_refused_approval_merges_nothing(team: Team, tmp_path: Path) -> None:
+    issue = handed_over(team, "One", "one", tmp_path / "one")
+    assert issue.project is not None
+    qa = checked_out(team.qa, issue)
+    with pytest.raises(Invalid):
+        issue.change(by=qa, status="done", comment="Fine.", blocked_by=[issue])
+    with pytest.raises(BadRequest):
+        issue.change(by=qa, status="done", comment="x" * 70_000)
+    assert repositories.show(issue.project, "main", "page.txt") is None
+
+
+def test_closing_a_fix_by_hand_merges_nothing(team: Team, tmp_path: Path) -> None:
+    issue = handed_over(team, "One", "one", tmp_path / "one")
+    refuse(issue, team.qa)
+    fix_of(issue).change(by=boss_of(team), status="done")
+    issue.refresh_from_db()
+    assert (issue.status, issue.assignee_agent) == (Status.IN_REVIEW, team.qa)
+    assert issue.project is not None
+    assert repositories.show(issue.project, "main", "page.txt") is None
+
+
+def test_a_fix_found_unnecessary_is_reviewed_again(team: Team) -> None:
+    issue = under_review(team)
+    refuse(issue, team.qa)
+    fix_of(issue).change(by=boss_of(team), status="cancelled")
+    issue.refresh_from_db()
+    assert (issue.status, issue.assignee_agent) == (Status.IN_REVIEW, team.qa)
+
+
+def test_what_the_manager_closes_is_merged(team: Team, tmp_path: Path) -> None:
+    issue = handed_over(team, "One", "one", tmp_path / "one")
+    Issue.objects.filter(pk=issue.pk).update(failed_reviews=1)
+    refuse(issue, team.qa)
+    do(issue, team.cto)
+    issue.refresh_from_db()
+    assert issue.status == Status.DONE and issue.project is not None
+    assert repositories.show(issue.project, "main", "page.txt") == b"one"
+
+
+def test_an_author_without_a_reviewer_is_looked_at_by_a_person(
+    team: Team, tmp_path: Path
+) -> None:
+    team.dev.change(by=SYSTEM, reviewer=None)
+    issue = handed_over(team, "One", "one", tmp_path / "one")
+    issue.refresh_from_db()
+    assert issue.status == Status.IN_REVIEW
+    assert issue.assignee_user == make.owner_of(team.dev.company)
+    assert issue.project is not None
+    assert repositories.show(issue.project, "main", "page.txt") is None
+    issue.change(by=boss_of(team), status="done")
+    issue.refresh_from_db()
+    assert (issue.status, issue.assignee_agent) == (Status.DONE, team.dev)
+    assert issue.assignee_user is None
+    assert repositories.show(issue.project, "main", "page.txt") == b"one"
+
+
+def test_conflicts_do_not_go_round_for_ever(team: Team, tmp_path: Path) -> None:
+    first = handed_over(team, "One", "one", tmp_path / "one")
+    second = handed_over(team, "Two", "two", tmp_path / "two")
+    do(first, team.qa)
+    do(second, team.qa)
+    do(fix_of(second), team.dev)
+    do(second, team.qa)
+    second.refresh_from_db()
+    assert (second.assignee_agent, second.failed_reviews) == (team.cto, 2)
+
+
+def test_refusing_the_work_of_somebody_who_is_gone(team: Team) -> None:
+    issue = under_review(team)
+    team.dev.terminate(by=SYSTEM)
+    refuse(issue, team.qa)
+    issue.refresh_from_db()
+    assert (issue.assignee_agent, issue.status) == (team.cto, Status.TODO)
+
+
+@pytest.mark.parametrize("gone", ["qa", "dev"])
+def test_nobody_waits_for_somebody_who_is_gone(team: Team, gone: str) -> None:
+    issue = under_review(team)
+    if gone == "dev":
+        refuse(issue, team.qa)
+    getattr(team, gone).terminate(by=SYSTEM)
+    wake_waiting()
+    issue.refresh_from_db()
+    assert issue.assignee_user == make.owner_of(team.dev.company)
+    last = issue.comments.filter(author_agent=None).last()
+    assert last is not None and "does not work here any more" in last.body
+    assert issue.is_under_review == (gone == "qa")
+
+
+def test_a_manager_who_is_gone_decides_nothing(team: Team) -> None:
+    issue = under_review(team)
+    Issue.objects.filter(pk=issue.pk).update(failed_reviews=3)
+    team.cto.terminate(by=SYSTEM)
+    refuse(issue, team.qa)
+    issue.refresh_from_db()
+    assert issue.assignee_user == make.owner_of(team.dev.company)
+
+
+def test_a_company_without_an_owner_loses_nothing(team: Team) -> None:
+    issue = under_review(team)
+    team.dev.company.memberships.all().delete()
+    Issue.objects.filter(pk=issue.pk).update(failed_reviews=3)
+    refuse(issue, team.qa)
+    issue.refresh_from_db()
+    assert (issue.status, issue.assignee_agent) == (Status.IN_REVIEW, None)
