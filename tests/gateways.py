@@ -33,6 +33,7 @@ class Gateway:
                 "REDIS_URL": settings.REDIS_URL,
                 "PAPERCLIP_HOME": str(settings.HOME),
                 "PAPERCLIP_GATEWAY_PORT": str(port),
+                "PGAPPNAME": "gateway",  # how its connections are told from ours
                 "OPENAI_API_KEY": "sk-canary-of-the-tests",
                 **environment,
             },

@@ -19,11 +19,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def cut_connections() -> int:
-    """End every connection to the database but ours, as a restart of it would."""
+    """End the gateway's connections to the database, as a restart of it would."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " WHERE datname = current_database() AND application_name = 'gateway'"
         )
         return int(cursor.fetchone()[0])
 

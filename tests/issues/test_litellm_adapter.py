@@ -18,8 +18,8 @@ from issues.heartbeat import conclude
 from paperclip import processes
 from paperclip.actors import SYSTEM
 from tests import make
-from tests.loop import stage
 from tests.gateways import gateway
+from tests.loop import stage
 from tests.loop.model import Answer, Model, Refusal, calls, model, says, uses
 from tests.workers import ended, eventually, woken, worker
 
