@@ -3,6 +3,7 @@ and how it gets one."""
 
 import contextlib
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -70,18 +71,32 @@ def starts(browser: str) -> bool:
 
 
 def places() -> list[Path]:
-    """The directories, outside of /usr, that a browser of this machine may be in."""
+    """The directories, outside of /usr, that the browsers of this machine are in. Each
+    is a browser's own: an agent may look into it."""
     named = os.environ.get("PAPERCLIP_CHROMIUM")
-    downloads = os.environ.get("PLAYWRIGHT_BROWSERS_PATH")
+    downloads = os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or "~/.cache/ms-playwright"
     candidates = [
-        Path(downloads or os.path.expanduser("~/.cache/ms-playwright")),
+        *Path(os.path.expanduser(downloads)).glob("chromium*/chrome-*"),
         Path("/opt/google/chrome"),
         Path("/opt/microsoft/msedge"),
-        *([Path(named).resolve().parent] if named else []),
+        *([Path(os.path.realpath(named)).parent] if named else []),
     ]
-    # os.path asks without a complaint about what may not be read.
-    found = (place for place in candidates if os.path.isdir(place))
-    return [place for place in found if not place.is_relative_to("/usr")]
+    return [place for place in candidates if is_browsers_own(place)]
+
+
+def is_browsers_own(place: Path) -> bool:
+    """Whether a directory is that of a browser, and neither Paperclip's, nor somebody's
+    home, nor above one of these."""
+    real = Path(os.path.realpath(place))
+    ours = [home.path().resolve(), home.BASE_DIR]
+    users = (user.pw_dir for user in pwd.getpwall())
+    homes = map(Path, [os.path.expanduser("~"), *users])
+    if place.is_relative_to("/usr") or any(map(real.is_relative_to, ours)):
+        return False
+    if any(one.is_relative_to(real) for one in [*ours, *homes, Path("/tmp")]):  # noqa: S108
+        return False
+    # Each build of Chromium has its resources beside the program.
+    return any(real.glob("*.pak"))
 
 
 def nothing() -> None:

@@ -51,8 +51,8 @@ def closed(
         *system(),
         *etc(network),
         *private(sealed=True),
-        *hidden(),  # it may lie below /usr
         *binds("--ro-bind-try", seen),
+        *hidden(seen),  # after it: nothing that is shown uncovers Paperclip's own
         *binds("--bind", [workspace, *writable]),
     ]
 
@@ -106,12 +106,16 @@ def own_places() -> list[Path]:
     return [real_home(), home.BASE_DIR, *files]
 
 
-def hidden() -> list[str]:
-    """What would cover Paperclip's own: its home, and the files with its settings."""
+def hidden(seen: Iterable[Path] = ()) -> list[str]:
+    """What covers Paperclip's own: its home, and the files with its settings. Of what
+    is seen, the parts that lie in the home, as Python may, are seen all the same."""
+    ours = real_home()
+    parts = [one for one in seen if one.is_relative_to(ours) and one != ours]
     files = [file for file in settings.SECRET_FILES if os.path.isfile(file)]
     empty = str(own_file("empty", ""))
     return [
-        *("--tmpfs", str(real_home())),
+        *("--tmpfs", str(ours)),
+        *binds("--ro-bind-try", parts),
         *(part for file in files for part in ("--ro-bind", empty, file)),
     ]
 

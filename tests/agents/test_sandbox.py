@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -99,6 +100,80 @@ def test_closed_has_what_programs_need(place: Path) -> None:
     )
     done = inside(place, script)
     assert done.returncode == 0, done.stderr
+
+
+# --- The browser -----------------------------------------------------------------
+
+
+@pytest.fixture
+def chrome(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The browser that is named, in a directory of its own."""
+    held = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    own = held / "chrome-linux"
+    own.mkdir()
+    (own / "chrome").write_text("#!/bin/sh\necho it starts")
+    (own / "chrome").chmod(0o755)
+    (own / "resources.pak").touch()
+    (held / "canary").write_text("canary")
+    monkeypatch.setenv("PAPERCLIP_CHROMIUM", str(own / "chrome"))
+    yield own / "chrome"
+    shutil.rmtree(held)
+
+
+def test_the_browser_is_inside_and_nothing_beside_it(place: Path, chrome: Path) -> None:
+    held = chrome.parent.parent
+    done = inside(place, f"{chrome}; ls {held}; touch {chrome}")
+    assert done.stdout == "it starts\nchrome-linux\n"
+    assert "Read-only" in done.stderr
+
+
+def test_a_browser_in_a_home_shows_nothing_of_the_home(
+    place: Path, chrome: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor of all homes, when it lies beside them."""
+    theirs = chrome.parent.parent
+    shutil.copytree(chrome.parent, theirs, dirs_exist_ok=True)
+    monkeypatch.setenv("PAPERCLIP_CHROMIUM", str(theirs / "chrome"))
+    assert "canary" in inside(place, f"ls {theirs}").stdout  # it is nobody's home yet
+    for someones in (theirs, chrome.parent):
+        monkeypatch.setenv("HOME", str(someones))
+        assert inside(place, f"ls -A {theirs}; id -un").stdout == "agent\n"
+
+
+def test_a_browser_beside_paperclips_own_uncovers_nothing(
+    place: Path, chrome: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above the home, at it, or in it; the programs start all the same."""
+    ours = chrome.parent.parent / "home"
+    monkeypatch.setenv("PAPERCLIP_HOME", str(ours))
+    home.secret("django")
+    for at in (ours.parent, ours, ours / "secrets"):
+        shutil.copytree(chrome.parent, at, dirs_exist_ok=True)
+        monkeypatch.setenv("PAPERCLIP_CHROMIUM", str(at / "chrome"))
+        script = f"find {ours.parent} -name django -o -name canary -o -name chrome"
+        done = inside(new_workspace(), f"{script}; id -un")
+        assert done.stdout == "agent\n", done
+
+
+def test_a_home_that_is_shown_by_mistake_is_covered(
+    place: Path, settings: LazySettings
+) -> None:
+    secret = home.secret("django")
+    script = f"cat {settings.HOME}/secrets/django; id -un"
+    done = inside(place, script, read_only=[settings.HOME, settings.HOME.parent])
+    assert secret not in done.stdout and done.stdout == "agent\n"
+
+
+@pytest.mark.parametrize(
+    "named", ["/nonexistent", "/", "/root/chrome", "chrome", "/a/b"]
+)
+def test_a_browser_that_is_not_there_is_not_there_inside(
+    place: Path, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAPERCLIP_CHROMIUM", named)
+    url = {"PAPERCLIP_API_URL": "http://127.0.0.1:3100"}
+    done = inside(place, "ls -d /home /root/.[bs]*; id -un", env=url)
+    assert (done.stdout, done.returncode) == ("agent\n", 0), done
 
 
 @pytest.mark.skipif(not os.access("/usr/local", os.W_OK), reason="needs root")
