@@ -140,6 +140,7 @@ def document(run: Run, token: str, *, walled: bool) -> dict[str, Any]:
         "issueId": str(run.issue_id) if run.issue_id else None,
         "commentIds": run.comment_ids,
         "sandboxed": walled,
+        "network": config.get("network", "none"),
         "unsandboxedShell": settings.UNSANDBOXED_SHELL,
     }
     if agent.company.rehearsal:

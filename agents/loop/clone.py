@@ -6,6 +6,7 @@ nothing else. Nothing an agent left in its clone is ever thrown away.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -16,21 +17,39 @@ from agents.loop.api import Api
 from agents.loop.errors import ToolError
 
 SECONDS = 120
+# What a setting could start, off: what we do with git, git does alone.
+SETTINGS = {
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "core.attributesFile": "/dev/null",
+    "commit.gpgSign": "false",
+    "diff.ignoreSubmodules": "all",
+    "fetch.recurseSubmodules": "false",
+    "submodule.recurse": "false",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "protocol.allow": "never",
+    "protocol.file.allow": "always",  # a bundle is one
+}
+# All that a clone of ours needs to be one.
+PLAIN = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n"
 
 
 class Clone:
-    """`space` is the issue's currentExecutionWorkspace."""
+    """`space` is the issue's currentExecutionWorkspace. Where commands are refused,
+    `plain`, no setting in it is obeyed, whoever wrote it."""
 
     def __init__(
-        self, path: Path, space: dict[str, Any], environment: Mapping[str, str]
+        self,
+        path: Path,
+        space: dict[str, Any],
+        who: Mapping[str, str],
+        *,
+        plain: bool = False,
     ) -> None:
         self.path, self.branch = path, str(space["branchName"])
-        self._space = space
-        self._environment = {
-            **environment,
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_TERMINAL_PROMPT": "0",
-        }
+        self._space, self._is_plain = space, plain
+        self._environment = environment(path / ".git", path) | who
         self._note = ""
 
     def described(self, issue: dict[str, Any]) -> str:
@@ -43,7 +62,9 @@ class Clone:
         """Make or refresh it, and be on the issue's branch."""
         if not (self.path / ".git").is_dir():
             self.path.mkdir(parents=True, exist_ok=True)
-            self._git("init", "-q", "-b", self.branch)
+            self._git("init", "-q", "--template=", "-b", self.branch)
+        if self._is_plain:
+            self._forget_settings()
         self._fetch(api)
         if self._known(f"refs/heads/{self.branch}"):
             if self._git("branch", "--show-current") != self.branch:
@@ -117,6 +138,15 @@ class Clone:
     def _is_ancestor(self, old: str, new: str) -> bool:
         return self._run("merge-base", "--is-ancestor", old, new).returncode == 0
 
+    def _forget_settings(self) -> None:
+        file = self.path / ".git" / "config"
+        try:
+            # Removed first: it could be a link to anywhere.
+            file.unlink(missing_ok=True)
+            file.write_text(PLAIN)
+        except OSError as error:
+            raise ToolError(f"The clone cannot be used: {error}") from error
+
     def _git(self, *arguments: str) -> str:
         done = self._run(*arguments)
         if done.returncode:
@@ -125,9 +155,10 @@ class Clone:
         return done.stdout.strip()
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        settings = (part for one in SETTINGS.items() for part in ("-c", "=".join(one)))
         try:
             return subprocess.run(
-                ["git", *arguments],
+                ["git", *settings, *arguments],
                 cwd=self.path,
                 env=self._environment,
                 capture_output=True,
@@ -137,3 +168,20 @@ class Clone:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise ToolError(f"git {arguments[0]}: {error}") from error
+
+
+def environment(repository: Path, tree: Path) -> dict[str, str]:
+    """What git may know: no file of settings but the repository's, nothing to find
+    around it, and of our own environment only where the programs are."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LC_ALL": "C.UTF-8",
+        "HOME": "/nonexistent",  # ours is the workspace
+        "GIT_DIR": str(repository),
+        "GIT_COMMON_DIR": str(repository),
+        "GIT_WORK_TREE": str(tree),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+    }

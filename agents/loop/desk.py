@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from agents.loop.clone import Clone
 from agents.loop.errors import ToolError
 from agents.loop.web import Broken
 
+GITS_OWN = {".git", ".gitconfig"}
+
 
 @dataclass
 class Desk:
@@ -22,6 +25,8 @@ class Desk:
     root: Path  # the agent's workspace
     deadline: float  # of the run, on the monotonic clock
     may_shell: bool = True
+    # Addresses that http_request may ask. None: the walls of the sandbox decide.
+    doors: Sequence[str] | None = None
     issue: dict[str, Any] | None = None
     clones: dict[str, Clone] = field(default_factory=dict)  # by the issue's identifier
 
@@ -44,6 +49,15 @@ class Desk:
             raise ToolError(f"{path!r} is outside of your workspace.")
         return found
 
+    def place_to_write(self, path: str) -> Path:
+        """As place, but never where git keeps settings: git obeys them, and could be
+        made to run anything by a tool that only writes."""
+        found = self.place(path)
+        names = {part.casefold() for part in found.relative_to(self.root).parts}
+        if names & GITS_OWN:
+            raise ToolError(f"{path!r} is git's own: it cannot be written.")
+        return found
+
     def named(self, path: Path) -> str:
         """A path as the model knows it."""
         return str(path.relative_to(self.root))
@@ -56,8 +70,9 @@ class Desk:
         if not space:
             return ""
         if name not in self.clones:
-            clone = Clone(self.root / name, space, self.environment)
             try:
+                who, plain = identity(self.agent), not self.may_shell
+                clone = Clone(self.place(name), space, who, plain=plain)
                 clone.prepare(self.api)
             except (ToolError, *Broken) as error:
                 return f"none, the repository cannot be had: {error}"

@@ -65,8 +65,10 @@ class Run:
         self._document = document
         limits = Limits(**document["limits"])
         env, token = os.environ, document["token"]
+        near = (env["PAPERCLIP_API_URL"], env["PAPERCLIP_GATEWAY_URL"])
+        walled, is_open = document.get("sandboxed"), document.get("network") == "open"
         api = Api(
-            env["PAPERCLIP_API_URL"],
+            near[0],
             token,
             env["PAPERCLIP_RUN_ID"],
             env["PAPERCLIP_COMPANY_ID"],
@@ -76,12 +78,13 @@ class Run:
             document["agent"],
             Path.cwd(),
             deadline=time.monotonic() + limits.seconds,
-            may_shell=any(map(document.get, ("sandboxed", "unsandboxedShell"))),
+            may_shell=bool(walled or document.get("unsandboxedShell")),
+            doors=None if walled or is_open else near,
         )
         request = {"model": document["model"]}
         if (temperature := document.get("temperature")) is not None:
             request["temperature"] = temperature
-        gateway = Gateway(env["PAPERCLIP_GATEWAY_URL"], token)
+        gateway = Gateway(near[1], token)
         tools = document["tools"]
         say("start", model=document["model"], tools=tools, limits=document["limits"])
         self._talk = Conversation(gateway, self._desk, request, tools, limits)

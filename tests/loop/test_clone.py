@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agents import workspaces
+from agents import sandbox, workspaces
 from agents.models import Agent
 from issues import repositories
 from issues.models import Issue
@@ -137,3 +138,92 @@ def test_leaving_the_branch_is_noticed(dev: Agent, issue: Issue) -> None:
         ("hand_over", {"issue": name, "message": "x"}),
     )
     assert "You left the branch" in answers[1]
+
+
+# --- git starts nothing that an agent wrote --------------------------------------
+
+
+@pytest.fixture
+def no_walls(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = sandbox.State(False, "", "There is no bwrap.")
+    monkeypatch.setattr(sandbox, "state", lambda: nothing)
+
+
+def evil(mark: Path) -> str:
+    """Settings, each of which makes git run a command."""
+    command = f"touch {mark}; cat"
+    return (
+        f'[core]\n\tfsmonitor = "{command}"\n\thooksPath = hooks\n'
+        f'[filter "run"]\n\tclean = "{command}"\n\tsmudge = "{command}"\n'
+    )
+
+
+def worked_on(dev: Agent, issue: Issue, mark: Path) -> list[Any]:
+    name = issue.identifier
+    hook = {"content": f"#!/bin/sh\ntouch {mark}\n"}
+    return done(
+        dev,
+        issue,
+        ("checkout", {"issue": name}),
+        ("write_file", {"path": f"{name}/.gitattributes", "content": "* filter=run"}),
+        ("write_file", {"path": f"{name}/a.txt", "content": "a"}),
+        ("write_file", {"path": ".gitconfig", "content": evil(mark)}),
+        ("write_file", {"path": ".config/git/config", "content": evil(mark)}),
+        ("write_file", {"path": f"{name}/.git/config", "content": evil(mark)}),
+        ("write_file", {"path": f"{name}/.GIT/hooks/pre-commit", **hook}),
+        ("edit_file", {"path": f"{name}/.git/HEAD", "old": "ref:", "new": ""}),
+        ("hand_over", {"issue": name, "message": "Work"}),
+    )
+
+
+@pytest.mark.parametrize("tools", [["shell"], []])
+@pytest.mark.usefixtures("no_walls")
+def test_without_walls_git_runs_nothing(
+    dev: Agent, issue: Issue, tmp_path: Path, tools: list[str]
+) -> None:
+    dev.tools = [*tools, "write_file", "edit_file", "checkout", "hand_over"]
+    dev.save()
+    mark = tmp_path / "ran"
+    answers = worked_on(dev, issue, mark)
+    assert all("git's own" in answers[n] for n in (3, 5, 6, 7))
+    assert answers[8]["metadata"]["files"] == [".gitattributes", "a.txt"]
+    assert not mark.exists()
+
+
+@pytest.mark.usefixtures("no_walls")
+def test_settings_from_better_times_are_not_obeyed(
+    dev: Agent, issue: Issue, tmp_path: Path
+) -> None:
+    mark = tmp_path / "ran"
+    worked_on(dev, issue, mark)
+    # As a command in a sandbox could have left it.
+    clone = workspaces.of(dev) / issue.identifier
+    (clone / ".git" / "config").write_text(evil(mark))
+    (clone / ".git" / "info" / "attributes").parent.mkdir(exist_ok=True)
+    (clone / ".git" / "info" / "attributes").write_text("* filter=run")
+    (workspaces.of(dev) / ".gitconfig").write_text(evil(mark))
+    (clone / "b.txt").write_text("b")
+    hand_over = ("hand_over", {"issue": issue.identifier, "message": "More"})
+    assert "b.txt" in done(dev, issue, hand_over)[0]["metadata"]["files"]
+    assert not mark.exists()
+
+
+def test_behind_walls_git_runs_nothing_for_one_without_a_shell(
+    dev: Agent, issue: Issue
+) -> None:
+    dev.tools = ["write_file", "edit_file", "checkout", "hand_over"]
+    dev.save()
+    mark = workspaces.of(dev) / "ran"
+    assert worked_on(dev, issue, mark)[8]["metadata"]["files"]
+    assert not mark.exists()
+
+
+@pytest.mark.usefixtures("no_walls")
+def test_a_clone_is_not_followed_out_of_the_workspace(
+    dev: Agent, issue: Issue, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.txt").write_text("secret")
+    (workspaces.of(dev) / issue.identifier).symlink_to(tmp_path)
+    played = stage.play(dev, issue, says("Seen."))
+    assert "outside of your workspace" in played.of("prompt")[0]["text"]
+    assert not (tmp_path / ".git").exists()

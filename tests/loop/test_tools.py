@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agents import workspaces
+from agents import sandbox, workspaces
 from agents.loop.tools import DEFAULT_TOOLS, TOOL_NAMES, TOOLS
 from agents.loop.tools.base import cut
 from agents.models import Agent
@@ -15,7 +15,7 @@ from issues.models import Issue
 from paperclip.exceptions import Invalid
 from tests import make
 from tests.loop import stage
-from tests.loop.model import calls, says
+from tests.loop.model import Refusal, calls, model, says
 
 django = pytest.mark.django_db(transaction=True)
 
@@ -125,6 +125,33 @@ def test_a_request_shows_status_and_text(dev: Agent, api: str) -> None:
     assert json.loads(body)["code"]
     assert answers[1] == "HTTP 200"
     assert "Only http://" in answers[2] and "does not answer" in answers[3]
+
+
+@django
+def test_without_walls_there_is_no_network_but_our_own(
+    dev: Agent, api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = sandbox.State(False, "", "There is no bwrap.")
+    monkeypatch.setattr(sandbox, "state", lambda: nothing)
+    elsewhere: list[str] = []
+
+    def away(asked: dict[str, Any]) -> Refusal:
+        elsewhere.append("asked")
+        return Refusal(200)
+
+    with model(away) as other:
+        asked = [
+            ("http_request", {"url": f"{other.url}/", "method": "POST", "body": "{}"}),
+            ("http_request", {"url": f"{api}/api/companies"}),
+            ("http_request", {"url": f"{api}@example.org/"}),
+        ]
+        answers = done(dev, None, *asked)
+        assert "no network" in answers[0] and not elsewhere
+        assert answers[1].startswith("HTTP 401")
+        assert "no network" in answers[2]
+        dev.adapter_config["network"] = "open"
+        dev.save()
+        assert done(dev, None, asked[0])[0].startswith("HTTP 200") and elsewhere
 
 
 # --- the control plane -----------------------------------------------------------

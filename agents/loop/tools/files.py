@@ -28,7 +28,7 @@ def read_file(desk: Desk, path: str, offset: int = 1, limit: int = MOST_LINES) -
 
 
 def write_file(desk: Desk, path: str, content: str) -> str:
-    place = desk.place(path)
+    place = desk.place_to_write(path)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(content, encoding="utf-8", errors="replace")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http.client import HTTPResponse
 from urllib.error import HTTPError
 from urllib.request import (
+    BaseHandler,
     HTTPDefaultErrorHandler,
     HTTPErrorProcessor,
     HTTPHandler,
@@ -39,7 +41,7 @@ def http_request(
     try:
         data = body.encode() if body else None
         request = Request(url, data, headers or {}, method=method)  # noqa: S310
-        with opener().open(request, timeout=seconds) as answer:
+        with opener(Doors(desk.doors)).open(request, timeout=seconds) as answer:
             return described(answer)
     except HTTPError as error:
         with error:
@@ -48,9 +50,31 @@ def http_request(
         raise ToolError(f"{url} does not answer: {error}") from error
 
 
-def opener() -> OpenerDirector:
+class Doors(BaseHandler):
+    """Without a sandbox, what one with network "none" would let through: every request
+    is looked at, the ones that redirects lead to as well."""
+
+    def __init__(self, doors: Sequence[str] | None) -> None:
+        self._open = None if doors is None else set(map(place_of, map(Request, doors)))
+
+    def http_request(self, request: Request) -> Request:
+        if self._open is not None and place_of(request) not in self._open:
+            raise ToolError(
+                f"{request.full_url} cannot be asked: you have no network here."
+            )
+        return request
+
+    https_request = http_request
+
+
+def place_of(request: Request) -> tuple[str, str]:
+    return request.type, request.host.casefold()
+
+
+def opener(doors: Doors) -> OpenerDirector:
     """HTTP and nothing else: no files, no FTP, no proxy of the environment."""
     made = OpenerDirector()
+    made.add_handler(doors)
     for handler in (
         HTTPHandler,
         HTTPSHandler,
