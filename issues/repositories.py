@@ -21,7 +21,7 @@ from django.db import transaction
 
 from issues import remotes
 from issues.models.project import Project
-from issues.models.work_product import WorkProduct
+from issues.models.work_product import OURS, WorkProduct
 from paperclip import audit
 from paperclip.exceptions import BadRequest, Conflict, Invalid, Missing
 from paperclip.git import Bare, Change, GitError, Merge, clear_up, scratch
@@ -113,7 +113,7 @@ def receive(issue: Issue, upload: IO[bytes], *, by: Actor) -> tuple[WorkProduct,
     with saved(upload) as file:
         commit = taken_in(bare, file, branch, aside)
     try:
-        adds = bare.change(project.default_branch, commit)
+        adds = bare.change(bare.commit_of(project.default_branch) or "", commit)
         with transaction.atomic():
             now = type(issue).objects.select_for_update(no_key=True, of=["self"])
             issue = now.select_related("project").get(pk=issue.pk)
@@ -263,8 +263,10 @@ def show(project: Project, ref: str, path: str) -> bytes | None:
 
 def diff(product: WorkProduct, *, most: int = 200_000) -> tuple[str, bool]:
     """What a branch changes, as a patch, and whether it was cut. Missing when its
-    repository is not on this host."""
-    facts = product.metadata or {}
+    repository is not on this host, and for what was only named and never uploaded."""
+    facts = facts_of(product)
+    if not facts:
+        raise Missing("This was not uploaded: only its address is known.")
     if product.project is None or not of(product.project).exists():
         raise Missing("The repository of this branch is not here.")
     try:
@@ -276,8 +278,13 @@ def diff(product: WorkProduct, *, most: int = 200_000) -> tuple[str, bool]:
 
 def log(product: WorkProduct, *, most: int = 50) -> list[dict[str, str]]:
     """The commits of a branch, the newest first."""
-    facts = product.metadata or {}
-    if product.project is None:
+    facts = facts_of(product)
+    if product.project is None or not facts:
         return []
-    bare = of(product.project)
-    return bare.log(facts.get("commit", ""), since=facts.get("base", ""), most=most)
+    return of(product.project).log(facts["commit"], since=facts["base"], most=most)
+
+
+def facts_of(product: WorkProduct) -> dict[str, Any]:
+    """What git says of an uploaded branch; nothing for what others have named, who may
+    say of it what they like."""
+    return (product.metadata or {}) if product.provider == OURS else {}

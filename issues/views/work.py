@@ -115,7 +115,7 @@ def product(request: HttpRequest, pk: str, product: str) -> HttpResponse:
         crumbs=crumbs_of(issue),
         issue=issue,
         product=found,
-        facts=found.metadata or {},
+        facts=repositories.facts_of(found),
         commits=commits,
         diff=list(lines_of(patch.splitlines())),
         is_cut=is_cut,

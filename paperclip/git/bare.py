@@ -14,6 +14,8 @@ from paperclip.git.command import GitError, git
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HEADS = "refs/heads/"
 NONE = "0" * 40
+# A diff as it is, whatever somebody's settings would make of it.
+PLAIN = ("--no-ext-diff", "--no-textconv")
 # How many names of files an answer holds.
 MOST_FILES = 300
 TRIES = 10
@@ -100,23 +102,26 @@ class Bare:
         if not self.exists():
             return None
         name = ref if COMMIT.fullmatch(ref) else HEADS + ref
+        asked = ("-q", "--verify", "--end-of-options", f"{name}^{{commit}}")
         try:
-            found = self.git("rev-parse", "-q", "--verify", f"{name}^{{commit}}")
+            found = self.git("rev-parse", *asked)
         except (GitError, ValueError):
             return None
         return found.decode().strip()
 
     def holds(self, one: str, other: str) -> bool:
         """Whether the first commit is part of the history of the second."""
+        asked = ("--is-ancestor", "--end-of-options", whole(one), whole(other))
         try:
-            self.git("merge-base", "--is-ancestor", one, other)
+            self.git("merge-base", *asked)
         except GitError:
             return False
         return True
 
     def base_of(self, one: str, other: str) -> str | None:
         """The last commit they have in common."""
-        found = self.git("merge-base", one, other, fine=(0, 1)).decode().split()
+        asked = ("--end-of-options", whole(one), whole(other))
+        found = self.git("merge-base", *asked, fine=(0, 1)).decode().split()
         return found[0] if found else None
 
     def read(self, ref: str, path: str, *, most: int = 10_000_000) -> bytes | None:
@@ -149,16 +154,16 @@ class Bare:
         since = self.base_of(base, commit)
         if since is None:
             raise GitError(f"{commit[:10]} and {base[:10]} have no commit in common.")
-        span = ("--no-ext-diff", "--no-textconv", since, commit)
+        span = (*PLAIN, "--end-of-options", since, commit, "--")
         stat = self.git("diff", "--shortstat", *span).decode().strip()
         listed = names(self.git("diff", "--name-only", "-z", *span))
         return Change(since, commit, listed[:MOST_FILES], stat)
 
     def diff(self, base: str, commit: str, *, most: int = 200_000) -> tuple[str, bool]:
         """The patch from `base` to `commit`, and whether it was cut to `most` bytes."""
-        span = ("--no-ext-diff", "--no-textconv", "--no-color", base, commit)
+        span = ("--end-of-options", whole(base), whole(commit), "--")
         with tempfile.TemporaryFile() as out:
-            self.git("diff", *span, to=out)
+            self.git("diff", *PLAIN, "--no-color", *span, to=out)
             out.seek(0)
             text = out.read(most + 1)
         return text[:most].decode(errors="replace"), len(text) > most
@@ -169,8 +174,8 @@ class Bare:
         if commit is None:
             return []
         form = "--format=%H%x1f%an%x1f%aI%x1f%s"
-        span = [commit, *([f"^{since}"] if COMMIT.fullmatch(since) else [])]
-        listed = self.git("log", f"-{most}", form, *span, "--")
+        span = [commit, *([f"^{whole(since)}"] if since else [])]
+        listed = self.git("log", f"-{most}", form, "--end-of-options", *span, "--")
         keys = ("commit", "author", "at", "subject")
         lines = listed.decode(errors="replace").splitlines()
         return [dict(zip(keys, line.split("\x1f"), strict=False)) for line in lines]
@@ -242,8 +247,9 @@ class Bare:
 
     def move(self, branch: str, to: str, was: str | None) -> bool:
         """Move a branch if it still is where it was (None: not there). False if not."""
+        step = (whole(to), NONE if was is None else whole(was))
         try:
-            self.git("update-ref", HEADS + branch, to, was or NONE)
+            self.git("update-ref", HEADS + branch, *step)
         except GitError:
             return False
         return True
@@ -254,6 +260,7 @@ class Bare:
     def merge(self, into: str, commit: str, message: str) -> Merge:
         """Make `commit` part of a branch. Nothing changes when it already is, or when
         the two contradict each other."""
+        commit = whole(commit)
         for _ in range(TRIES):
             tip = self.commit_of(into)
             if tip is None:
@@ -286,6 +293,13 @@ def begin(place: Path, branch: str, readme: str) -> None:
     tree = git("mktree", at=place, given=entry).decode().strip()
     commit = git("commit-tree", tree, "-m", "Begin", at=place).decode().strip()
     git("update-ref", HEADS + branch, commit, at=place)
+
+
+def whole(commit: object) -> str:
+    """The full hash of a commit; GitError for whatever else git could obey."""
+    if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
+        raise GitError(f"{str(commit)[:60]!r} is not the full hash of a commit.")
+    return commit
 
 
 def names(listed: bytes) -> list[str]:

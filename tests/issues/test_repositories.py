@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from issues import repositories
-from issues.models import Issue, Project
+from issues.models import Issue, Project, WorkProduct
 from paperclip import home
 from paperclip.actors import SYSTEM
+from paperclip.exceptions import Missing
+from paperclip.git import GitError
 from paperclip.models import Activity, Company
 from tests import make
 from tests.clones import Clone, clone
@@ -331,6 +336,53 @@ def test_a_branch_can_be_looked_at(project: Project, tmp_path: Path) -> None:
     assert repositories.diff(product, most=10) == (patch[:10], True)
     assert [one["subject"] for one in repositories.log(product)] == ["Write a.txt"]
     assert repositories.of(project).files("main") == ["README.md"]
+
+
+def test_what_was_only_named_is_never_asked_of_git(
+    project: Project, tmp_path: Path, client: Client
+) -> None:
+    mine = clone(tmp_path / "a", task(project))
+    mine.write("a.txt", "one\n")
+    mine.upload()
+    tip, file = mine.git("rev-parse", "HEAD"), tmp_path / "written"
+    client.force_login(make.owner_of(project.company))
+    for base in f"--output={file}", 5, None, [tip], tip:
+        url = f"/api/issues/{mine.issue.pk}/work-products"
+        facts = {"base": base, "commit": f"{tip}~1..{tip}", "files": 5}
+        body = {"type": "branch", "title": "Look", "metadata": facts}
+        made = mine.client.post(url, body)
+        assert made.status_code == 201
+        product = WorkProduct.objects.get(pk=made.json()["id"])
+        with pytest.raises(Missing):
+            repositories.diff(product)
+        assert repositories.log(product) == []
+        page = client.get(reverse("admin:product", args=[mine.branch, product.pk]))
+        assert page.status_code == 200
+        assert "not uploaded" in page.content.decode()
+    assert not file.exists()
+
+
+def test_git_is_only_given_whole_hashes(project: Project, tmp_path: Path) -> None:
+    bare, file = repositories.ready(project), tmp_path / "written"
+    tip = str(bare.commit_of("main"))
+    for wrong in f"--output={file}", "", "main", tip[:10], f"{tip}\n", f"{tip}..{tip}":
+        asked: list[tuple[Callable[..., object], *tuple[str, ...]]] = [
+            (bare.diff, wrong, tip),
+            (bare.diff, tip, wrong),
+            (bare.change, wrong, tip),
+            (bare.change, tip, wrong),
+            (bare.holds, wrong, tip),
+            (bare.base_of, tip, wrong),
+            (bare.merge, "main", wrong, "x"),
+            (bare.move, "main", wrong, tip),
+            (bare.move, "main", tip, wrong),
+        ]
+        for ask, *arguments in asked:
+            with pytest.raises(GitError, match="full hash"):
+                ask(*arguments)
+    with pytest.raises(GitError, match="full hash"):
+        bare.log("main", since=f"--output={file}")
+    assert not file.exists() and bare.commit_of("main") == tip
 
 
 @pytest.mark.django_db(transaction=True)
