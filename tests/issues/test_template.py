@@ -203,3 +203,10 @@ def test_the_commands_say_what_they_did(no_keys: None, capsys) -> None:
     assert "Digiton (DIG) is at work, with CEO, QA." in capsys.readouterr().out
     call_command("import_company", str(DIGITON), "--name", "Acme")
     assert "There is no model key yet" in capsys.readouterr().out
+
+
+def test_the_api_says_which_company_is_a_rehearsal() -> None:
+    owner = make.operator()
+    rehearse(owner=owner, by=SYSTEM, seed=1)
+    listed = make.client(owner).get("/api/companies").json()
+    assert [one["rehearsal"] for one in listed] == [True]
