@@ -24,11 +24,10 @@ APT = ("apt-get", "-qq")
 
 
 def find() -> str | None:
-    """The browser of PAPERCLIP_CHROMIUM, else of PATH, else Playwright's. One that
-    starts: Playwright's lacks libraries on a bare system."""
-    named = os.environ.get("PAPERCLIP_CHROMIUM")
-    if named:
-        return named
+    """The browser of PAPERCLIP_CHROMIUM, which is then the only one, else of PATH, else
+    Playwright's. One that starts: Playwright's lacks libraries on a bare system."""
+    if named := os.environ.get("PAPERCLIP_CHROMIUM"):
+        return named if starts(named) else None
     for name in NAMES:
         if (one := shutil.which(name)) and starts(one):
             return one
@@ -37,7 +36,10 @@ def find() -> str | None:
 
 
 def install() -> str | None:
-    """The browser there is, else Playwright's, else Debian's. None: neither works."""
+    """The browser there is, else Playwright's, else Debian's. None: neither works, or
+    another one is named, and that one does not."""
+    if os.environ.get("PAPERCLIP_CHROMIUM"):
+        return find()
     for bring in (nothing, from_playwright, from_debian):
         bring()
         if found := find():

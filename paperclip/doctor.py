@@ -168,9 +168,12 @@ def walls() -> Finding:
 
 def browser() -> Finding:
     found = browsers.find()
-    if found is None:
-        return Finding(WARN, "none", "Run `python3 manage.py install_browser`.")
-    return Finding(OK, found)
+    if found:
+        return Finding(OK, found)
+    if named := os.environ.get("PAPERCLIP_CHROMIUM"):
+        said = f"PAPERCLIP_CHROMIUM names {named}, which does not start"
+        return Finding(FAIL, said, "Name one that does, or none at all.")
+    return Finding(WARN, "none", "Run `python3 manage.py install_browser`.")
 
 
 def git() -> Finding:

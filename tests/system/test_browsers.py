@@ -29,8 +29,21 @@ def test_the_named_browser_comes_first(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(machine, "our-chromium")
-    monkeypatch.setenv("PAPERCLIP_CHROMIUM", "/opt/mine")
-    assert browsers.find() == "/opt/mine"
+    mine = put(machine, "mine")
+    monkeypatch.setenv("PAPERCLIP_CHROMIUM", mine)
+    assert browsers.find() == mine
+
+
+def test_a_named_browser_that_does_not_start_is_none(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And another one is neither taken nor brought: the operator has chosen."""
+    put(machine, "our-chromium")
+    broken = put(machine, "broken", code=1)
+    monkeypatch.setattr(browsers, "from_playwright", lambda: pytest.fail("brought"))
+    for named in (broken, "/nonexistent"):
+        monkeypatch.setenv("PAPERCLIP_CHROMIUM", named)
+        assert browsers.find() is None and browsers.install() is None
 
 
 def test_a_browser_that_does_not_start_is_passed_over(machine: Path) -> None:

@@ -66,3 +66,9 @@ def test_a_server_of_ones_own_that_is_away_is_a_failure(tmp_path: Path) -> None:
 def test_a_part_that_is_missing_is_named(tmp_path: Path) -> None:
     code, table = doctor(tmp_path / "home", PATH=str(tmp_path))
     assert code == 1 and table["git"] == "fail: none"
+
+
+def test_a_browser_that_does_not_start_is_a_failure(tmp_path: Path) -> None:
+    code, table = doctor(tmp_path / "home", PAPERCLIP_CHROMIUM="/nonexistent")
+    said = "fail: PAPERCLIP_CHROMIUM names /nonexistent, which does not start"
+    assert code == 1 and table["browser"] == said

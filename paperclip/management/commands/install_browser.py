@@ -14,6 +14,6 @@ class Command(BaseCommand):
         if browser is None:
             raise CommandError(
                 "No browser was found or could be installed: install Chromium, or name "
-                "one in PAPERCLIP_CHROMIUM."
+                "one that starts in PAPERCLIP_CHROMIUM."
             )
         self.stdout.write(browser)
