@@ -208,5 +208,5 @@ def test_the_commands_say_what_they_did(no_keys: None, capsys) -> None:
 def test_the_api_says_which_company_is_a_rehearsal() -> None:
     owner = make.operator()
     rehearse(owner=owner, by=SYSTEM, seed=1)
-    listed = make.client(owner).get("/api/companies").json()
+    listed = make.client_of(owner).get("/api/companies").json()
     assert [one["rehearsal"] for one in listed] == [True]
