@@ -10,6 +10,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,14 +127,15 @@ class Template:
     ) -> Company:
         """The company of this template, at work at once. `model` and `api_base` are for
         agents that name no model of their own; with `active` all others are hired but
-        paused. Invalid for a name in it that nobody has."""
+        paused. A name that a company of the owner has gets a number. Invalid for a
+        name in `active` that nobody has."""
         if unknown := sorted(set(active or ()) - set(self.agent_names)):
             known = ", ".join(self.agent_names)
             raise Invalid(f"Nobody is called {', '.join(unknown)}. There are: {known}.")
         company = Company.objects.found(
             owner=owner,
             by=by,
-            name=name or self.name,
+            name=free_name(name or self.name, owner),
             prefix=prefix,
             description=self.content.get("description"),
             rehearsal=rehearsal,
@@ -189,6 +191,14 @@ class Template:
                 project=project,
                 assignee_agent=staff.get(one.get("assignee", "")),
             )
+
+
+def free_name(name: str, owner: User) -> str:
+    """The name, numbered when a company of theirs has it: people choose by name."""
+    theirs = Company.objects.filter(memberships__user=owner)
+    taken = set(theirs.values_list("name", flat=True))
+    numbered = (f"{name} {number}" for number in count(2))
+    return name if name not in taken else next(n for n in numbered if n not in taken)
 
 
 def columns(

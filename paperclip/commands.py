@@ -46,22 +46,25 @@ def actor() -> Actor:
     return Actor.of_user(operator())
 
 
-def company_named(name: str | None) -> Company:
-    """The company of that name or prefix; the only one when none is given."""
-    companies = list(Company.objects.visible_to(actor()))
+def company_named(name: str | None, *, rehearsal: bool = False) -> Company:
+    """The company of that prefix or name; the only one when none is given, or the only
+    rehearsal when a rehearsal is wanted."""
+    known = list(Company.objects.visible_to(actor()).order_by("issue_prefix"))
+    found = [one for one in known if one.rehearsal or not rehearsal]
     if name:
-        wanted = name.casefold()
-        companies = [
-            one
-            for one in companies
-            if wanted in (one.name.casefold(), one.issue_prefix.casefold())
-        ]
-    if len(companies) == 1:
-        return companies[0]
-    if not companies:
-        raise CommandError(f"There is no company {name!r}." if name else NO_COMPANY)
-    names = ", ".join(company.name for company in companies)
-    raise CommandError(f"Say which company with --company: {names}.")
+        wanted = name.strip().casefold()
+        found = [one for one in known if one.issue_prefix.casefold() == wanted]
+        found = found or [one for one in known if one.name.casefold() == wanted]
+    if len(found) == 1:
+        return found[0]
+    if not known:
+        raise CommandError(NO_COMPANY)
+    there = ", ".join(f"{one.issue_prefix} ({one})" for one in found or known)
+    if not found:
+        problem = f"There is no company {name!r}." if name else "There is no rehearsal."
+        raise CommandError(f"{problem} There are: {there}.")
+    first = found[0].issue_prefix
+    raise CommandError(f"Say which company, such as --company {first}: {there}.")
 
 
 NO_COMPANY = "There is no company yet. Start Paperclip with: python3 manage.py up"

@@ -25,6 +25,7 @@ from paperclip.models import Company, Membership, User
 View = Callable[..., HttpResponse]
 
 CHOICE = "company"
+LEFT = "rehearsal_left"
 LIVE_SALT = "paperclip.live"
 
 
@@ -65,7 +66,9 @@ class Desk:
             return {}
         mine = Membership.objects.filter(user=self.request.user)
         shown = mine.exclude(company__status=Company.Status.ARCHIVED)
-        ordered = shown.select_related("company").order_by("company__name")
+        ordered = shown.select_related("company").order_by(
+            "company__name", "company__created_at"
+        )
         return {membership.company_id: membership for membership in ordered}
 
     @property
@@ -74,11 +77,15 @@ class Desk:
 
     @cached_property
     def company(self) -> Company:
-        """The one chosen in the switcher, else the first."""
-        chosen = self.request.session.get(CHOICE)
-        return next(
-            (c for c in self.companies if str(c.pk) == chosen), self.companies[0]
-        )
+        """The one chosen in the switcher, else the first that works."""
+        chosen = str(self.request.session.get(CHOICE))
+        first = sorted(self.companies, key=lambda c: c.status != c.Status.ACTIVE)[0]
+        return next((c for c in self.companies if is_chosen(c, chosen)), first)
+
+    def choose(self, company: Company) -> None:
+        """Show this company from now on."""
+        left = f" {LEFT}" if was_left(company) else ""
+        self.request.session[CHOICE] = f"{company.pk}{left}"
 
     def may_write(self, company: Company) -> bool:
         """Whether to offer buttons. The verbs decide, whatever was offered."""
@@ -115,6 +122,17 @@ class Desk:
             "live_token": self.live_token(company),
             "live_version": noted if company.pk == self.company.pk else "",
         }
+
+
+def was_left(company: Company) -> bool:
+    return company.rehearsal and company.pause_reason == LEFT
+
+
+def is_chosen(company: Company, choice: str) -> bool:
+    """Whether that choice is this company. A rehearsal chosen before it was left is not
+    what one wants to see any more; chosen after that, it is."""
+    pk, _space, left = choice.partition(" ")
+    return pk == str(company.pk) and bool(left or not was_left(company))
 
 
 def page(

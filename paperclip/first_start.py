@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -15,12 +15,12 @@ from issues.template import Template
 from paperclip import home, schedule
 from paperclip.actors import Actor
 from paperclip.commands import operator
+from paperclip.desk import LEFT
 from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Company, User
 
 DIGITON = home.BASE_DIR / "templates" / "digiton"
 REHEARSAL = "rehearsal/"
-LEFT = "rehearsal_left"
 # The providers whose keys are looked for, in this order, and a small model of each.
 MODELS = {
     "GEMINI_API_KEY": "gemini/gemini-flash-lite-latest",
@@ -99,6 +99,12 @@ def model_at_hand() -> AtHand | None:
     named = os.environ.get("PAPERCLIP_MODEL") or settings.DEFAULT_MODEL in held
     left = named or settings.MODEL_API_BASE
     return AtHand("" if left else held[0], settings.MODEL_API_BASE)
+
+
+def staff_to_pick() -> list[dict[str, Any]]:
+    """Who works in the company that a rehearsal is left for, as its template says."""
+    found: list[dict[str, Any]] = Template.read(DIGITON).content["agents"]
+    return found
 
 
 def leave_rehearsal(

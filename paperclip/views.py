@@ -19,7 +19,7 @@ from agents import spending
 from agents.models import Agent, Run
 from agents.spending import Month, Spend
 from paperclip import feed, first_start, live
-from paperclip.desk import CHOICE, LIVE_SALT, Desk, attempt, back, page
+from paperclip.desk import LIVE_SALT, Desk, attempt, back, page
 from paperclip.exceptions import Refused
 from paperclip.models import Activity, Company, SignInLink
 
@@ -76,7 +76,7 @@ def version(request: HttpRequest, token: str) -> HttpResponse:
 def choose(request: HttpRequest, pk: str) -> HttpResponse:
     """Show this company from now on."""
     company = Desk.of(request).one(Company.objects.all(), pk)
-    request.session[CHOICE] = str(company.pk)
+    Desk.of(request).choose(company)
     return redirect("admin:index")
 
 
@@ -122,7 +122,7 @@ def founded(request: HttpRequest, rehearsal: Company) -> HttpResponse:
         by=Desk.of(request).actor,
         model=request.POST.get("model", "").strip(),
     )
-    request.session[CHOICE] = str(real.pk)
+    Desk.of(request).choose(real)
     messages.success(request, _("%(company)s is at work.") % {"company": real})
     return redirect("admin:index")
 
@@ -131,12 +131,16 @@ def leaving(
     request: HttpRequest, company: Company, refusal: Refused | None = None
 ) -> HttpResponse:
     """The choice, with what was chosen when the verb refused it."""
+    known = first_start.staff_to_pick()
+    names = [one["name"] for one in known]
     return page(
         request,
         "console/leave.html",
         status=refusal.status if refusal else 200,
         title=_("Leave the rehearsal"),
-        agents=company.agents.employed(),
+        agents=known,
+        others=company.agents.employed().exclude(name__in=names),
+        leaving=True,
         picked=request.POST.getlist("agents"),
         model=request.POST.get("model", ""),
         at_hand=first_start.model_at_hand(),

@@ -21,7 +21,7 @@ class Command(PaperclipCommand):
         add("name", help="also its @mention")
         add("--role", choices=ROLES, default="general")
         add("--title")
-        add("--company", help="name or prefix; needed when there are several")
+        add("--company", help="prefix or name; needed when there are several")
         add("--manager", metavar="NAME", help="whom it reports to")
         add("--reviewer", metavar="NAME", help="who reviews its work")
         add("--capabilities", help="what it is good at, in words")
@@ -39,7 +39,7 @@ class Command(PaperclipCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        company = company_named(options["company"])
+        company = self._company(options)
         adapter, config = self._work(options)
         tools = [tool for tool in options["tools"].split(",") if tool]
         agent = Agent.objects.hire(
@@ -59,6 +59,17 @@ class Command(PaperclipCommand):
             **({"tools": tools} if tools else {}),
         )
         self.stdout.write(f"{agent} works for {company} now ({agent.pk}).")
+
+    def _company(self, options: dict[str, Any]) -> Any:
+        try:
+            return company_named(options["company"])
+        except CommandError as error:
+            if "--company" not in (options["run"] or []):
+                raise
+            raise CommandError(
+                f"{error} Everything after --run is the program's: write --company"
+                " before it."
+            ) from error
 
     def _work(self, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """The adapter and its configuration."""

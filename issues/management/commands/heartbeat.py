@@ -21,7 +21,9 @@ class Command(PaperclipCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("agent", help="name or id")
         parser.add_argument("--issue", metavar="DIG-1", help="what it is woken about")
-        parser.add_argument("--company", help="name or prefix")
+        parser.add_argument(
+            "--company", help="its prefix or name; that of the issue if left out"
+        )
         parser.add_argument(
             "--wait",
             type=float,
@@ -31,12 +33,13 @@ class Command(PaperclipCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        agent = self._agent(options["agent"], options["company"])
         issue = None
         if options["issue"]:
-            issue = Issue.objects.filter(company=agent.company).get_for(
-                actor(), options["issue"]
-            )
+            issue = Issue.objects.get_for(actor(), options["issue"])
+        named = options["company"] or (issue and issue.company.issue_prefix)
+        agent = self._agent(options["agent"], named)
+        if issue and issue.company != agent.company:
+            raise CommandError(f"{issue.identifier} is not of {agent.company}.")
         wakeup = agent.wake(
             "on_demand",
             "manual",

@@ -27,7 +27,7 @@ class Command(PaperclipCommand):
             self.stdout.write(f"{company} ({company.issue_prefix}) plays its story.")
             return
         real = leave_rehearsal(
-            company_named(options["company"]),
+            company_named(options["company"], rehearsal=True),
             agents=options["leave"],
             by=actor(),
             model=options["model"],
