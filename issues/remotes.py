@@ -8,6 +8,7 @@ of the user that Paperclip runs as.
 from __future__ import annotations
 
 import fcntl
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils.timezone import now
 
-from issues.models.work_product import WorkProduct
+from issues.models.work_product import OURS, WorkProduct
 from paperclip import audit, doorbell
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict
@@ -26,6 +27,8 @@ from paperclip.git import Bare, GitError
 
 if TYPE_CHECKING:
     from issues.models.project import Project
+
+log = logging.getLogger(__name__)
 
 # How long what a remote had counts as what it has, and how long a fetch may take.
 FRESH, PATIENCE = 60, 45.0
@@ -107,13 +110,20 @@ def alone(bare: Bare) -> Iterator[Path]:
 
 
 def push_waiting() -> None:
-    """Push every branch that waits for it and is on this host, when its turn is."""
-    waiting = WorkProduct.objects.filter(type="branch", status="pushing")
-    for product in waiting.exclude(project=None).select_related("project", "issue"):
-        facts = product.metadata or {}
-        due = product.updated_at + WAIT * (2 ** facts.get("tries", 0) - 1)
-        if due <= now() and Bare(str(product.project_id)).exists():
-            push(product)
+    """Push every branch that waits for it and is on this host, when its turn is. One
+    that cannot be handled does not stop the others."""
+    ours = WorkProduct.objects.filter(type="branch", provider=OURS, status="pushing")
+    for product in ours.exclude(project=None).select_related("project", "issue"):
+        try:
+            if is_due(product) and Bare(str(product.project_id)).exists():
+                push(product)
+        except Exception:
+            log.exception("could not push %s of %s", product, product.issue)
+
+
+def is_due(product: WorkProduct) -> bool:
+    tries = min((product.metadata or {}).get("tries", 0), TRIES)
+    return bool(product.updated_at + WAIT * (2**tries - 1) <= now())
 
 
 def push(product: WorkProduct) -> None:

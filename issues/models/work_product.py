@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from issues.models.project import Project
 from paperclip import audit
-from paperclip.exceptions import Conflict, Invalid, NotAllowed
+from paperclip.exceptions import Conflict, Invalid, Missing, NotAllowed
 from paperclip.models import Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Made and kept up by issues.repositories: what it says of a branch is what git says.
 OURS = "git"
+# What becomes of a branch that was uploaded: nobody else says so.
+OUR_STATUSES = {"pushing", "pushed", "push_failed", "merged"}
 
 
 class WorkProductQuerySet(ScopedQuerySet):
@@ -29,7 +31,7 @@ class WorkProductQuerySet(ScopedQuerySet):
         issue.must_be_writable(by)
         product = WorkProduct(issue=issue, company_id=issue.company_id)
         product.project_id, product.created_by_run_id = issue.project_id, by.run_id
-        product._set(fields, by=by)
+        product._set(fields)
         product.save(force_insert=True)
         product._record("created", by=by)
         return product
@@ -84,26 +86,35 @@ class WorkProduct(Scoped):
     @transaction.atomic
     def change(self, *, by: Actor, **fields: Any) -> None:
         """Change what is said of it. NotAllowed for a branch that we keep up."""
-        self.issue.must_be_writable(by)
-        self._set(fields, by=by)
+        self._hold(by=by)
+        self._set(fields)
         self.save()
         self._record("updated", by=by, changed=sorted(fields))
 
     @transaction.atomic
     def remove(self, *, by: Actor) -> None:
         """Take it off the list; the thing itself stays where it is."""
-        self.issue.must_be_writable(by)
-        self._must_not_be_ours(by)
+        self._hold(by=by)
         self._record("deleted", by=by)
         self.delete()
 
-    def _set(self, fields: dict[str, Any], *, by: Actor) -> None:
-        if not self._state.adding:
-            self._must_not_be_ours(by)
-        if fields.get("provider") == OURS:
-            raise Invalid("A branch is named by uploading it.", code="upload_it")
+    def _hold(self, *, by: Actor) -> None:
+        """Keep the row until the commit, if the actor may change it."""
+        rows = type(self).objects.select_for_update(no_key=True)
+        try:
+            self.refresh_from_db(from_queryset=rows)
+        except type(self).DoesNotExist:
+            raise Missing("Work product not found") from None
+        self.issue.must_be_writable(by)
+        if self.provider == OURS:
+            raise NotAllowed("What is said of an uploaded branch is what git says.")
+
+    def _set(self, fields: dict[str, Any]) -> None:
         for name, value in fields.items():
             setattr(self, name, value)
+        is_branch = self.type == self.Type.BRANCH
+        if self.provider == OURS or (is_branch and self.status in OUR_STATUSES):
+            raise Invalid("A branch is named by uploading it.", code="upload_it")
         project = self.project
         if project is not None and project.company_id != self.company_id:
             raise Invalid("The project belongs to another company.")
@@ -117,10 +128,6 @@ class WorkProduct(Scoped):
             )
         if self.is_primary:
             others.filter(type=self.type).update(is_primary=False)
-
-    def _must_not_be_ours(self, by: Actor) -> None:
-        if self.provider == OURS and by.agent is not None:
-            raise NotAllowed("What is said of an uploaded branch is what git says.")
 
     def _record(self, act: str, *, by: Actor, **details: Any) -> None:
         audit.record(

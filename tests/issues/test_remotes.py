@@ -171,6 +171,34 @@ def test_a_push_is_tried_again_and_given_up_in_the_end(
     assert product_of(mine).status == "pushed"
 
 
+def test_one_bad_row_does_not_stop_the_others(
+    project: Project, theirs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    issue = task(project)
+    rows = WorkProduct.objects
+    named = {"type": "branch", "project": project, "status": "pushing"}
+    of = {"issue": issue, "company": project.company, **named}
+    # As an agent could have named them once: not ours, so never pushed.
+    rows.create(**of, title="x", external_id="*", metadata={"tries": 5000})
+    rows.create(
+        **of, title="b", external_id="b", provider="git", metadata={"tries": {}}
+    )
+    often = rows.create(
+        **of, title="c", external_id="c", provider="git", metadata={"tries": 5000}
+    )
+    mine = uploaded(tmp_path / "a", project)
+    remotes.push_waiting()
+    assert product_of(mine).status == "pushed"
+    assert caplog.text.count("could not push") == 1
+    assert git(theirs, "branch", "--format=%(refname:short)").split() == [
+        mine.branch,
+        "main",
+    ]
+    assert not remotes.is_due(often)
+    often.updated_at -= timedelta(hours=1)
+    assert remotes.is_due(often)
+
+
 def test_contradictions_with_the_remote_are_named(
     project: Project, theirs: Path, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from issues.models import Issue
+from issues.models.work_product import OUR_STATUSES
 from paperclip.models import Activity, Company
 from tests import make
 from tests.clones import clone
@@ -115,7 +116,35 @@ def test_what_git_says_of_a_branch_cannot_be_edited(
     mine.write("a.txt", "a")
     product = mine.upload().json()
     url = f"/api/work-products/{product['id']}"
-    assert mine.client.patch(url, {"reviewState": "approved"}).status_code == 403
-    assert mine.client.delete(url).status_code == 403
-    fake = post(mine.client, issue, type="branch", provider="git", externalId="x")
-    assert fake.status_code == 422
+    for client in mine.client, make.client_of(make.owner_of(company)):
+        for change in {"reviewState": "approved"}, {"metadata": {"commit": "x"}}:
+            assert client.patch(url, change).status_code == 403
+        assert client.delete(url).status_code == 403
+    assert mine.client.get(f"/api/issues/{issue.pk}").json()["workProducts"] == [
+        product
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"provider": "git"},
+        {"provider": "git", "type": "commit"},
+        *({"status": status} for status in sorted(OUR_STATUSES)),
+    ],
+)
+def test_only_an_upload_makes_a_branch_of_ours(
+    company: Company, operator: APIClient, fields: dict[str, Any]
+) -> None:
+    agent, issue = make.agent(company), make.issue(company)
+    of_agent = make.client_of(agent, run=make.live_run(agent)[0])
+    for client in operator, of_agent:
+        body = {"type": "branch", "externalId": "x", **fields}
+        assert post(client, issue, **body).status_code == 422
+        made = post(client, issue, **{**body, "provider": "github", "status": "open"})
+        url = f"/api/work-products/{made.json()['id']}"
+        change = {name: fields[name] for name in {*fields} - {"type"}}
+        assert client.patch(url, change).status_code == 422
+        assert client.delete(url).status_code == 204
+    # What others call a merged pull request is theirs to say.
+    assert post(operator, issue, type="pull_request", status="merged").json()["id"]
