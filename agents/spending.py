@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncDate
-from django.utils.timezone import localtime, make_aware
+from django.utils.timezone import now
 
 from agents.models import CostEvent
 from paperclip.models import Company
@@ -50,14 +50,14 @@ class Spend:
 
 @dataclass(frozen=True)
 class Month:
-    """A calendar month where the instance is."""
+    """A calendar month, UTC: budgets go by it."""
 
     year: int
     number: int
 
     @classmethod
     def now(cls) -> Month:
-        today = localtime()
+        today = now().astimezone(UTC)
         return cls(today.year, today.month)
 
     @classmethod
@@ -93,7 +93,7 @@ class Month:
 
     def events(self, company: Company) -> Any:
         begin, end = (
-            make_aware(datetime.combine(day, datetime.min.time()))
+            datetime.combine(day, datetime.min.time(), UTC)
             for day in (self.first, self.following.first)
         )
         ours = CostEvent.objects.filter(company=company)
@@ -115,7 +115,7 @@ def by(events: Any, *names: str) -> dict[Any, Spend]:
 
 
 def by_day(events: Any) -> dict[date, Spend]:
-    return by(events.annotate(day=TruncDate("occurred_at")), "day")
+    return by(events.annotate(day=TruncDate("occurred_at", tzinfo=UTC)), "day")
 
 
 def of_agents(company: Company) -> dict[UUID, Spend]:

@@ -47,8 +47,8 @@ def test_costs_are_told_by_agent_model_and_day(console: Any, company: Any) -> No
 def test_a_month_ends_where_the_next_begins(console: Any, company: Any, settings: Any):
     settings.TIME_ZONE = "Europe/Berlin"
     agent = make.agent(company)
-    spend(agent, 1, occurred_at="2026-01-31T22:59:59Z")
-    spend(agent, 20, occurred_at="2026-01-31T23:00:00Z")
+    spend(agent, 1, occurred_at="2026-01-31T23:59:59Z")
+    spend(agent, 20, occurred_at="2026-02-01T00:00:00Z")
     months = ("2026-01", "2026-02")
     pages = [console.get(f"/costs/?month={month}").context for month in months]
     assert [page["total"].micros for page in pages] == [1, 20]
