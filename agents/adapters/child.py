@@ -28,6 +28,8 @@ TICK = 0.5
 GRACE = 15
 CHUNK = 65_536
 SIGNALLED = 128  # added by bwrap, as shells do, to the number of a signal
+LONGEST_WORD = 500
+DOCTOR = " (`python3 manage.py doctor` says what the sandbox needs.)"
 # What a child inherits of our own environment; secrets and addresses stay here.
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 EVENTS = {
@@ -67,6 +69,17 @@ class Ended:
     @property
     def went_well(self) -> bool:
         return self.by == "itself" and self.columns["exit_code"] == 0
+
+    @property
+    def last_word(self) -> str:
+        """Its last line on stderr, with what to do when it is the sandbox's; or empty.
+
+        To be appended to a sentence that does not say why it ended."""
+        lines = str(self.columns["stderr_excerpt"] or "").strip().splitlines()
+        if not lines:
+            return ""
+        todo = DOCTOR if lines[-1].startswith("bwrap: ") else ""
+        return f" It said: {lines[-1][:LONGEST_WORD]}{todo}"
 
 
 def inherited() -> dict[str, str]:

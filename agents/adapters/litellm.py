@@ -161,7 +161,8 @@ def outcome(ended: Ended) -> base.Outcome:
     if result.get("outcome") == "succeeded":
         return base.Outcome(Run.Status.SUCCEEDED, columns)
     code = result.get("errorCode") or "adapter_failed"
-    columns |= {"error": result.get("message", SILENT), "error_code": code}
+    said = result.get("message", SILENT + ended.last_word)
+    columns |= {"error": said, "error_code": code}
     if result.get("outcome") == "put_off":
         wait = float(result["retryAfter"])
         return base.Outcome(Run.Status.CANCELLED, columns, put_off=wait)

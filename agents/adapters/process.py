@@ -165,7 +165,7 @@ class Process(base.Adapter):
         if columns["exit_code"] is None:
             how = f"signal {columns['signal']}"
         columns |= {
-            "error": f"The program ended with {how}.",
+            "error": f"The program ended with {how}.{ended.last_word}",
             "error_code": "adapter_failed",
         }
         return base.Outcome(Run.Status.FAILED, columns)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import transaction
 
-from agents import workspaces
+from agents import sandbox, workspaces
 from agents.adapters.base import Context
 from agents.adapters.child import Call, Ended, inherited, run_child
+from agents.adapters.process import Process
 from issues.heartbeat import Lease, environment
 from tests import make
+from tests.loop import stage
 from tests.workers import hired
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,3 +51,43 @@ def test_one_that_neither_reads_nor_ends_is_timed_out() -> None:
 
 def test_without_any_it_reads_an_end() -> None:
     assert run("cat").went_well
+
+
+# --- Walls that fall after they were looked at -----------------------------------
+
+FALLEN = "bwrap: setting up uid map: Permission denied"
+
+
+@pytest.fixture
+def fallen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bwrap that works when it is tried, and no longer when it is needed."""
+    real = shlex.quote(sandbox.state().which)
+    file = tmp_path / "bwrap"
+    file.write_text(
+        f'#!/bin/sh\ncase "$*" in *" -- true") exec {real} "$@";; esac\n'
+        f"echo {shlex.quote(FALLEN)} >&2; exit 1\n"
+    )
+    file.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(sandbox, "_seen", None)
+
+
+@pytest.mark.usefixtures("fallen")
+def test_the_run_says_why_its_loop_said_nothing() -> None:
+    error = str(stage.play(stage.agent(make.company()), None).run.error)
+    assert FALLEN in error and "manage.py doctor" in error
+
+
+@pytest.mark.usefixtures("fallen")
+def test_the_run_says_why_its_program_did_not_start() -> None:
+    run, token = make.live_run(hired(make.company(), "true"))
+    env = environment(run, token)
+    outcome = Process().execute(Context(run, env, Lease(run).hold))
+    error = str(outcome.columns["error"])
+    assert error.startswith("The program ended with exit code 1. It said: bwrap: ")
+    assert "manage.py doctor" in error
+
+
+def test_other_last_words_are_told_as_they_are() -> None:
+    assert run("echo a >&2; echo b >&2; exit 1").last_word == " It said: b"
+    assert run("exit 1").last_word == ""
