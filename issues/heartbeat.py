@@ -11,12 +11,19 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from django.utils.timezone import now
 
 from agents.adapters import adapter_class
 from agents.adapters.base import Context, Outcome
 from agents.models import Run
+from agents.texts import storable
 from issues.models import Issue
 from paperclip import home, processes
 from paperclip.actors import SYSTEM
@@ -32,6 +39,8 @@ TRANSIENT_WAITS = (30, 120)
 TRANSIENT = "transient_failure_retry"
 # Work that could not begin waits for its time: that is no attempt.
 PUT_OFF = "put_off"
+# How a database says that it is not there.
+AWAY = (InterfaceError, OperationalError)
 # Set when this worker shuts down: its runs end and their work is queued again.
 leaving = threading.Event()
 
@@ -60,7 +69,24 @@ def beat(run_id: UUID | str) -> None:
     if lease.left:
         lease.patiently(lambda: lose(run, "The worker was stopped.", "process_lost"))
     else:
+        write_down(outcome, lease)
+
+
+def write_down(outcome: Outcome, lease: Lease) -> None:
+    """Conclude its run. An outcome that cannot be written is a failure: another run
+    would be paid for, and end the same way."""
+    run = lease.run
+    try:
         lease.patiently(lambda: conclude(run, outcome))
+    except AWAY:
+        raise
+    except Exception as error:
+        columns = {
+            "error": storable(f"How it went could not be written down: {error!r}"),
+            "error_code": "internal_error",
+        }
+        lease.patiently(lambda: run.finish(Run.Status.FAILED, **columns))
+        raise
 
 
 @transaction.atomic
@@ -113,7 +139,7 @@ class Lease:
             try:
                 write()
                 return
-            except OperationalError:
+            except AWAY:
                 if time.monotonic() > self.ends:
                     raise
                 connection.close()

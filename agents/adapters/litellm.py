@@ -22,6 +22,7 @@ from agents.adapters.child import Call, Ended, inherited, run_child
 from agents.loop.prompt import PROJECT
 from agents.loop.tools import DEFAULT_TOOLS, TOOL_NAMES
 from agents.models.run import Run
+from agents.texts import storable_json
 from paperclip import browsers
 
 LOOP = Path(__file__).resolve().parent.parent / "loop"
@@ -177,6 +178,7 @@ def results(printed: str) -> Iterator[dict[str, Any]]:
     for line in reversed(printed.splitlines()):
         if line.startswith('{"type": "result"'):
             try:
-                yield json.loads(line)
+                # A model may say anything, a NUL too.
+                yield storable_json(json.loads(line))
             except ValueError:
                 continue

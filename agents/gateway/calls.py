@@ -111,7 +111,7 @@ class Rehearsed(Call):
     """A call of the script."""
 
     def answer(self) -> str:
-        return json.dumps(self._completion(), ensure_ascii=False)
+        return text_of(self._completion())
 
     def stream(self) -> Iterator[dict[str, Any]]:
         yield from rehearse.chunks(self._completion())
@@ -136,9 +136,10 @@ class Provided(Call):
     def answer(self) -> str:
         with self._account():
             found = self._model.complete(self.request, SECONDS)
+            said = text_of(found.model_dump(mode="json", exclude_none=True))
             stated = Usage.stated(getattr(found, "usage", None))
-            self._settle(stated or self._guess(found.model_dump_json()))
-        return str(found.model_dump_json(exclude_none=True))
+            self._settle(stated or self._guess(said))
+        return said
 
     def stream(self) -> Iterator[dict[str, Any]]:
         with self._account():
@@ -188,3 +189,9 @@ class Provided(Call):
 
     def _settle(self, usage: Usage) -> None:
         self.settle(self._model.provider, usage, self._model.price(usage))
+
+
+def text_of(data: Any) -> str:
+    """As JSON. Half of a surrogate pair, which a model may well say, is a `?`."""
+    text = json.dumps(data, ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()

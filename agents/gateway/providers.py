@@ -23,6 +23,7 @@ from tenacity import (
 
 from agents.gateway.errors import NoAnswer
 from agents.gateway.usage import Usage, micros
+from agents.texts import storable
 
 TRIES = 3
 # What a client may ask for beside the messages; the rest is dropped.
@@ -171,7 +172,8 @@ def patiently(**call: Any) -> Any:
 
 def explained(error: openai.APIError) -> NoAnswer:
     """What a provider's refusal means for a run."""
-    said = SECRET.sub("***", str(error).split("Traceback")[0].strip())[:600]
+    text = storable(str(error).split("Traceback")[0].strip())
+    said = SECRET.sub("***", text)[:600]
     status = getattr(error, "status_code", None)
     if isinstance(error, openai.RateLimitError) or status == 429:
         return NoAnswer("provider_closed", said, retry_after=stated_wait(error))

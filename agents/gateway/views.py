@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from agents.gateway.calls import call_of
+from agents.gateway.calls import call_of, text_of
 from agents.gateway.errors import NoAnswer
 from agents.models import Run
 
@@ -151,4 +151,4 @@ def events(
 
 
 def event(data: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(data, ensure_ascii=False).encode() + b"\n\n"
+    return f"data: {text_of(data)}\n\n".encode()

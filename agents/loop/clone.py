@@ -49,7 +49,7 @@ class Clone:
     ) -> None:
         self.path, self.branch = path, str(space["branchName"])
         self._space, self._is_plain = space, plain
-        self._environment = environment(path / ".git", path) | who
+        self._environment = {**environment(path / ".git", path), **who}
         self._note = ""
 
     def described(self, issue: dict[str, Any]) -> str:

@@ -9,6 +9,8 @@ from django.db.models.functions import Greatest
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from agents.texts import storable
+
 # Without a stated time: 15 s, 30 s, 1 min ... at most an hour, each up to a fifth more.
 FIRST_WAIT, LONGEST_WAIT, JITTER = 15, 3600, 0.2
 # What a provider states is believed up to a week: some count by the week.
@@ -62,7 +64,7 @@ class ProviderAccount(models.Model):
         fresh.update(strikes=F("strikes") + 1)
         ProviderAccount.objects.filter(pk=self.pk).update(
             closed_until=Greatest("closed_until", now() + timedelta(seconds=wait)),
-            said=said[:1000],
+            said=storable(said)[:1000],
             updated_at=now(),
         )
         self.refresh_from_db()

@@ -124,6 +124,16 @@ def test_a_stream_comes_in_pieces_and_is_counted(gate: Gateway) -> None:
     assert [(c.input_tokens, c.estimated) for c in asking.costs] == [(1000, False)] * 2
 
 
+def test_half_a_character_is_passed_on_as_a_mark(gate: Gateway) -> None:
+    with provider(says("half \ud83d one")) as model:
+        asking = caller(gate, worker(model))
+        assert asking.ask().json()["choices"][0]["message"]["content"] == "half ? one"
+        events = asking.stream()
+    deltas = [event["choices"][0]["delta"] for event in events[:-1]]
+    assert "".join(d.get("content") or "" for d in deltas) == "half ? one"
+    assert len(asking.costs) == 2
+
+
 def test_a_stream_of_tool_calls(gate: Gateway) -> None:
     with provider(calls("look", {"at": "it"})) as model:
         events = caller(gate, worker(model)).stream(tools=[TOOL])
@@ -175,6 +185,13 @@ def test_429_closes_the_account_for_everybody(gate: Gateway, stream: bool) -> No
     assert first.costs == [] and len(second.costs) == 1
     account.refresh_from_db()
     assert (account.strikes, account.closed_until) == (0, None)
+
+
+def test_a_provider_may_say_what_no_row_can_hold(gate: Gateway) -> None:
+    with provider(refuses(429, "slow\0down\ud83d", Retry_After="63")) as model:
+        answer = caller(gate, worker(model)).ask()
+    assert code_of(answer) == (429, "provider_closed")
+    assert "slow\ufffddown" in ProviderAccount.objects.get().said
 
 
 def test_without_a_stated_time_the_wait_doubles(gate: Gateway) -> None:

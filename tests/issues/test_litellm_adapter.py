@@ -9,12 +9,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import DataError
 from django.utils.timezone import now
 
 from agents.adapters.base import Outcome
 from agents.models import Agent, CostEvent, ProviderAccount, Run
 from issues import sweep
-from issues.heartbeat import conclude
+from issues.heartbeat import Lease, conclude, write_down
 from paperclip import processes
 from paperclip.actors import SYSTEM
 from tests import make
@@ -106,6 +107,28 @@ def test_malformed_arguments(company: Any, provider: Model) -> None:
     assert run.status == "succeeded"
     assert provider.told()[0].startswith("Error: The arguments are no JSON")
     assert spent(run) == [CALL] * 2 and waiting(dev) is None
+
+
+@pytest.mark.parametrize(("said", "kept"), [("A\0B", "A\ufffdB"), ("A\ud83dB", "A?B")])
+def test_last_words_that_no_row_can_hold(
+    company: Any, provider: Model, said: str, kept: str
+) -> None:
+    run = run_of(dev_of(company, provider), provider, says(said))
+    assert (run.status, run.result["message"]) == ("succeeded", kept)
+    assert len(provider.requests) == 1
+
+
+def test_an_outcome_that_cannot_be_written_is_not_worked_for_again(
+    company: Any,
+) -> None:
+    dev = make.agent(company)
+    run, _ = make.live_run(dev)
+    with pytest.raises(DataError):
+        write_down(Outcome("succeeded", {"error_code": "long" * 11}), Lease(run))
+    run.refresh_from_db()
+    assert (run.status, run.error_code) == ("failed", "internal_error")
+    assert "could not be written down" in str(run.error)
+    assert waiting(dev) is None
 
 
 def test_answers_that_are_too_long(company: Any, provider: Model) -> None:
