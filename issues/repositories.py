@@ -27,6 +27,8 @@ from paperclip.exceptions import BadRequest, Conflict, Invalid, Missing
 from paperclip.git import Bare, Change, GitError, Merge, clear_up, scratch
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from issues.models import Issue
     from paperclip.actors import Actor
 
@@ -88,8 +90,10 @@ def workspace_of(issue: Issue) -> dict[str, Any] | None:
 
 
 def must_be_uploadable(issue: Issue, by: Actor) -> Project:
-    """Only the one who works on it (or an operator) uploads; the project it is for."""
+    """Only the one who works on it (or an operator) uploads, and nobody while it is
+    reviewed: what is approved is what was looked at. The project it is for."""
     issue.must_be_writable(by)
+    must_be_open(issue)
     if by.agent is not None and issue.assignee_agent_id != by.agent.pk:
         raise Conflict(
             f"{issue.identifier} is the work of {issue.assignee_agent or 'a person'}:"
@@ -99,6 +103,23 @@ def must_be_uploadable(issue: Issue, by: Actor) -> Project:
     if issue.project is None:
         raise Invalid(f"{issue.identifier} belongs to no project: it has no branch.")
     return issue.project
+
+
+def must_be_open(issue: Issue) -> None:
+    owner = owner_of(issue)
+    for one in (issue, owner):
+        if one.is_closed:
+            raise Conflict(
+                f"{one.identifier} is {one.status}: its branch stays as it is. Open it"
+                " again first, or file an issue for what is to change.",
+                code="issue_closed",
+            )
+    if owner.is_under_review:
+        raise Conflict(
+            f"{owner.identifier} is being reviewed by {owner.assignee}: wait for the"
+            " outcome, or comment.",
+            code="under_review",
+        )
 
 
 def receive(issue: Issue, upload: IO[bytes], *, by: Actor) -> tuple[WorkProduct, bool]:
@@ -115,8 +136,7 @@ def receive(issue: Issue, upload: IO[bytes], *, by: Actor) -> tuple[WorkProduct,
     try:
         adds = bare.change(bare.commit_of(project.default_branch) or "", commit)
         with transaction.atomic():
-            now = type(issue).objects.select_for_update(no_key=True, of=["self"])
-            issue = now.select_related("project").get(pk=issue.pk)
+            issue = held(issue)
             must_be_uploadable(issue, by)
             move_on(bare, branch, commit)
             return record(issue, branch, adds, by=by)
@@ -124,6 +144,17 @@ def receive(issue: Issue, upload: IO[bytes], *, by: Actor) -> tuple[WorkProduct,
         raise BadRequest(str(error), code="bad_bundle") from None
     finally:
         bare.drop(aside)
+
+
+def held(issue: Issue) -> Issue:
+    """The issue as it is now, kept until the commit together with the one whose branch
+    it works on (in this order, as when it changes): no review begins meanwhile."""
+    rows = type(issue).objects.select_for_update(no_key=True, of=["self"])
+    issue = rows.select_related("project").get(pk=issue.pk)
+    owner = owner_of(issue)
+    if owner != issue:
+        owner.refresh_from_db(from_queryset=rows)
+    return issue
 
 
 @contextmanager
@@ -216,16 +247,20 @@ def merge(issue: Issue, *, by: Actor) -> Merge:
     the files that contradict it (then nothing has changed). Without a branch there is
     nothing to merge: no commit, no conflicts. Doing it twice is doing it once.
 
-    Local and short: what a remote has to hear of it is pushed later.
+    What is merged is the commit that was uploaded last, wherever the branch is by now:
+    a remote may have moved it. Local and short: what a remote has to hear of it is
+    pushed later.
     """
-    project = issue.project
-    bare = of(project) if project else None
     branch = branch_of(issue)
-    tip = bare.commit_of(branch) if bare else None
-    if project is None or bare is None or tip is None:
+    product = uploads(issue).select_related("project").first()
+    project = product.project if product else None
+    if product is None or project is None:
         return Merge(None)
-    message = f"Merge {branch}: {issue.title}"
-    done = bare.merge(project.default_branch, tip, message)
+    bare = of(project)
+    tip = bare.commit_of(facts_of(product)["commit"])
+    if tip is None:
+        return Merge(None)
+    done = bare.merge(project.default_branch, tip, f"Merge {branch}: {issue.title}")
     if done.commit is not None:
         note_merge(issue, branch, tip, done.commit, by=by)
     return done
@@ -233,8 +268,7 @@ def merge(issue: Issue, *, by: Actor) -> Merge:
 
 @transaction.atomic
 def note_merge(issue: Issue, branch: str, tip: str, commit: str, *, by: Actor) -> None:
-    rows = WorkProduct.objects.select_for_update(no_key=True, of=["self"])
-    rows = rows.filter(issue=owner_of(issue), type="branch", external_id=branch)
+    rows = uploads(issue).select_for_update(no_key=True, of=["self"])
     product = rows.select_related("project").first()
     merged = {"branchCommit": tip, "commit": commit}
     if product is None or (product.metadata or {}).get("merged") == merged:
@@ -254,6 +288,13 @@ def note_merge(issue: Issue, branch: str, tip: str, commit: str, *, by: Actor) -
     )
     if product.status == "pushing":
         remotes.ring()
+
+
+def uploads(issue: Issue) -> QuerySet[WorkProduct]:
+    """The work product of the branch that was uploaded for an issue."""
+    owner = owner_of(issue)
+    rows = WorkProduct.objects.filter(issue=owner, type="branch", provider=OURS)
+    return rows.filter(external_id=owner.identifier)
 
 
 def show(project: Project, ref: str, path: str) -> bytes | None:

@@ -116,6 +116,27 @@ def test_what_was_approved_is_pushed_with_what_came_meanwhile(
     assert git(theirs, "show", "main:news.html") == "News"
 
 
+def test_what_others_push_to_a_branch_is_not_merged_with_it(
+    project: Project, theirs: Path, tmp_path: Path
+) -> None:
+    mine = uploaded(tmp_path / "a", project)
+    remotes.push_waiting()
+    other = tmp_path / "other"
+    git(other, "fetch", "-q", "origin", mine.branch)
+    git(other, "checkout", "-q", "FETCH_HEAD")
+    (other / "sneaky.txt").write_text("unseen")
+    git(other, "add", "-A")
+    git(other, "commit", "-q", "-m", "Sneak")
+    git(other, "push", "-q", "origin", f"HEAD:{mine.branch}")
+    a_minute_later(project)
+    assert mine.fetch(*mine.tips()) == 200
+    moved = git(other, "rev-parse", "HEAD")
+    assert repositories.of(project).commit_of(mine.branch) == moved
+    assert repositories.merge(mine.issue, by=SYSTEM).conflicts == []
+    assert repositories.show(project, "main", "a.txt") is not None
+    assert repositories.show(project, "main", "sneaky.txt") is None
+
+
 def test_an_empty_remote_gets_its_first_commit(
     server: GitServer, tmp_path: Path
 ) -> None:

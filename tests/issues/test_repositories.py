@@ -14,7 +14,7 @@ from django.urls import reverse
 from issues import repositories
 from issues.models import Issue, Project, WorkProduct
 from paperclip import home
-from paperclip.actors import SYSTEM
+from paperclip.actors import SYSTEM, Actor
 from paperclip.exceptions import Missing
 from paperclip.git import GitError
 from paperclip.models import Activity, Company
@@ -285,6 +285,55 @@ def test_only_who_works_on_it_uploads(project: Project, tmp_path: Path) -> None:
     assert foreign.get(mine.space["repositoryUrl"]).status_code == 404
     assert send(mine.client) == 201
     assert send(make.client_of(make.owner_of(project.company))) == 200
+
+
+def test_nothing_is_uploaded_while_it_is_reviewed(
+    project: Project, tmp_path: Path
+) -> None:
+    company = project.company
+    boss = make.agent(company)
+    qa = make.agent(company, reports_to=boss)
+    dev = make.agent(company, reviewer=qa, reports_to=boss, max_concurrent_runs=2)
+    issue = make.issue(company, project=project, assignee_agent=dev)
+    mine = clone(tmp_path / "a", issue)
+    mine.write("a.txt", "wrong")
+    mine.upload()
+    by_dev = Actor.of_agent(dev, issue.live_holder())
+    issue.change(by=by_dev, status="done", comment="There.")
+    by_qa = make.working(qa, issue)
+    issue.check_out(qa, by_qa.run, ["in_review"], by=by_qa)
+    issue.change(by=by_qa, status="in_progress", comment="It is wrong.")
+    fix = issue.children.get()
+    again = clone(tmp_path / "b", fix)
+    again.git("reset", "-q", "--hard", f"origin/{again.branch}")
+    seen = again.write("a.txt", "right")
+    assert again.upload().status_code == 200
+    fix.change(by=Actor.of_agent(dev, fix.live_holder()), status="done", comment="So.")
+    issue.refresh_from_db()
+    assert issue.is_under_review
+    # Through the closed fix, its own issue and a new fix; and so not by anybody.
+    again.write("a.txt", "sneaky")
+    other = make.issue(
+        company, parent=issue, assignee_agent=dev, origin_kind="review_fix"
+    )
+    owner = make.client_of(make.owner_of(company))
+    reviewer = make.client_of(qa, run=by_qa.run)
+    for client, of, code in (
+        (again.client, fix, "issue_closed"),
+        (again.client, issue, "under_review"),
+        (again.client, other, "under_review"),
+        (reviewer, issue, "under_review"),
+        (owner, issue, "under_review"),
+    ):
+        again.client, again.space["branchUrl"] = client, f"/api/issues/{of.pk}/branch"
+        answer = again.upload()
+        assert (answer.status_code, answer.json()["code"]) == (409, code), code
+    issue.check_out(qa, by_qa.run, ["in_review"], by=by_qa)
+    issue.change(by=by_qa, status="done", comment="Right.")
+    assert repositories.show(project, "main", "a.txt") == b"right"
+    assert repositories.of(project).holds(seen, str(tip(project)))
+    again.client, again.space["branchUrl"] = owner, f"/api/issues/{issue.pk}/branch"
+    assert again.upload().json()["code"] == "issue_closed"
 
 
 def test_an_issue_without_a_project_has_no_branch(company: Company) -> None:
