@@ -114,6 +114,16 @@ def test_a_port_that_is_none_is_refused(port: str) -> None:
     assert "--port takes a number" in last_line(done)
 
 
+def test_an_option_that_is_cut_short_is_not_taken_for_nothing(tmp_path: Path) -> None:
+    for option in (f"--hom={tmp_path}", "--por=1"):
+        command = [sys.executable, str(MANAGE), "up", option]
+        env = Instance(tmp_path / "home").env
+        done = subprocess.run(command, env=env, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert f"unrecognized arguments: {option}" in done.stderr
+        assert not (tmp_path / "home" / "run").exists()
+
+
 def test_a_setting_that_cannot_be_read_is_named() -> None:
     assert "setting cannot be read" in last_line(up(PAPERCLIP_PORT="http"))
 

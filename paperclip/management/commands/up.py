@@ -35,6 +35,11 @@ class Command(BaseCommand):
     help = "Start everything; Ctrl-C stops it."
     requires_system_checks: list[str] = []  # they ask the database, which is not there
 
+    def create_parser(self, *names: str, **options: Any) -> CommandParser:
+        """One that takes no abbreviations: manage.py reads --home and --port before us,
+        and knows them by their whole names only."""
+        return super().create_parser(*names, allow_abbrev=False, **options)
+
     def add_arguments(self, parser: CommandParser) -> None:
         # manage.py has made environment variables of them: they are here for --help.
         parser.add_argument("--home", metavar="DIR", help="PAPERCLIP_HOME (.paperclip)")
