@@ -184,9 +184,24 @@ class Wakeup(Scoped):
         if not waiting.update(wakes=enough, updated_at=now()):
             return None
         self.run = waiting.first()
+        if self.is_a_persons:
+            self._hasten(waiting)
         self.status = self.Status.COALESCED
         self.save()
         return self
+
+    @property
+    def is_a_persons(self) -> bool:
+        """Whether somebody waits for it: they know better than a time set before."""
+        return self.requested_by_type == "user" or self.source == self.Source.ON_DEMAND
+
+    def _hasten(self, waiting: ScopedQuerySet) -> None:
+        """Start now what was put off."""
+        put_off = waiting.filter(ready_at__gt=now())
+        if self.run and put_off.update(ready_at=now(), rung_at=now()):
+            self.run.refresh_from_db()
+            self.run.changed()
+            doorbell.ring("issues.tasks.heartbeat", str(self.run.pk))
 
     def queue(
         self,

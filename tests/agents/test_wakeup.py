@@ -42,6 +42,40 @@ def test_wakes_about_the_same_issue_wait_together() -> None:
     assert agent.wakeups.filter(status="coalesced").count() == len(WAKES) - 1
 
 
+def put_off(agent: Agent) -> Run:
+    """A run that is to start in three days only."""
+    later = now() + timedelta(days=3)
+    run = agent.wake("automation", "put_off", by=SYSTEM, ready_at=later).run
+    assert run is not None and run.ready_at == later and run.rung_at is None
+    return run
+
+
+def test_run_now_starts_what_was_put_off() -> None:
+    for source, by in (("on_demand", SYSTEM), ("automation", None)):
+        agent = make.agent()
+        run = put_off(agent)
+        someone = by or make.by(make.operator(agent.company))
+        wakeup = agent.wake(source, "manual", by=someone)
+        assert (wakeup.status, wakeup.run) == ("coalesced", run)
+        run.refresh_from_db()
+        assert run.ready_at <= now() and run.rung_at is not None
+
+
+def test_other_wakes_leave_it_put_off() -> None:
+    agent = make.agent()
+    run = put_off(agent)
+    agent.wake("automation", "issue_commented", by=SYSTEM)
+    run.refresh_from_db()
+    assert run.ready_at > now() + timedelta(days=2)
+
+
+def test_run_now_does_not_move_a_run_that_is_ready() -> None:
+    agent = make.agent()
+    run = make.queued_run(agent)
+    assert make.queued_run(agent) == run
+    assert Run.objects.get(pk=run.pk).ready_at == run.ready_at
+
+
 def test_wakes_about_different_issues_do_not() -> None:
     agent = make.agent()
     for issue in (make.issue(), make.issue()):
