@@ -175,7 +175,8 @@ def last_result(printed: str) -> dict[str, Any]:
 
 
 def results(printed: str) -> Iterator[dict[str, Any]]:
-    for line in reversed(printed.splitlines()):
+    # Not splitlines(): JSON leaves some other ends of lines as they are.
+    for line in reversed(printed.split("\n")):
         if line.startswith('{"type": "result"'):
             try:
                 # A model may say anything, a NUL too.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
@@ -19,6 +20,8 @@ from agents.models import Run
 
 log = logging.getLogger(__name__)
 View = Callable[[HttpRequest], Any]
+# What could be half of a surrogate pair, which no provider can be sent.
+ESCAPED = re.compile(r"\\u[dD]")
 MOST_BYTES = 20_000_000
 # What a message may be made of.
 PARTS = ("text", "refusal", "image_url", "input_audio")
@@ -103,7 +106,9 @@ def read(request: HttpRequest) -> dict[str, Any]:
     if int(request.headers.get("Content-Length") or 0) > MOST_BYTES:
         raise NoAnswer("invalid_request", f"A request has {MOST_BYTES} bytes at most.")
     try:
-        body = json.loads(request.read())
+        body = json.loads(text := request.read().decode())
+        if ESCAPED.search(text):
+            json.dumps(body, ensure_ascii=False).encode()
     except ValueError as error:
         raise NoAnswer("invalid_request", f"The body is no JSON: {error}.") from error
     messages = body.get("messages") if isinstance(body, dict) else None

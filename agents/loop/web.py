@@ -50,7 +50,8 @@ def ask(
     sent = {"Accept": "application/json", **(headers or {})}
     data = None
     if document is not None:
-        data = json.dumps(document).encode()
+        # The name of a file need not be text, and a model may say half a character.
+        data = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
         sent["Content-Type"] = "application/json"
     with asking(method, url, data, sent, timeout) as response:
         text = response.read()

@@ -301,6 +301,19 @@ def test_a_request_that_is_none(gate: Gateway, body: bytes) -> None:
     assert code_of(asking.client.get("/v1/nothing")) == (404, "not_found")
 
 
+def test_half_a_character_is_no_text(gate: Gateway) -> None:
+    with provider() as model:
+        asking = caller(gate, worker(model))
+        for half in (rb"\ud83d", rb"\uDC00", b"\xed\xa0\xbd", b"\xe9"):
+            body = b'{"messages": [{"role": "user", "content": "x%b"}]}' % half
+            answer = asking.client.post("/v1/chat/completions", content=body)
+            assert code_of(answer) == (400, "invalid_request")
+        smile = b'{"messages": [{"role": "user", "content": "\\ud83d\\ude00"}]}'
+        answer = asking.client.post("/v1/chat/completions", content=smile)
+        assert answer.status_code == 200
+    assert [one["messages"][0]["content"] for one in model.requests] == ["\U0001f600"]
+
+
 def test_the_rehearsal_answers_without_a_provider(gate: Gateway) -> None:
     company = make.company()
     Company.objects.filter(pk=company.pk).update(rehearsal=True)

@@ -110,7 +110,7 @@ def test_malformed_arguments(company: Any, provider: Model) -> None:
 
 
 @pytest.mark.parametrize(("said", "kept"), [("A\0B", "A\ufffdB"), ("A\ud83dB", "A?B")])
-def test_last_words_that_no_row_can_hold(
+def test_last_words_of_odd_characters(
     company: Any, provider: Model, said: str, kept: str
 ) -> None:
     run = run_of(dev_of(company, provider), provider, says(said))
@@ -172,6 +172,18 @@ def test_what_was_put_off_is_done_when_its_time_comes(
     sweep.ring_again()
     assert ended(again, timeout=60).status == "succeeded"
     assert spent(again) == [CALL] and waiting(dev) is None
+
+
+def test_what_was_put_off_is_done_now_if_somebody_says_so(
+    company: Any, provider: Model
+) -> None:
+    dev = dev_of(company, provider)
+    run_of(dev, provider, Refusal(429, Retry_After="86400"), says("At once."))
+    again = waiting(dev)
+    assert seconds_until(again) > 86_000
+    ProviderAccount.objects.update(closed_until=now())
+    assert woken(dev) == again
+    assert again is not None and ended(again, timeout=60).status == "succeeded"
 
 
 def test_a_server_that_always_fails(company: Any, provider: Model) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,6 +89,17 @@ def test_files_are_written_read_and_searched(dev: Agent) -> None:
     assert "no regular expression" in answers[7]
     assert answers[8] == "Error: There is no file missing.txt."
     assert (workspaces.of(dev) / "a" / "b.txt").read_text() == "one\n2\nthree\n"
+
+
+@django
+def test_a_name_of_a_file_need_not_be_text(dev: Agent) -> None:
+    place = workspaces.of(dev)
+    Path(os.fsdecode(bytes(place) + b"/caf\xe9.txt")).touch()
+    half = says("\ud83d", tool_calls=calls(("list_files", {}))["tool_calls"])
+    played = stage.play(dev, None, half, says("I see."))
+    assert played.outcome.status == "succeeded"
+    assert played.model.told() == ["caf?.txt"]
+    assert played.model.requests[1]["messages"][-2]["content"] == "?"
 
 
 @django
