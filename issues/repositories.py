@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from django.db import transaction
 
+from agents.rehearsal.world import PLAYED
 from issues import remotes
 from issues.models.project import Project
 from issues.models.work_product import OURS, WorkProduct
@@ -54,6 +55,8 @@ def ready(project: Project) -> Bare:
     else:
         bare.make(project.default_branch, readme_of(project))
         bare.name_main(project.default_branch)
+    if project.company.rehearsal:
+        bare.mark(PLAYED)
     return bare
 
 

@@ -3,6 +3,9 @@
 <mount>/<seed>/<project id>/              where everything is
 <mount>/<seed>/<project id>/site/...      ours, from the project's default branch
 <mount>/<seed>/<project id>/rivals/<name>/
+
+Whoever reaches the gateway may read it, so of all repositories it shows none but those
+that are marked as a rehearsal's; for others there is what there is before any merge.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from agents.rehearsal.plot import Plot, seed_of
 from paperclip.git import Bare
 
 BRANCH = "main"
+# What the repository of a rehearsal's project is marked with.
+PLAYED = "rehearsal"
 ROOM = "site/"
 Answer = tuple[str, str, bytes]
 MISSING: Answer = (
@@ -73,6 +78,11 @@ def look_up(path: str) -> Answer:
     return MISSING
 
 
+def is_played(repository: Bare) -> bool:
+    """Whether it is a rehearsal's: everything else is nobody's business here."""
+    return repository.is_marked(PLAYED)
+
+
 def found(page: str | None) -> Answer:
     return MISSING if page is None else ("200 OK", HTML, page.encode())
 
@@ -80,7 +90,7 @@ def found(page: str | None) -> Answer:
 def ours(plot: Plot, repository: Bare, path: str) -> Answer:
     """A file of our site as it was merged; without one of ours, the start page."""
     name = path + "index.html" if not path or path.endswith("/") else path
-    body = repository.read(BRANCH, ROOM + name)
+    body = repository.read(BRANCH, ROOM + name) if is_played(repository) else None
     if body is not None:
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         return "200 OK", HTML if kind == "text/html" else kind, body
@@ -89,6 +99,8 @@ def ours(plot: Plot, repository: Bare, path: str) -> Answer:
 
 def posts(repository: Bare) -> list[tuple[str, str]]:
     """The addresses and titles of the posts that were merged."""
+    if not is_played(repository):
+        return []
     names = [n for n in repository.files(BRANCH, ROOM + "blog") if n.endswith(".html")]
     titled = []
     for name in names:

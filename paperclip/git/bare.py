@@ -76,6 +76,13 @@ class Bare:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
+    def mark(self, word: str) -> None:
+        """Say something of it to whoever knows nothing but the repository."""
+        (self.path / f"paperclip-{word}").touch()
+
+    def is_marked(self, word: str) -> bool:
+        return (self.path / f"paperclip-{word}").exists()
+
     def begin(self, branch: str, readme: str) -> None:
         """The first commit of a branch that is not there yet."""
         begin(self.path, branch, readme)

@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from agents.rehearsal.world import look_up
 from issues import repositories
 from issues.models import Issue, Project, WorkProduct
 from paperclip import home
@@ -347,6 +348,23 @@ def test_an_issue_without_a_project_has_no_branch(company: Company) -> None:
     answer = client.generic("POST", url, b"x", content_type="application/octet-stream")
     assert answer.status_code == 422
     assert repositories.merge(issue, by=SYSTEM).commit is None
+
+
+def test_only_what_is_played_is_shown_to_everybody(company: Company) -> None:
+    played = Company.objects.found(
+        owner=make.operator(), by=SYSTEM, name="Played", rehearsal=True
+    )
+    for one in company, played:
+        project = make.project(one)
+        bare = repositories.ready(project)
+        blob = bare.git("hash-object", "-w", "--stdin", given=b"secret").strip()
+        tree = bare.git("mktree", given=b"100644 blob %s\tx.html\n" % blob).strip()
+        root = bare.git("mktree", given=b"40000 tree %s\tsite\n" % tree).decode()
+        commit = bare.git("commit-tree", "-m", "x", root.strip()).decode().strip()
+        assert bare.move("main", commit, tip(project))
+        status, _, body = look_up(f"/1/{project.pk}/site/x.html")
+        assert status.startswith("200" if one == played else "404")
+        assert (body == b"secret") is (one == played)
 
 
 def test_the_main_branch_goes_on_under_another_name(project: Project) -> None:

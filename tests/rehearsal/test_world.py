@@ -11,7 +11,7 @@ from agents.rehearsal.plot import Plot
 from agents.rehearsal.post import COLOURS
 from agents.rehearsal.roles.cmo import gaps, headings
 from agents.rehearsal.roles.designer import ENOUGH, contrast
-from agents.rehearsal.world import address, seed_of, world
+from agents.rehearsal.world import PLAYED, address, seed_of, world
 from paperclip.git import Bare
 
 PROJECT = str(uuid4())
@@ -61,6 +61,11 @@ def test_our_site_is_what_was_merged(tmp_path, monkeypatch) -> None:
     who = ("-c", "user.name=t", "-c", "user.email=t@t")
     commit = bare.git(*who, "commit-tree", "-m", "x", tree.decode().strip())
     bare.git("update-ref", "refs/heads/main", commit.decode().strip())
+    # A real company's repository is none of this world's business.
+    before = get(f"/1/{uuid4()}/site/")
+    assert get(f"/1/{project}/site/") == before
+    assert get(f"/1/{project}/site/blog/x.html")[0].startswith("404")
+    bare.mark(PLAYED)
     assert "A &amp; B</a>" in get(f"/1/{project}/site/")[2]
     status, headers, body = get(f"/1/{project}/site/blog/x.html")
     assert (status, body) == ("200 OK", "<title>A &amp; B</title>")
