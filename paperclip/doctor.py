@@ -65,12 +65,26 @@ def is_up() -> bool:
     return False
 
 
-def away(error: Exception, variable: str) -> Finding:
+def addresses() -> tuple[str, str, str]:
+    """Of the console, the API and the gateway: what `up` runs this home with, whatever
+    our own settings say; else what they say."""
+    if is_up():
+        lines = (home.path() / "run" / "up.lock").read_text().splitlines()
+        if len(lines) == 4:
+            return lines[1], lines[2], lines[3]
+    return settings.URL, settings.API_URL, settings.GATEWAY_URL
+
+
+def log_of(program: str) -> str:
+    return f"Read {home.path() / 'logs' / program}.log."
+
+
+def away(error: Exception, variable: str, program: str) -> Finding:
     """A server that does not answer. Ours does not have to while nothing runs."""
     if os.environ.get(variable):
         return Finding(FAIL, first_line(error), f"Look at {variable} and that server.")
     if is_up():
-        return Finding(FAIL, first_line(error), f"Read {home.path() / 'logs'}.")
+        return Finding(FAIL, first_line(error), log_of(program))
     return STILL
 
 
@@ -94,7 +108,7 @@ def database() -> Finding:
         with psycopg.connect(settings.DATABASE_URL, connect_timeout=PATIENCE) as found:
             version = found.info.server_version // 10_000
     except psycopg.Error as error:
-        return away(error, "DATABASE_URL")
+        return away(error, "DATABASE_URL", "postgres")
     return Finding(OK, f"PostgreSQL {version} at {place(settings.DATABASE_URL)}")
 
 
@@ -120,41 +134,41 @@ def broker() -> Finding:
         ) as found:
             found.ping()
     except redis.RedisError as error:
-        return away(error, "REDIS_URL")
+        return away(error, "REDIS_URL", "valkey")
     return Finding(OK, f"answers at {place(settings.REDIS_URL)}")
 
 
 def console() -> Finding:
     """The API's own word on its health, asked for where agents ask."""
-    found = answer(f"{settings.API_URL}/api/health")
+    url, api, _ = addresses()
+    found = answer(f"{api}/api/health", "web")
     if isinstance(found, Finding):
         return found
     body = found.json()
     ill = [name for name, it in body["checks"].items() if it["status"] != "ok"]
     if ill:
-        todo = f"See {settings.URL}/api/health and the logs."
+        todo = f"See {url}/api/health, and the logs in {home.path() / 'logs'}."
         state = FAIL if found.status_code != 200 else WARN
         return Finding(state, f"not well: {', '.join(ill)}", todo)
-    return Finding(OK, f"{settings.URL}, asked at {settings.API_URL}")
+    return Finding(OK, f"{url}, asked at {api}")
 
 
 def gateway() -> Finding:
-    found = answer(f"{settings.GATEWAY_URL}/health")
-    return (
-        found if isinstance(found, Finding) else Finding(OK, str(settings.GATEWAY_URL))
-    )
+    url = addresses()[2]
+    found = answer(f"{url}/health", "gateway")
+    return found if isinstance(found, Finding) else Finding(OK, url)
 
 
-def answer(url: str) -> httpx.Response | Finding:
+def answer(url: str, program: str) -> httpx.Response | Finding:
     """What a process of ours answers, or a finding about its silence."""
     try:
         found = httpx.get(url, timeout=PATIENCE, trust_env=False)
     except httpx.HTTPError as error:
         if is_up():
-            return Finding(FAIL, f"{url}: {first_line(error)}", "Read its log.")
+            return Finding(FAIL, f"{url}: {first_line(error)}", log_of(program))
         return STILL
     if found.status_code >= 500 and not found.content.startswith(b"{"):
-        return Finding(FAIL, f"{url} answers {found.status_code}", "Read its log.")
+        return Finding(FAIL, f"{url} answers {found.status_code}", log_of(program))
     return found
 
 

@@ -8,42 +8,65 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.instance import MANAGE, OURS, free_port, running
+from tests.instance import MANAGE, OURS, Instance, free_port, running
 
 
 def doctor(home: Path, **settings: str) -> tuple[int, dict[str, str]]:
-    """The exit code, and each line of the table by its name."""
+    """The exit code, and each line of the table by its name; what it says to do about
+    it is `after` that name."""
     env = {k: v for k, v in os.environ.items() if k not in OURS and "_API_KEY" not in k}
     env |= {"PAPERCLIP_HOME": str(home), "PAPERCLIP_PORT": str(free_port())} | settings
     done = subprocess.run(
         [sys.executable, str(MANAGE), "doctor"], env=env, capture_output=True, text=True
     )
-    lines = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
-    table = {line[6:17].strip(): f"{line[:5].strip()}: {line[18:]}" for line in lines}
+    table, name = {}, ""
+    for line in done.stdout.splitlines():
+        if line.startswith(" "):
+            table[f"after {name}"] = line.strip()
+            continue
+        name = line[6:17].strip()
+        table[name] = f"{line[:5].strip()}: {line[18:]}"
     return done.returncode, table
 
 
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[dict[str, str]]:
-    with running(tmp_path / "home", GEMINI_API_KEY="canary") as instance:
-        done = subprocess.run(
-            [sys.executable, str(MANAGE), "doctor"],
-            env=instance.env,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout
-        assert "canary" not in done.stdout
-        yield {line[6:17].strip(): line for line in done.stdout.splitlines()}
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    with running(tmp_path_factory.mktemp("doctor") / "home") as one:
+        yield one
 
 
-def test_of_an_instance_that_runs_every_part_is_well(table: dict[str, str]) -> None:
-    for name in ("instance", "database", "migrations", "broker", "console", "gateway"):
-        assert table[name].startswith("ok "), table[name]
-    assert table["model keys"].endswith(" GEMINI_API_KEY")
+def test_of_an_instance_that_runs_every_part_is_well(instance: Instance) -> None:
+    """Also when the doctor is told no more than its home, from another console."""
+    code, table = doctor(instance.home, GEMINI_API_KEY="canary")
+    assert code == 0 and "canary" not in str(table)
+    for name in ("instance", "database", "migrations", "broker"):
+        assert table[name].startswith("ok: "), table[name]
+    url = f"http://localhost:{instance.port}"
+    asked = f"http://127.0.0.1:{instance.port}"
+    assert table["console"] == f"ok: {url}, asked at {asked}"
+    port = instance.env["PAPERCLIP_GATEWAY_PORT"]
+    assert table["gateway"] == f"ok: http://127.0.0.1:{port}"
+    assert table["model keys"] == "ok: GEMINI_API_KEY"
     assert "PostgreSQL 18 at 127.0.0.1:" in table["database"]
+
+
+def test_where_a_part_is_silent_its_log_is_named(instance: Instance) -> None:
+    gateway = psutil.Process(instance.pid("gateway"))
+    gateway.suspend()
+    for worker in gateway.children():
+        worker.suspend()
+    try:
+        code, table = doctor(instance.home)
+    finally:
+        for worker in gateway.children():
+            worker.resume()
+        gateway.resume()
+    assert code == 1 and table["gateway"].startswith("fail: ")
+    log = instance.home / "logs" / "gateway.log"
+    assert table["after gateway"] == f"Read {log}." and log.is_file()
 
 
 def test_of_one_that_stands_still_it_says_so(tmp_path: Path) -> None:

@@ -128,13 +128,17 @@ def locked_home() -> Iterator[int]:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        holder = os.read(lock, 200).decode().strip() or "just starting"
+        said = os.read(lock, 2000).decode().splitlines()
+        holder = said[0] if said else "just starting"
         raise CommandError(
             f"This home already runs ({holder}): stop that one, or give this one a "
             "home and a port of its own with --home and --port."
         ) from error
     os.ftruncate(lock, 0)
-    os.write(lock, f"process {os.getpid()}, {settings.URL}".encode())
+    # The first line is for people; `doctor` asks the addresses of the others.
+    addresses = (settings.URL, settings.API_URL, settings.GATEWAY_URL)
+    lines = (f"process {os.getpid()}, {settings.URL}", *addresses)
+    os.write(lock, "\n".join(lines).encode())
     try:
         yield lock
     finally:
