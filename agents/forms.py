@@ -11,10 +11,11 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.adapters import ADAPTERS, adapter_class
 from agents.fields import DollarsField, EveryField, LinesField, PairsField
-from agents.loop.tools import DEFAULT_TOOLS, TOOLS
-from agents.loop.tools.base import Tool
+from agents.loop.tools import DEFAULT_TOOLS, TOOL_NAMES
 from agents.models import Agent
 from agents.models.agent import ROLES
+from agents.naming import model_problem, name_problem, rehearsal_model
+from agents.tool_words import ACTS
 from paperclip.admin import ConsoleForm
 
 # The keys of the adapters' configurations that have a field here.
@@ -48,9 +49,9 @@ PERMISSIONS = [
 ]
 
 
-def in_words(tool: Tool) -> str:
+def in_words(tool: str) -> str:
     words = '<span><code>{}</code> <span class="quiet">{}</span></span>'
-    return format_html(words, tool.name, tool.description)
+    return format_html(words, tool, ACTS[tool].allows)
 
 
 class AgentForm(ConsoleForm):
@@ -215,16 +216,47 @@ class AgentForm(ConsoleForm):
                 "adapter_type": kinds[0][0],
                 "tools": DEFAULT_TOOLS,
             }
-        others = [(name, name) for name in self.instance.tools if name not in TOOLS]
-        known = [(tool.name, in_words(tool)) for tool in TOOLS.values()]
+        others = [(name, name) for name in self.instance.tools if name not in ACTS]
+        known = [(name, in_words(name)) for name in TOOL_NAMES]
         cast(forms.ChoiceField, self.fields["tools"]).choices = [*known, *others]
+        if self.company.rehearsal:
+            self._offer_the_script()
+            return
         self.fields["model"].help_text = _(
             "As LiteLLM names it: provider/model. Empty: %(model)s."
         ) % {"model": settings.DEFAULT_MODEL}
 
+    def _offer_the_script(self) -> None:
+        own = rehearsal_model(self.company)
+        self.suggestions = {"models": [own]}
+        if self.instance._state.adding:
+            self.initial["model"] = own
+        self.fields["model"].help_text = _(
+            "This is a rehearsal and pays for no model: its script plays the model, as"
+            " %(model)s, and knows nobody who is not of its story. Leave the rehearsal"
+            " to hire for real."
+        ) % {"model": own}
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if "name" in self.changed_data and (problem := name_problem(name)):
+            raise forms.ValidationError(problem)
+        return name
+
+    def _clean_model(self, found: dict[str, Any]) -> None:
+        """Wrong is only what was typed now: what is there may have come another way."""
+        if self.company.rehearsal and not found.get("model"):
+            found["model"] = rehearsal_model(self.company)
+        model, typed = found.get("model"), {"model", "apiBase"} & {*self.changed_data}
+        if model and (typed or self.instance._state.adding):
+            if problem := model_problem(self.company, model, found.get("apiBase", "")):
+                self.add_error("model", problem)
+
     def clean(self) -> dict[str, Any]:
         found = super().clean() or self.cleaned_data
         kind = found.get("adapter_type")
+        if kind == LOOP and "model" not in self.errors:
+            self._clean_model(found)
         if kind == PROCESS and not found.get("command"):
             self.add_error("command", _("Say which program to run."))
         if found.get("apiBase") and not found.get("model"):
@@ -244,6 +276,8 @@ class AgentForm(ConsoleForm):
             values["permissions"] = {
                 name: name in rights for name, _label in PERMISSIONS
             }
+        if self.cleaned_data["adapter_type"] == PROCESS and self.instance._state.adding:
+            values["tools"] = []  # those of the loop, which the form did not show
         typed = {name: values.pop(name) for name in sorted(SETTINGS & set(values))}
         kind = self.cleaned_data["adapter_type"]
         empty = {key for key, value in typed.items() if value in (None, "", [], {})}

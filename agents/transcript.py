@@ -12,40 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from agents import runlog
+from agents import runlog, tool_words
 from agents.models import Run
 
 KINDS = {"start", "prompt", "assistant", "tool", "retry", "result"}
 BEGIN = "0-0"
 ENOUGH = 400_000  # characters of log for one answer
 TAIL = 64 * 1024  # bytes of log the last acts are looked for in
-
-# What a tool does, in words, and the argument that says to what.
-ACTS = {
-    "shell": (gettext_lazy("runs %(what)s"), "command"),
-    "read_file": (gettext_lazy("reads %(what)s"), "path"),
-    "write_file": (gettext_lazy("writes %(what)s"), "path"),
-    "edit_file": (gettext_lazy("edits %(what)s"), "path"),
-    "list_files": (gettext_lazy("looks at its files"), ""),
-    "search_files": (gettext_lazy("searches for %(what)s"), "pattern"),
-    "http_request": (gettext_lazy("opens %(what)s"), "url"),
-    "inbox": (gettext_lazy("looks into its inbox"), ""),
-    "checkout": (gettext_lazy("takes up %(what)s"), "issue"),
-    "read_issue": (gettext_lazy("reads %(what)s"), "issue"),
-    "comment": (gettext_lazy("comments on %(what)s"), "issue"),
-    "update_issue": (gettext_lazy("changes %(what)s"), "issue"),
-    "create_subtask": (gettext_lazy("files “%(what)s”"), "title"),
-    "request_review": (gettext_lazy("asks for a review of %(what)s"), "issue"),
-    "approve": (gettext_lazy("approves %(what)s"), "issue"),
-    "request_changes": (gettext_lazy("asks for changes of %(what)s"), "issue"),
-    "ask_person": (gettext_lazy("asks a person about %(what)s"), "issue"),
-    "write_document": (gettext_lazy("writes the document %(what)s"), "key"),
-    "read_document": (gettext_lazy("reads the document %(what)s"), "key"),
-    "hand_over": (gettext_lazy("hands over the branch of %(what)s"), "issue"),
-    "list_colleagues": (gettext_lazy("looks who its colleagues are"), ""),
-}
 
 
 def exists(run: Run) -> bool:
@@ -182,9 +156,9 @@ def call_of(call: dict[str, Any]) -> dict[str, Any]:
 
 def says(name: str, arguments: dict[str, Any]) -> str:
     """A tool call as a sentence without its subject: `runs pytest -q`."""
-    words, key = ACTS.get(name, (name, ""))
+    words, key, _allows = tool_words.of(name)
     what = " ".join(str(arguments.get(key) or _("it")).split())[:160] if key else ""
-    return str(words) % {"what": what} if name in ACTS else str(words)
+    return str(words).replace("%(what)s", what)
 
 
 def text_of(value: Any) -> str:

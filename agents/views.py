@@ -12,9 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from agents import org, spending
+from agents import org, spending, tool_words
 from agents.api.shapes import AgentShape
-from agents.loop.tools import TOOLS
 from agents.models import Agent, ApiKey
 from agents.spending import Spend
 from paperclip.desk import Desk, View, attempt, back, button, page
@@ -58,7 +57,7 @@ def show(
         config=AgentShape(context={"clear": clear}).get_adapterConfig(agent),
         token=token,
         spend=spending.of_agents(agent.company).get(agent.pk, Spend()),
-        tools=[(name, TOOLS.get(name)) for name in agent.tools],
+        tools=[(name, tool_words.of(name).allows) for name in agent.tools],
         runs=agent.runs.defer("stdout_excerpt", "stderr_excerpt")[:RUNS],
         wakeups=agent.wakeups.all()[:WAKEUPS],
         reports=agent.reports.employed(),

@@ -20,6 +20,7 @@ from rest_framework import serializers
 from agents.loop.tools import TOOL_NAMES
 from agents.models import Agent
 from agents.models.agent import ROLES
+from agents.naming import name_problem
 from issues.models import Goal, Issue, Project
 from issues.models.base import Priority
 from paperclip.api.forms import Flag, Form, Text, Whole
@@ -62,6 +63,11 @@ class AgentForm(Form):
     budget = Whole(required=False, default=0)
     may_assign_work = Flag(required=False, default=False)
     may_hire = Flag(required=False, default=False)
+
+    def validate_name(self, name: str) -> str:
+        if problem := name_problem(name):
+            raise serializers.ValidationError(problem)
+        return name
 
 
 class IssueForm(Form):

@@ -43,6 +43,8 @@ class ConsoleForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.company = company
         for field in self.fields.values():
+            # A browser would cut off what is too long without a word.
+            field.widget.attrs.pop("maxlength", None)
             if isinstance(field, forms.ModelChoiceField):
                 field.queryset = cast(QuerySet, field.queryset).filter(company=company)
 
@@ -73,6 +75,7 @@ class ConsoleAdmin(ModelAdmin):
     list_filter_sheet = True
     change_list_template = "console/list.html"
     add_label = _("New")
+    create_label = _("Save")
     list_title: Any = ""
     empty_text = _("Nothing here yet.")
 
@@ -174,6 +177,7 @@ class ConsoleAdmin(ModelAdmin):
             status=422 if form.errors else 200,
             form=form,
             title=title,
+            save_label=_("Save") if row else self.create_label,
             crumbs=[(capfirst(self.opts.verbose_name_plural), self.list_url())],
         )
 

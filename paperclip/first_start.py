@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from agents.models import Run
+from agents.naming import REHEARSAL
 from issues.template import Template
 from paperclip import home, schedule
 from paperclip.actors import Actor
@@ -20,7 +21,6 @@ from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Company, User
 
 DIGITON = home.BASE_DIR / "templates" / "digiton"
-REHEARSAL = "rehearsal/"
 # The providers whose keys are looked for, in this order, and a small model of each.
 MODELS = {
     "GEMINI_API_KEY": "gemini/gemini-flash-lite-latest",

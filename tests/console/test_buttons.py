@@ -106,7 +106,7 @@ def test_hire(console, company, agent):
     hired = Agent.objects.get(name="Dennis")
     assert answer.headers["Location"] == f"/agents/{hired.pk}"
     assert hired.company == company and hired.reports_to == agent
-    assert hired.tools == ["shell", "read_file"] and hired.next_heartbeat_at
+    assert hired.tools == [] and hired.next_heartbeat_at
     assert hired.adapter_config == {
         "command": "sh",
         "args": ["-c", "echo a  b"],

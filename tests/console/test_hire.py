@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from agents.loop.tools import DEFAULT_TOOLS
+from agents import tool_words
+from agents.loop.tools import DEFAULT_TOOLS, TOOLS
 from agents.models import Agent
 from paperclip.actors import SYSTEM
 from tests import make
+from tests.console.conftest import seen_by
 from tests.console.test_browser import sign_in
 
 HIRE = {
@@ -52,6 +54,12 @@ def test_an_agent_with_a_model(console: Any, company: Any) -> None:
     ("wrong", "words"),
     [
         ({"model": ""}, "Name the model of that server"),
+        ({"model": "foo bar baz"}, "Write provider/model, such as openai/NAME"),
+        ({"model": "gpt9000", "apiBase": ""}, "such as gemini/gemini-flash-lite"),
+        ({"model": "rehearsal/1"}, "works in a rehearsal only"),
+        ({"name": "  @Dev here "}, "it cannot hold @."),
+        ({"name": "Dev <3"}, "it cannot hold &lt;."),
+        ({"name": "D" * 81}, "at most 80 characters (it has 81)"),
         ({"budget_monthly_cents": "much"}, "Enter a number"),
         ({"budget_monthly_cents": "-1"}, "greater than or equal to 0"),
         ({"maxTurns": "0"}, "greater than or equal to 1"),
@@ -64,6 +72,54 @@ def test_what_is_wrong_is_said(console: Any, wrong: Any, words: str) -> None:
     answer = console.post("/agents/add/", HIRE | wrong)
     assert answer.status_code == 422 and words in answer.content.decode()
     assert not Agent.objects.exists()
+
+
+@pytest.mark.django_db
+def test_nothing_is_cut_off_on_the_way(console: Any) -> None:
+    assert "maxlength" not in console.get("/agents/add/").content.decode()
+
+
+@pytest.mark.django_db
+def test_in_a_rehearsal_the_script_plays_the_model() -> None:
+    stage = make.company("Digiton rehearsal", rehearsal=True)
+    config = {"model": "rehearsal/7"}
+    ceo = make.agent(stage, name="CEO", adapter_type="litellm", adapter_config=config)
+    console = seen_by(make.operator(stage))
+    page = console.get("/agents/add/").content.decode()
+    assert 'value="rehearsal/7"' in page and "gemini/" not in page
+    assert "This is a rehearsal and pays for no model" in page
+    real = {"model": "gemini/gemini-flash-latest", "apiBase": ""}
+    answer = console.post("/agents/add/", HIRE | real)
+    assert "What works here: rehearsal/7, or" in answer.content.decode()
+    console.post("/agents/add/", HIRE | {"model": "", "apiBase": ""})
+    assert Agent.objects.get(name="Dennis").adapter_config["model"] == "rehearsal/7"
+    console.post("/agents/add/", HIRE | {"name": "Local"})
+    assert Agent.objects.get(name="Local").adapter_config["model"] == "openai/qwen3"
+    assert console.get(f"/agents/{ceo.pk}/change/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_what_is_there_already_is_no_mistake(console: Any, company: Any) -> None:
+    config = {"adapter_type": "litellm", "adapter_config": {"model": "gpt-5"}}
+    agent = make.agent(company, name="<A>", **config)
+    typed = {"name": "<A>", "model": "gpt-5", "apiBase": "", "title": "Boss"}
+    assert console.post(f"/agents/{agent.pk}/change/", HIRE | typed).status_code == 302
+
+
+@pytest.mark.django_db
+def test_a_program_has_no_tools_of_ours(console: Any, company: Any) -> None:
+    program = {"adapter_type": "process", "command": "true", "network": ""}
+    console.post("/agents/add/", HIRE | program)
+    agent = Agent.objects.get()
+    assert agent.tools == []
+    agent.change(by=SYSTEM, tools=["inbox"])
+    assert "agent-tools" not in console.get(f"/agents/{agent.pk}").content.decode()
+
+
+def test_every_tool_is_told_in_the_words_of_people() -> None:
+    assert set(tool_words.ACTS) == set(TOOLS)
+    told = [tool_words.of(name).allows for name in TOOLS]
+    assert all(told) and len(set(told)) == len(TOOLS)
 
 
 @pytest.mark.django_db
@@ -132,7 +188,7 @@ def test_a_person_hires_an_agent_with_a_model(
     page.get_by_label("How many", exact=True).fill("2")
     page.get_by_label("Of what", exact=True).select_option(label="hours")
     page.get_by_label("Monthly budget").fill("25")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Hire").click()
     expect(page.locator("#agent-head")).to_contain_text("Dev")
     hired = Agent.objects.get(name="Dev")
     assert hired.adapter_config == {"model": "gemini/gemini-flash-latest"}

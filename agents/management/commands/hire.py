@@ -6,6 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 from agents.adapters import ADAPTERS
 from agents.models import Agent
 from agents.models.agent import ROLES
+from agents.naming import model_problem, name_problem, rehearsal_model
 from paperclip.commands import PaperclipCommand, actor, company_named
 
 
@@ -41,6 +42,12 @@ class Command(PaperclipCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         company = self._company(options)
         adapter, config = self._work(options)
+        if problem := name_problem(options["name"]):
+            raise CommandError(problem)
+        if adapter == "litellm" and company.rehearsal:
+            config.setdefault("model", rehearsal_model(company))
+        if "model" in config and (problem := model_problem(company, config["model"])):
+            raise CommandError(problem)
         tools = [tool for tool in options["tools"].split(",") if tool]
         agent = Agent.objects.hire(
             company,
