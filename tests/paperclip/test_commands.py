@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from agents.models import Run
 from paperclip.actors import SYSTEM
 from paperclip.commands import company_named, operator
-from paperclip.first_start import rehearse
+from paperclip.first_start import DIGITON, MODELS, rehearse
 from paperclip.models import Company
 from tests import make
 
@@ -77,3 +77,34 @@ def test_what_follows_run_is_the_programs(stages: list[Company]) -> None:
         hire("--run", "sh", "agent.sh")
     hire("--company", "REH", "--run", "sh", "agent.sh")
     assert stages[0].agents.filter(name="Scribe").exists()
+
+
+def test_what_cannot_work_is_not_hired(stages: list[Company]) -> None:
+    def hire(name: str, *words: str) -> Any:
+        return call_command("hire", name, "--company", "REHA", *words)
+
+    with pytest.raises(CommandError, match=r"What works here: rehearsal/2"):
+        hire("Bob", "--model", "openai/x")
+    with pytest.raises(CommandError, match="cannot hold @"):
+        hire("@Bob", "--run", "true")
+    hire("Bob", "--adapter", "litellm")
+    assert stages[1].agents.get(name="Bob").adapter_config == {"model": "rehearsal/2"}
+
+
+def test_without_a_key_a_company_is_founded_paused(
+    monkeypatch: Any, capsys: Any
+) -> None:
+    def founded(name: str, *words: str) -> set[str]:
+        call_command("import_company", str(DIGITON), "--name", name, *words)
+        staff = Company.objects.get(name=name).agents
+        return set(staff.values_list("status", flat=True))
+
+    for key in (*MODELS, "PAPERCLIP_MODEL"):
+        monkeypatch.delenv(key, raising=False)
+    assert founded("Without") == {"paused"}
+    assert not Run.objects.exists()
+    assert "no model key yet, so they are paused" in capsys.readouterr().out
+    assert founded("Own", "--model", "openai/x", "--api-base", "http://x/") == {"idle"}
+    monkeypatch.setenv("GEMINI_API_KEY", "k")
+    assert founded("With") == {"idle"}
+    assert "paused" not in capsys.readouterr().out

@@ -33,10 +33,10 @@ class Command(PaperclipCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        issue = None
+        issue, named = None, options["company"]
         if options["issue"]:
             issue = Issue.objects.get_for(actor(), options["issue"])
-        named = options["company"] or (issue and issue.company.issue_prefix)
+            named = named or issue.company.issue_prefix
         agent = self._agent(options["agent"], named)
         if issue and issue.company != agent.company:
             raise CommandError(f"{issue.identifier} is not of {agent.company}.")

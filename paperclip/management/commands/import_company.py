@@ -36,6 +36,7 @@ class Command(PaperclipCommand):
             model=model,
             api_base=options["api_base"],
             rehearsal=seed is not None,
+            active=None if model or at_hand else [],
         )
         self.stdout.write(
             f"{company} ({company.issue_prefix}) is founded, with"
@@ -43,5 +44,7 @@ class Command(PaperclipCommand):
         )
         if not (model or at_hand):
             self.stdout.write(
-                "There is no model key yet: its runs fail until .env has one."
+                "There is no model key yet, so they are paused: none of them could"
+                " think. Write one into .env, start Paperclip again, and resume them"
+                " in the console."
             )
