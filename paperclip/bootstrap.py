@@ -40,6 +40,8 @@ def enter(argv: list[str]) -> list[str]:
         os.execv(PYTHON, [str(PYTHON), *argv])
     if command == "test":
         keep_tests_apart()
+    if argv[1:2] == ["systemd"]:
+        leave_home_alone()
     return argv
 
 
@@ -66,6 +68,13 @@ def keep_tests_apart() -> None:
     os.environ["PAPERCLIP_TEST_HOME"] = tempfile.mkdtemp(prefix="paperclip-")
     os.environ["PAPERCLIP_HOME"] = os.environ["PAPERCLIP_TEST_HOME"]
     os.environ["PAPERCLIP_ENV_FILE"] = os.devnull
+
+
+def leave_home_alone() -> None:
+    """A command that prints what will run, maybe as somebody else, makes no home."""
+    from paperclip import home
+
+    home.is_left_alone = True
 
 
 def open_home() -> None:

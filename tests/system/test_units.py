@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from paperclip import home, supervise, units
-from tests.instance import MANAGE, running
+from tests.instance import MANAGE, OURS, running
 
 FILE = Path("/etc/paperclip/paperclip.env")
 
@@ -77,6 +77,21 @@ def test_systemd_takes_them(tmp_path: Path) -> None:
         ["systemd-analyze", "verify", *map(str, files)], capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_printing_them_makes_no_home(tmp_path: Path) -> None:
+    env = {k: v for k, v in os.environ.items() if k not in OURS}
+    place = tmp_path / "home"
+    command = [sys.executable, str(MANAGE), "--home", str(place), "systemd"]
+    for user, is_warned in (("root", True), ("paperclip", False)):
+        done = subprocess.run(
+            [*command, "--user", user], env=env, capture_output=True, text=True
+        )
+        assert f'"PAPERCLIP_HOME={place}"' in done.stdout and f"User={user}\n" in (
+            done.stdout
+        )
+        assert ("as root" in done.stderr) is is_warned, done.stderr
+    assert not place.exists()
 
 
 def test_preparing_twice_is_preparing_once(tmp_path: Path) -> None:

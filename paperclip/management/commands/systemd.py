@@ -41,6 +41,11 @@ class Command(BaseCommand):
                 self.write(options["write"] / name, text)
             else:
                 self.stdout.write(f"# {name}\n{text}")
+        if options["user"] == "root":
+            self.stderr.write(
+                "They run Paperclip, and with it every agent, as root: name a user for"
+                " it with --user."
+            )
         if missing := [name for name in NEEDED if not os.environ.get(name)]:
             self.stderr.write(
                 f"{' and '.join(missing)} must be in {options['environment']}: under"
