@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import CharField, Serializer
 
-from issues import repositories
+from issues import repositories, uploads
 from issues.api.issues import IssueEndpoint
 from issues.api.work_shapes import WorkProductShape
 from issues.models import Issue, Project
@@ -80,7 +80,7 @@ class Repository(Endpoint):
 
 class Branch(IssueEndpoint):
     parser_classes = [Raw, Octets]
-    largest = repositories.LARGEST
+    largest = uploads.LARGEST
     repeatable = True
 
     @doc(
@@ -96,6 +96,6 @@ class Branch(IssueEndpoint):
         if request.stream is None:
             raise BadRequest("Send a bundle, with its Content-Length.", code="empty")
         upload: Any = request.data
-        product, is_new = repositories.receive(issue, upload, by=self.actor)
+        product, is_new = uploads.receive(issue, upload, by=self.actor)
         shape = WorkProductShape(product)
         return Response(shape.data, status=201 if is_new else 200)

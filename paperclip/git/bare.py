@@ -1,18 +1,17 @@
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from paperclip import home
 from paperclip.git.command import GitError, git
+from paperclip.git.words import COMMIT, HEADS, begin, must_hold, names, whole
 
-COMMIT = re.compile(r"[0-9a-f]{40}")
-HEADS = "refs/heads/"
 NONE = "0" * 40
 # A diff as it is, whatever somebody's settings would make of it.
 PLAIN = ("--no-ext-diff", "--no-textconv")
@@ -213,44 +212,39 @@ class Bare:
 
     # -- writing
 
-    def take_in(self, bundle: Path, branch: str, ref: str) -> str:
-        """Check the bundle, take in what it holds and put its branch at `ref`; the
-        commit. GitError when it holds anything else, or objects that are not sound.
+    @contextmanager
+    def opened(self, bundle: Path, branch: str) -> Iterator[Bare]:
+        """What a bundle brings, in a repository of its own that stands on our history
+        and is gone afterwards: what is refused never gets near ours.
 
-        The bundle is opened in a repository of its own, thrown away afterwards: what
-        is refused never gets near ours.
+        GitError when it holds anything but the branch, or objects that are not sound.
         """
-        heads = git("bundle", "list-heads", str(bundle)).decode().split("\n")
-        named = [line.partition(" ")[2] for line in heads if line]
-        if named != [HEADS + branch]:
-            raise GitError(
-                f"The bundle has to hold exactly {HEADS}{branch}, and holds"
-                f" {', '.join(named) or 'nothing'}."
-            )
-        aside = Path(tempfile.mkdtemp(prefix=".incoming-", dir=self.path.parent))
+        must_hold(bundle, branch)
+        place = Path(tempfile.mkdtemp(".git", ".incoming-", self.path.parent))
+        aside = Bare(place.stem)
         try:
-            git("init", "-q", "--bare", str(aside))
+            git("init", "-q", "--bare", str(place))
             self._lend_to(aside)
-            self._open(bundle, branch, aside)
-            source = f"{HEADS}{branch}:{ref}"
-            self.git("fetch", "-q", f"file://{aside}", source, protocols=("file",))
+            spec = f"{HEADS}{branch}:{HEADS}{branch}"
+            options = ("-q", "--no-tags", "--no-write-fetch-head")
+            aside.git("fetch", *options, str(bundle), spec, protocols=("file",))
+            yield aside
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
-        return self.git("rev-parse", ref).decode().strip()
+            shutil.rmtree(place, ignore_errors=True)
 
-    def _lend_to(self, aside: Path) -> None:
+    def _lend_to(self, aside: Bare) -> None:
         """Let another repository stand on our history: a bundle is only opened where
         what it builds on is part of a branch."""
-        alternates = aside / "objects" / "info" / "alternates"
+        alternates = aside.path / "objects" / "info" / "alternates"
         alternates.write_text(f"{self.path / 'objects'}\n")
         tips = enumerate(sorted({*self.branches().values()}))
         lines = [f"{commit} refs/known/{number}\n" for number, commit in tips]
-        (aside / "packed-refs").write_text("".join(lines))
+        (aside.path / "packed-refs").write_text("".join(lines))
 
-    def _open(self, bundle: Path, branch: str, aside: Path) -> None:
-        spec = f"{HEADS}{branch}:{HEADS}{branch}"
-        options = ("--no-tags", "--no-write-fetch-head")
-        git("fetch", "-q", *options, str(bundle), spec, at=aside, protocols=("file",))
+    def take_in(self, aside: Bare, branch: str, ref: str) -> None:
+        """Take over a branch with all it stands on, and put it at `ref`."""
+        source = f"{HEADS}{branch}:{ref}"
+        self.git("fetch", "-q", f"file://{aside.path}", source, protocols=("file",))
 
     def move(self, branch: str, to: str, was: str | None) -> bool:
         """Move a branch if it still is where it was (None: not there). False if not."""
@@ -291,24 +285,3 @@ class Bare:
         parents = ("-p", tip, "-p", commit)
         made = self.git("commit-tree", tree, *parents, "-m", message)
         return Merge(made.decode().strip())
-
-
-def begin(place: Path, branch: str, readme: str) -> None:
-    """The first commit of an empty repository."""
-    blob = git("hash-object", "-w", "--stdin", at=place, given=readme.encode())
-    entry = b"100644 blob " + blob.strip() + b"\tREADME.md\n"
-    tree = git("mktree", at=place, given=entry).decode().strip()
-    commit = git("commit-tree", tree, "-m", "Begin", at=place).decode().strip()
-    git("update-ref", HEADS + branch, commit, at=place)
-
-
-def whole(commit: object) -> str:
-    """The full hash of a commit; GitError for whatever else git could obey."""
-    if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
-        raise GitError(f"{str(commit)[:60]!r} is not the full hash of a commit.")
-    return commit
-
-
-def names(listed: bytes) -> list[str]:
-    """What git lists with -z."""
-    return [one.decode(errors="replace") for one in listed.split(b"\0") if one]

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from agents.rehearsal.world import look_up
-from issues import repositories
+from issues import repositories, uploads
 from issues.models import Issue, Project, WorkProduct
 from paperclip import home
 from paperclip.actors import SYSTEM, Actor
@@ -172,6 +172,46 @@ def test_a_branch_only_moves_forward(project: Project, tmp_path: Path) -> None:
     assert "Fetch, merge" in answer.json()["error"]
 
 
+def test_what_is_refused_takes_no_room(project: Project, tmp_path: Path) -> None:
+    mine = clone(tmp_path / "a", task(project))
+    mine.write("a.txt", "a")
+    mine.upload()
+    bare = repositories.of(project)
+    before = bare.git("count-objects", "-v")
+    mine.git("reset", "-q", "--hard", mine.base)
+    (mine.place / "big").write_bytes(os.urandom(100_000))
+    mine.write("b.txt", "b")
+    assert mine.upload().json()["code"] == "not_fast_forward"
+    assert bare.git("count-objects", "-v") == before
+    lonely = Clone(tmp_path / "b", mine.client, task(project))
+    lonely.git("checkout", "-q", "--orphan", "lonely")
+    (lonely.place / "big").write_bytes(os.urandom(100_000))
+    lonely.write("b.txt", "b")
+    lonely.git("branch", "-f", lonely.branch)
+    lonely.client = make.client_of(make.owner_of(project.company))
+    assert lonely.send(lonely.bundle()).json()["code"] == "bad_bundle"
+    assert bare.git("count-objects", "-v") == before
+
+
+def test_what_others_named_gives_way_to_what_git_says(
+    project: Project, tmp_path: Path
+) -> None:
+    mine = clone(tmp_path / "a", task(project))
+    commit = mine.write("a.txt", "a")
+    facts = {"commit": commit, "base": commit, "files": ["README.md"]}
+    body = {"type": "branch", "title": "x", "externalId": mine.branch}
+    url = f"/api/issues/{mine.issue.pk}/work-products"
+    made = mine.client.post(url, {**body, "metadata": facts, "url": "https://a/b"})
+    assert made.status_code == 201
+    assert repositories.merge(mine.issue, by=SYSTEM).commit is None
+    answer = mine.upload()
+    assert answer.status_code == 201
+    product = mine.issue.work_products.get()
+    assert (product.provider, product.url) == ("git", None)
+    assert product.metadata["files"] == ["a.txt"]
+    assert product.metadata["base"] == tip(project)
+
+
 def refused(mine: Clone, data: bytes, code: str) -> str:
     """That it is refused and leaves nothing behind; what was said."""
     bare = repositories.of(mine.issue.project)  # type: ignore[arg-type]
@@ -259,7 +299,7 @@ def test_a_bundle_has_a_largest_size(
 ) -> None:
     mine = clone(tmp_path / "a", task(project))
     mine.write("a.txt", "a")
-    monkeypatch.setattr(repositories, "LARGEST", 100)
+    monkeypatch.setattr(uploads, "LARGEST", 100)
     refused(mine, mine.bundle(), "too_large")
 
 
