@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
 from agents.gateway.errors import NoAnswer
 from agents.models import CostEvent
 from agents.models.cost import CENT
@@ -34,7 +32,6 @@ def reserve(run: Run) -> None:
             )
 
 
-@transaction.atomic
 def settle(
     run: Run, call: UUID, *, provider: str, model: str, usage: Usage, cost: int | None
 ) -> CostEvent:
@@ -55,7 +52,8 @@ def settle(
         "cost_micros": cost,
         "estimated": usage.estimated,
     }
-    event, is_new = CostEvent.objects.get_or_create(id=call, defaults=told)
-    if is_new:
-        event.count()
+    # The row is there for good before anything is counted, and said again it is counted
+    # again: a count that failed is made up for.
+    event, _ = CostEvent.objects.get_or_create(id=call, defaults=told)
+    event.count()
     return event

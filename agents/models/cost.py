@@ -15,8 +15,11 @@ from paperclip.models import Company, Scoped, ScopedQuerySet
 from paperclip.models.spender import this_month
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from agents.models.agent import Agent
     from paperclip.actors import Actor
+    from paperclip.models.spender import Spender
 
 CENT = 10_000  # millionths of a dollar
 
@@ -47,7 +50,6 @@ class CostEventQuerySet(ScopedQuerySet):
         rows = self.order_by().values(*names).annotate(**more, **SUMS)
         return rows.order_by("-micros", "-output_tokens", *names[:1])
 
-    @transaction.atomic
     def report(
         self, company: Company, *, by: Actor, belongs: Any = (), **columns: Any
     ) -> CostEvent:
@@ -63,8 +65,9 @@ class CostEventQuerySet(ScopedQuerySet):
         for row in (agent, *belongs):
             if row.company_id != company.pk:
                 raise Invalid(f"{row} is another company's.")
-        event: CostEvent = self.create(company=company, **columns)
-        audit.record(by, "cost_event.created", event, agentId=str(agent.pk))
+        with transaction.atomic():
+            event: CostEvent = self.create(company=company, **columns)
+            audit.record(by, "cost_event.created", event, agentId=str(agent.pk))
         event.count()
         return event
 
@@ -116,15 +119,21 @@ class CostEvent(Scoped):
         return f"{self.model}: {self.input_tokens} in, {self.output_tokens} out"
 
     def count(self) -> None:
-        """Count again, from the ledger, what its agent and its company have spent this
-        month. Call it in the transaction that adds the event."""
+        """Count again, from the ledger, what its company and its agent have spent this
+        month. Call it after the transaction that adds the event: each is counted in
+        one of its own, so that nobody who holds one of them and waits for the other
+        is waited for."""
         month = this_month()
         if self.cost_micros and f"{self.occurred_at.astimezone(UTC):%Y-%m}" == month:
-            for spender, column in ((self.agent, "agent"), (self.company, "company")):
-                # Under the lock of its row: of two counts, the later one sees both.
-                rows = type(spender)._default_manager.filter(pk=spender.pk)
-                rows.select_for_update(no_key=True).get()
-                events = CostEvent.objects.filter(**{column: spender.pk}).this_month()
-                spent = cents(events.sums()["micros"])
-                rows.update(spent_cents=spent, spent_month=month)
+            recount(self.company, month, company=self.company_id)
+            recount(self.agent, month, agent=self.agent_id)
         live.changed(self.company_id)
+
+
+@transaction.atomic
+def recount(spender: Spender, month: str, **whose: UUID) -> None:
+    # Under the lock of its row: of two counts, the later one sees both.
+    rows = type(spender)._default_manager.filter(pk=spender.pk)
+    rows.select_for_update(no_key=True).get()
+    spent = cents(CostEvent.objects.filter(**whose).this_month().sums()["micros"])
+    rows.update(spent_cents=spent, spent_month=month)
