@@ -10,6 +10,7 @@ import pytest
 from agents.rehearsal import reply
 from agents.rehearsal.plot import CMO_TITLE, GOAL, Plot
 from agents.rehearsal.roles.common import NOT_HEARD, NOT_MINE
+from agents.rehearsal.roles.dev import SECOND_TRY, UNCHANGED
 
 ROLES = {
     "CEO": "ceo",
@@ -179,6 +180,57 @@ def test_qa_believes_the_exit_code(output: str, verdict: str) -> None:
         assert "exit code 1 (Ran 3 tests, FAILED (failures=1))" in said["comment"]
     talk.next({})
     assert talk.is_over
+
+
+PASSED = "exit code: 0\nRan 3 tests in 0.1s\n\nOK"
+CAUSE = {"author": "CTO", "body": "Cause: it cuts too much."}
+REPAIRED = {"author": "Dev", "body": SECOND_TRY + " It works."}
+FINE = {"author": "QA", "body": "Approved: it ended with exit code 0."}
+
+
+def devs_word(answer: str, *comments: dict[str, str]) -> str:
+    """What Dev gives to review about the tool when hand_over answers this."""
+    kit = Plot.of(1).kit
+    talk = opened("Dev", issue(kit.title, comments=[CAUSE, *comments]))
+    assert talk.call[0] == "checkout" and talk.next({})[0] == "read_file"
+    assert talk.next("nothing of what is to be repaired")[0] == "shell"
+    assert talk.next(PASSED)[0] == "hand_over"
+    name, said = talk.next(answer)
+    assert name == "request_review"
+    return str(said["comment"])
+
+
+def test_done_work_that_is_opened_again_is_not_done_twice() -> None:
+    nothing = "There is nothing new on REH-7 to hand over."
+    word = devs_word(nothing, REPAIRED, FINE)
+    assert word.startswith(UNCHANGED) and SECOND_TRY not in word
+    # Something new, or a run that was lost before it could say so.
+    for answer, *said in (('{"commit": "a"}', REPAIRED, FINE), (nothing,)):
+        assert devs_word(answer, *said).startswith(SECOND_TRY)
+
+
+@pytest.mark.parametrize(
+    ("comments", "word"),
+    [
+        ([CAUSE, REPAIRED], "Approved:"),
+        ([FINE, {"author": "Dev", "body": UNCHANGED}], "Approved as before, for no"),
+        ([FINE, REPAIRED], "Approved:"),
+        (
+            [
+                *(FINE, {"author": "Dev", "body": UNCHANGED}),
+                *({"author": "QA", "body": "Changes requested: `x`"}, REPAIRED),
+            ],
+            "Approved:",
+        ),
+    ],
+)
+def test_qa_knows_what_it_has_approved_before(comments: Any, word: str) -> None:
+    tool = issue(Plot.of(1).kit.title, assignee="QA", status="in_review")
+    talk = opened("QA", {**tool, "comments": comments})
+    talk.next({})
+    assert talk.next("Wrote 9 bytes")[0] == "shell"
+    name, said = talk.next(PASSED)
+    assert name == "approve" and said["comment"].startswith(word)
 
 
 def test_the_designer_says_when_nobody_has_looked() -> None:

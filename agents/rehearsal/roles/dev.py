@@ -65,14 +65,16 @@ def work_on_tool(scene: Scene, view: View, kit: Kit) -> Story:
 
 FIRST_TRY = "I have repaired one of the failures that QA reported."
 SECOND_TRY = "I have repaired the cause that the CTO named."
+UNCHANGED = "I have changed nothing since I gave this to review the last time."
+NOTHING_NEW = "There is nothing new"  # what hand_over says then
 
 
 def write(scene: Scene, view: View, kit: Kit) -> Story:
     for path, content in ((kit.file, kit.first), (kit.test_file, kit.own_test)):
         yield from use("write_file", path=inside(scene, path), content=content)
     said = yield from tested(scene, kit)
-    comment = f"`{kit.file}` is written, with a test for the ordinary case. {said}"
-    return (yield from hand_over(view, f"Add {kit.file}", comment))
+    what = f"`{kit.file}` is written, with a test for the ordinary case."
+    return (yield from hand_over(scene, view, f"Add {kit.file}", what, said))
 
 
 def fix(scene: Scene, view: View, kit: Kit, edits: list[Edit], what: str) -> Story:
@@ -83,7 +85,7 @@ def fix(scene: Scene, view: View, kit: Kit, edits: list[Edit], what: str) -> Sto
         if old in code and new not in code:
             yield from use("edit_file", path=path, old=old, new=new)
     said = yield from tested(scene, kit)
-    return (yield from hand_over(view, f"Repair {kit.file}", f"{what} {said}"))
+    return (yield from hand_over(scene, view, f"Repair {kit.file}", what, said))
 
 
 def tested(scene: Scene, kit: Kit) -> Generator[Call, Answer, str]:
@@ -96,10 +98,16 @@ def tested(scene: Scene, kit: Kit) -> Generator[Call, Answer, str]:
     )
 
 
-def hand_over(view: View, message: str, comment: str) -> Story:
-    yield from use("hand_over", issue=view.identifier, message=message)
+def hand_over(scene: Scene, view: View, message: str, what: str, said: str) -> Story:
+    """Give it to review, with what was done and how it was tested. Where that was told
+    before and nothing came of it since, as when done work is opened again, say so."""
+    answer = yield from use("hand_over", issue=view.identifier, message=message)
+    # Nothing new alone could be the end of a run that was lost after handing over.
+    if answer.startswith(NOTHING_NEW) and view.has_said(scene.name, what):
+        what = f"{UNCHANGED} My script has no more to do here."
+    comment = f"{what} {said}"
     yield from use("request_review", issue=view.identifier, comment=comment)
-    return "Handed over and given to review."
+    return "Given to review."
 
 
 # --- The post --------------------------------------------------------------------
@@ -117,8 +125,8 @@ def work_on_post(scene: Scene, view: View) -> Story:
     page = html_of(topic, scene.plot.seed)
     yield from use("write_file", path=inside(scene, file), content=page)
     said = yield from checked(scene, topic, file)
-    comment = f"The post is `{file}`, {len(topic.sections)} sections. {said}"
-    return (yield from hand_over(view, f"Add {file}", comment))
+    what = f"The post is `{file}`, {len(topic.sections)} sections."
+    return (yield from hand_over(scene, view, f"Add {file}", what, said))
 
 
 def checked(scene: Scene, topic: Topic, file: str) -> Generator[Call, Answer, str]:

@@ -14,11 +14,13 @@ from agents.rehearsal.roles.common import (
     open_issue,
     shell,
 )
-from agents.rehearsal.roles.dev import verdict
+from agents.rehearsal.roles.dev import UNCHANGED, verdict
 from agents.rehearsal.scene import Scene
 from agents.rehearsal.view import View
 
 REVIEW = "review_by_qa"
+APPROVED, REFUSED = "Approved", "Changes requested"
+AGAIN = f"{APPROVED} as before, for nothing has changed since then"
 # What a shell says of a program that it could not start.
 NOT_STARTED = (126, 127)
 POST_TEST = """import glob
@@ -101,10 +103,21 @@ def review(scene: Scene, view: View, test: str) -> Story:
     yield from use(
         "approve",
         issue=view.identifier,
-        comment=f"Approved: `{command}` ended with exit code 0"
+        comment=f"{approval(scene, view)}: `{command}` ended with exit code 0"
         f" ({verdict(answer.output)}).",
     )
     return "Approved."
+
+
+def approval(scene: Scene, view: View) -> str:
+    """What to call it. No news, when its worker says that nothing is new since ours."""
+    unchanged = False
+    for who, body in reversed(view.comments):
+        if who == scene.name and body.startswith((APPROVED, REFUSED)):
+            again = unchanged and body.startswith(APPROVED)
+            return AGAIN if again else APPROVED
+        unchanged = unchanged or body.startswith(UNCHANGED)
+    return APPROVED
 
 
 def refusal(command: str, answer: Answer) -> str:
@@ -114,6 +127,6 @@ def refusal(command: str, answer: Answer) -> str:
     lines = [f"{name}: {said}" for name, said in zip(failed, errors, strict=False)]
     shown = "\n".join(lines) or answer.output[-600:]
     return (
-        f"Changes requested: `{command}` ended with exit code {answer.exit_code}"
+        f"{REFUSED}: `{command}` ended with exit code {answer.exit_code}"
         f" ({verdict(answer.output)}).\n\n```\n{shown}\n```"
     )
