@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils.timezone import now
@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 
 # How long what a remote had counts as what it has, and how long a fetch may take.
 FRESH, PATIENCE = 60, 45.0
+# How long others stand in line for a fetch under way, and how long a first one that
+# failed is not tried again: a silent remote holds up one request and not all.
+IN_LINE, FAILED = 2.0, 15
 # http is for a server on this machine: see Project.repo_url.
 PROTOCOLS = ("https", "http", "ssh")
 FETCHED = "refs/remotes/origin/"
@@ -47,25 +50,46 @@ def ring() -> None:
 def fetch(project: Project, bare: Bare, *, anew: bool = False) -> None:
     """Take over what is new on the remote, at most once a minute unless `anew`.
 
-    A branch that went two ways stays as ours is. When the remote does not answer, what
-    is here is kept and `warning` tells; Conflict when the default branch is not here.
+    A branch that went two ways stays as ours is. When the remote does not answer, or
+    somebody else is asking it, what is here is kept and `warning` tells; Conflict when
+    the default branch is not here, or others keep the remote from being asked `anew`.
     """
-    with alone(bare) as state:
-        fresh = time.time() - state.stat().st_mtime < FRESH and state.read_text()
-        known = project.default_branch in bare.branches()
-        if fresh and known and not anew:
-            return
-        spec = f"+refs/heads/*:{FETCHED}*"
-        try:
-            speak(bare, "fetch", "-q", "--prune", "--no-tags", project.repo_url, spec)
-            follow(project, bare)
-        except (GitError, Conflict) as error:
-            text = f"The remote repository of {project} cannot be used: {error}"
-            state.write_text(text)
-            if project.default_branch not in bare.branches():
-                raise Conflict(text, code="remote_unusable") from None
-            return
-        state.write_text(OK)
+    try:
+        with alone(bare, PATIENCE if anew else IN_LINE) as state:
+            if anew or not is_fresh(project, bare, state):
+                state.write_text(asked(project, bare))
+            problem = state.read_text()
+    except Busy:
+        if anew or not is_here(project, bare):
+            raise
+        return
+    if problem != OK and not is_here(project, bare):
+        raise Conflict(problem, code="remote_unusable")
+
+
+def is_here(project: Project, bare: Bare) -> bool:
+    return project.default_branch in bare.branches()
+
+
+def is_fresh(project: Project, bare: Bare, state: Path) -> bool:
+    """Whether the remote was asked a moment ago, and about what is asked for now."""
+    at, problem = state.stat().st_mtime, state.read_text()
+    if not problem or at < project.updated_at.timestamp():
+        return False
+    if is_here(project, bare):
+        return time.time() - at < FRESH
+    return problem != OK and time.time() - at < FAILED
+
+
+def asked(project: Project, bare: Bare) -> str:
+    """Fetch all branches; OK, or what is wrong."""
+    spec = f"+refs/heads/*:{FETCHED}*"
+    try:
+        speak(bare, "fetch", "-q", "--prune", "--no-tags", project.repo_url, spec)
+        follow(project, bare)
+    except (GitError, Conflict) as error:
+        return f"The remote repository of {project} cannot be used: {error}"
+    return OK
 
 
 def follow(project: Project, bare: Bare) -> None:
@@ -100,13 +124,32 @@ def warning(project: Project, bare: Bare) -> str | None:
     return text if text not in ("", OK) else None
 
 
+class Busy(Conflict):
+    """Somebody else is fetching from the remote, and it takes long."""
+
+    code = "remote_busy"
+
+
 @contextmanager
-def alone(bare: Bare) -> Iterator[Path]:
-    """One at a time speaks with the remote; the file says how it went last."""
-    state = bare.path / "paperclip-fetched"
+def alone(bare: Bare, wait: float) -> Iterator[Path]:
+    """One at a time speaks with the remote; the file says how it went last. Busy after
+    so many seconds in line."""
+    state, until = bare.path / "paperclip-fetched", time.monotonic() + wait
     with state.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        while not is_locked(lock):
+            if time.monotonic() > until:
+                raise Busy("The remote repository is being fetched: try again soon.")
+            time.sleep(0.05)
         yield state
+
+
+def is_locked(file: IO[str]) -> bool:
+    """Whether the lock of the file is ours now."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def push_waiting() -> None:

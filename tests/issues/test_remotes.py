@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,11 +15,13 @@ from django.utils.timezone import now
 from issues import remotes, repositories
 from issues.models import Issue, Project, WorkProduct
 from paperclip.actors import SYSTEM
+from paperclip.exceptions import Refused
 from paperclip.git.command import credentials
 from paperclip.models import Activity
 from tests import make
 from tests.clones import Clone, clone, git
 from tests.gitserver import GitServer, serving
+from tests.races import together
 
 pytestmark = pytest.mark.django_db
 
@@ -158,6 +162,8 @@ def test_an_unreachable_remote_is_explained_and_the_last_state_served(
     assert (refused.status_code, refused.json()["code"]) == (409, "remote_unusable")
     assert "500" in refused.json()["error"]
     server.broken = False
+    assert client.get(url).json() == refused.json()  # it is not asked again at once
+    a_minute_later(project)
     assert client.get(url).status_code == 200
     server.broken = True
     a_minute_later(project)
@@ -241,6 +247,7 @@ def test_only_the_control_plane_knows_the_password(
     client = make.client_of(make.owner_of(project.company))
     url = f"/api/projects/{project.pk}/repository"
     assert client.get(url).status_code == 409
+    a_minute_later(project)
     credentials().write_text(f"http://bot:s3cret@127.0.0.1:{server.server_port}\n")
     try:
         mine = uploaded(tmp_path / "a", project)
@@ -261,3 +268,42 @@ def test_a_default_branch_that_is_not_there_is_explained(
     answer = client.get(f"/api/projects/{project.pk}/repository")
     assert answer.status_code == 409
     assert "no branch trunk" in answer.json()["error"]
+    # Another setting is tried at once.
+    project.change(by=SYSTEM, default_branch="main")
+    url = f"/api/projects/{project.pk}/repository"
+    assert client.get(url).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_silent_remote_holds_up_one_request_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(remotes, "PATIENCE", 4.0)
+    monkeypatch.setattr(remotes, "IN_LINE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        project = make.project(make.company(), repo_url=f"http://127.0.0.1:{port}/x")
+        done = together(4, lambda n: timed(project))
+        codes, seconds = zip(*sorted(done), strict=True)
+        assert codes == (*["remote_busy"] * 3, "remote_unusable")
+        assert max(seconds[:3]) < 3.5 < seconds[3]
+        # It is known by now, and nobody waits again.
+        code, took = timed(project)
+        assert code == "remote_unusable" and took < 2
+        # Where something was fetched before, that is served meanwhile.
+        bare = repositories.of(project)
+        bare.begin("main", "# Here\n")
+        a_minute_later(project)
+        done = together(3, lambda n: timed(project))
+        assert [code for code, _ in done] == [""] * 3
+        assert sorted(took for _, took in done)[1] < 3.5
+
+
+def timed(project: Project) -> tuple[str, float]:
+    """The code of the refusal, and how many seconds it took."""
+    began, code = time.monotonic(), ""
+    try:
+        repositories.ready(project)
+    except Refused as no:
+        code = no.code
+    return code, time.monotonic() - began
