@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from typing import Any
 
@@ -101,6 +102,37 @@ def test_what_is_looked_at_rarely_is_looked_at_once() -> None:
     seldom = machine.rarely(look)
     assert [seldom(), seldom()] == [{"said": "fine"}] * 2
     assert len(looks) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_being_looked_at_is_told_when_it_is_known(
+    live_server: Any, page: Page, company: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = threading.Event()
+
+    def slow() -> dict[str, Any]:
+        known.wait()
+        return {"said": "known at last"}
+
+    monkeypatch.setitem(machine.PROBES, "Slow", machine.Probe(slow))
+    sign_in(page, live_server.url, make.owner_of(company))
+    expect(page.locator("#machine")).to_contain_text("being looked at")
+    before = live.version(company.pk)
+    known.set()
+    expect(page.locator("#machine")).to_contain_text("known at last", timeout=4000)
+    assert live.version(company.pk) == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_on_a_quiet_page_the_time_goes_on(
+    live_server: Any, page: Page, company: Any
+) -> None:
+    make.issue(company)
+    sign_in(page, live_server.url, make.owner_of(company))
+    time_of = page.locator("#activity time").first
+    was = time_of.inner_text()
+    expect(time_of).not_to_have_text(was, timeout=14_000)
+    expect(time_of).to_contain_text("second")
 
 
 @pytest.mark.django_db(transaction=True)

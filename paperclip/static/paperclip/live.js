@@ -5,7 +5,9 @@
     "use strict";
     const source = document.getElementById("live-source");
     if (!source) return;
-    const SHOWN = 700, HIDDEN = 5000, STALE = 30000;
+    const SHOWN = 700, HIDDEN = 5000;
+    // So long a quiet page is good for; a part that knows its answer is coming, less.
+    const stale = () => (document.querySelector("[data-soon]") ? 2000 : 10000);
     let version = source.dataset.version;
     let refreshed = Date.now();
 
@@ -27,7 +29,7 @@
             version = await answer.text();
             refresh();
             document.dispatchEvent(new Event("paperclip:changed"));
-        } else if (Date.now() - refreshed > STALE && !document.hidden) {
+        } else if (Date.now() - refreshed > stale() && !document.hidden) {
             refresh(); // "3 minutes ago" grows old by itself
         }
     }
