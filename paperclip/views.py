@@ -164,6 +164,8 @@ def costs(request: HttpRequest) -> HttpResponse:
         for pk, spend in spending.by(events, "agent_id").items()
     ]
     days = spending.by_day(events)
+    # A rehearsal pays nothing: there the calls are what a day can be told by.
+    size = "calls" if company.rehearsal else "micros"
     return page(
         request,
         "console/costs.html",
@@ -174,7 +176,8 @@ def costs(request: HttpRequest) -> HttpResponse:
         agents=agents,
         models=spending.by(events, "provider", "model").items(),
         days=[(day, days.get(day, Spend())) for day in month.days],
-        dearest=max((spend.micros for spend in days.values()), default=0),
+        size=size,
+        most=max((getattr(spend, size) for spend in days.values()), default=0),
     )
 
 

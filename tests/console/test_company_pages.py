@@ -44,6 +44,16 @@ def test_costs_are_told_by_agent_model_and_day(console: Any, company: Any) -> No
 
 
 @pytest.mark.django_db
+def test_days_of_a_rehearsal_are_told_by_their_calls(console: Any) -> None:
+    stage = make.company("Digiton rehearsal", rehearsal=True)
+    for _ in range(3):
+        spend(make.agent(stage), 0, model="rehearsal/1")
+    text = seen_by(make.operator(stage)).get("/costs/").content.decode()
+    assert "Calls day by day" in text and ": 3 calls" in text and "height: 100%" in text
+    assert "Calls day by day" not in console.get("/costs/").content.decode()
+
+
+@pytest.mark.django_db
 def test_a_month_ends_where_the_next_begins(console: Any, company: Any, settings: Any):
     settings.TIME_ZONE = "Europe/Berlin"
     agent = make.agent(company)
