@@ -20,6 +20,7 @@ from issues.models import Comment, Issue
 from paperclip.api.views import is_uuid
 from paperclip.desk import Desk, View, button, page
 from paperclip.exceptions import BadRequest, Conflict, Invalid, Refused
+from paperclip.models import Activity
 from paperclip.pages import Pages
 
 RUNS, CHILDREN, COMMENTS, DEPTH = 10, 50, 50, 3
@@ -110,7 +111,7 @@ def state_of(issue: Issue) -> dict[str, Any]:
         "review": review_of(issue),
         "approved_by": issue.approved_by(),
         "question": question,
-        "asker": question.author_agent if question else issue.created_by_agent,
+        "asker": had_by(issue) if issue.assignee_user else None,
         "colleagues": Agent.objects.employed().filter(company=issue.company),
         "documents": issue.documents.defer("body"),
         "products": issue.work_products.all(),
@@ -169,6 +170,18 @@ def question_of(issue: Issue) -> Comment | None:
     by_agents = issue.comments.exclude(author_agent=None).select_related("author_agent")
     said: Comment | None = by_agents.order_by(*NEWEST_FIRST.order).first()
     return said
+
+
+def had_by(issue: Issue) -> Agent | None:
+    """The agent that had it before the person who has it now: who did the work that is
+    under review, else who took it up last, else who filed it."""
+    if issue.executor_agent:
+        return issue.executor_agent
+    acts = Activity.objects.filter(entity_type="issue", entity_id=str(issue.pk))
+    taken = acts.filter(action="issue.checked_out").exclude(agent_id=None)
+    worker = taken.values_list("agent_id", flat=True).first()
+    found = Agent.objects.employed().filter(pk=worker).first() if worker else None
+    return found or issue.created_by_agent
 
 
 def colleague(issue: Issue, pk: str) -> Agent:

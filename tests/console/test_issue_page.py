@@ -108,3 +108,24 @@ def test_a_refresh_renders_no_comment_again(console, company, monkeypatch):
     assert rendered.count("Never said before: *x*.") == 1
     Comment.objects.update(body="Now *y*.")
     assert "<em>y</em>" in console.get(f"/issues/{issue.identifier}").content.decode()
+
+
+def test_it_goes_back_to_who_had_it(console, company):
+    owner = make.by(make.owner_of(company))
+    filer, worker, talker = (make.agent(company, name=n) for n in ("F", "W", "A"))
+
+    def offered(issue):
+        found = console.get(f"/issues/{issue.identifier}")
+        return found.context["asker"]
+
+    filed = make.issue(company, created_by_agent=filer)
+    filed.change(by=owner, assignee_user=owner.user)
+    issue = make.issue(company, assignee_agent=worker)
+    doer = make.working(worker, issue)
+    issue.check_out(worker, worker.runs.live().get(), {"todo"}, by=doer)
+    issue.change(by=doer, assignee_user=owner.user, comment="Red or blue?")
+    issue.comment("I like blue.", by=make.working(talker))
+    assert (offered(filed), offered(issue)) == (filer, worker)
+    reviewed = make.issue(company, assignee_user=owner.user, executor_agent=talker)
+    assert offered(reviewed) == talker
+    assert offered(make.issue(company, assignee_agent=worker)) is None
