@@ -31,7 +31,7 @@ WORDS = {
     "agent.key_revoked": gettext_lazy("revoked a key of"),
     "issue.created": gettext_lazy("filed"),
     "issue.updated": gettext_lazy("changed"),
-    "issue.moved": gettext_lazy("moved to %(status)s:"),
+    "issue.moved": gettext_lazy("moved to “%(status)s”:"),
     "issue.checked_out": gettext_lazy("took up"),
     "issue.checkout_lock_adopted": gettext_lazy("took over from a dead run:"),
     "issue.released": gettext_lazy("gave back"),

@@ -79,6 +79,6 @@ def move(request: HttpRequest, pk: str) -> HttpResponse:
             row.change(by=actor, status=status)
     except Refused as no:
         return JsonResponse({"error": str(no)}, status=no.status)
-    said = _("%(issue)s is %(status)s now.")
+    said = _("%(issue)s moved to “%(status)s”.")
     words = {"issue": row.identifier, "status": Issue.Status(row.status).label}
     return JsonResponse({"status": row.status, "said": said % words})

@@ -59,7 +59,7 @@ def test_a_move_calls_the_verb(console: Any, company: Any) -> None:
     answer = console.post(f"/issues/{issue.identifier}/move", {"status": "blocked"})
     assert answer.json() == {
         "status": "blocked",
-        "said": f"{issue.identifier} is blocked now.",
+        "said": f"{issue.identifier} moved to “blocked”.",
     }
     issue.refresh_from_db()
     assert issue.status == "blocked"
@@ -111,7 +111,9 @@ def test_cards_are_dragged_and_refusals_bring_them_back(
     sign_in(page, live_server.url, make.owner_of(company))
     page.goto(f"{live_server.url}/board/")
     card(page, first).drag_to(column(page, "blocked"))
-    expect(page.locator("#toast")).to_have_text(f"{first.identifier} is blocked now.")
+    expect(page.locator("#toast")).to_have_text(
+        f"{first.identifier} moved to “blocked”."
+    )
     expect(column(page, "blocked")).to_contain_text(first.identifier)
     first.refresh_from_db()
     assert first.status == "blocked"
@@ -132,7 +134,7 @@ def test_a_card_is_moved_without_dragging_and_others_see_it(
     page.goto(f"{live_server.url}/board/")
     page.get_by_label(f"Move {issue.identifier}").select_option("done")
     expect(column(page, "done")).to_contain_text(issue.identifier)
-    expect(page.locator("#toast")).to_have_text(f"{issue.identifier} is done now.")
+    expect(page.locator("#toast")).to_have_text(f"{issue.identifier} moved to “done”.")
     # The list that was used does not keep the board from growing old.
     late = make.issue(company, title="Filed meanwhile")
     expect(card(page, late)).to_be_visible(timeout=1500)
@@ -170,5 +172,23 @@ def test_a_finger_drags_too(live_server: Any, browser: Any, company: Any) -> Non
         touch("touchMove", to_x, y + (end["y"] + 40 - y) * step / 20)
         page.wait_for_timeout(20)
     touch("touchEnd")
-    expect(page.locator("#toast")).to_have_text(f"{issue.identifier} is blocked now.")
+    expect(page.locator("#toast")).to_have_text(
+        f"{issue.identifier} moved to “blocked”."
+    )
     phone.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_phone_opens_the_board_where_cards_are(
+    live_server: Any, page: Page, company: Any
+) -> None:
+    done = make.issue(company, status="todo")
+    done.change(by=make.by(make.owner_of(company)), status="done")
+    page.set_viewport_size({"width": 390, "height": 844})
+    sign_in(page, live_server.url, make.owner_of(company))
+    page.goto(f"{live_server.url}/board/")
+    expect(card(page, done)).to_be_in_viewport()
+    # A refresh leaves it there.
+    late = make.issue(company, title="Filed meanwhile")
+    expect(card(page, late)).to_be_attached(timeout=3000)
+    expect(card(page, done)).to_be_in_viewport()

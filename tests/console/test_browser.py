@@ -89,6 +89,7 @@ def test_a_phone_needs_no_sideways_scrolling(live_server: Any, page: Page) -> No
         by=make.by(make.owner_of(company)),
     )
     run = make.queued_run(agent, issue)
+    never = "N" * 240
     page.set_viewport_size({"width": 390, "height": 844})
     sign_in(page, live_server.url, make.owner_of(company))
     for path in (
@@ -99,3 +100,12 @@ def test_a_phone_needs_no_sideways_scrolling(live_server: Any, page: Page) -> No
         page.goto(live_server.url + path)
         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, path
+    page.goto(f"{live_server.url}/issues/add/")
+    page.get_by_label("Title").fill(never)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text(f"{never} is saved.")).to_be_visible()
+    wide = page.evaluate("""() => {
+        const boxes = [...document.querySelectorAll("#content, #content *, ul li div")];
+        return Math.max(...boxes.map((b) => b.getBoundingClientRect().right)) - innerWidth;
+    }""")
+    assert wide <= 0

@@ -3,7 +3,22 @@
 (() => {
     "use strict";
     const board = document.getElementById("board");
-    if (!board?.dataset.token) return;
+    if (!board) return;
+
+    // On a phone one column fits: the first that holds a card. A refresh keeps the place.
+    const first = board.querySelector(".column:has(.ticket)");
+    if (first && matchMedia("(max-width: 640px)").matches) {
+        board.scrollLeft = first.offsetLeft - board.firstElementChild.offsetLeft;
+    }
+    let place = 0;
+    document.body.addEventListener("htmx:oobBeforeSwap", ({ detail: { target } }) => {
+        if (target.id === "board") place = target.scrollLeft;
+    });
+    document.body.addEventListener("htmx:oobAfterSwap", ({ detail: { target } }) => {
+        if (target.id === "board") document.getElementById("board").scrollLeft = place;
+    });
+
+    if (!board.dataset.token) return;
     let from = null; // where the card was before it was picked up
 
     const column = (status) => document.querySelector(`[data-column="${status}"]`);
