@@ -20,7 +20,6 @@ def written(goal: View, issues: list[View]) -> str:
         for one in work
     )
     return (
-        "# Weekly report\n\n"
         "*Rehearsal: the work below was done by a script in a made-up world.*\n\n"
         f"Goal: {goal.title}.\n\n"
         f"{len(work)} issues, {sum(one.status == 'done' for one in work)} of them done;"
