@@ -247,10 +247,13 @@ class AgentForm(ConsoleForm):
         """Wrong is only what was typed now: what is there may have come another way."""
         if self.company.rehearsal and not found.get("model"):
             found["model"] = rehearsal_model(self.company)
-        model, typed = found.get("model"), {"model", "apiBase"} & {*self.changed_data}
-        if model and (typed or self.instance._state.adding):
-            if problem := model_problem(self.company, model, found.get("apiBase", "")):
-                self.add_error("model", problem)
+        model, server = found.get("model"), found.get("apiBase") or ""
+        typed = self.instance._state.adding or {"model", "apiBase"} & {
+            *self.changed_data
+        }
+        problem = model_problem(self.company, model, server) if model else ""
+        if typed and problem:
+            self.add_error("model", problem)
 
     def clean(self) -> dict[str, Any]:
         found = super().clean() or self.cleaned_data
