@@ -126,6 +126,26 @@ def test_nothing_of_it_was_paid(played: Played) -> None:
     assert spent == {0}
 
 
+def test_done_work_that_is_opened_again_is_done_honestly(played: Played) -> None:
+    title = Plot.of(SEED).kit.title
+    found = played.company.issue(title)
+    assert found is not None
+    path = f"/issues/{found['id']}"
+    (dev,) = [a for a in played.company.of("agents") if a["name"] == "Dev"]
+    again = {"status": "todo", "assigneeAgentId": dev["id"]}
+    assert played.instance.api("PATCH", path, again).status == 200
+
+    def is_done() -> bool:
+        issue = played.company.get(path)
+        return bool(issue["status"] == "done")
+
+    wait_for(is_done, 60, played.what_is_left)
+    rows = played.company.get(f"{path}/comments?limit=200")
+    words = [row["body"] for row in reversed(rows) if row["authorAgentId"]]
+    assert words[-2].startswith("I have changed nothing since")
+    assert words[-1].startswith("Approved as before, for nothing has changed")
+
+
 @pytest.mark.long
 def test_it_ends_well_although_workers_die(played: Played) -> None:
     chaotic = played.another("rehearse", "--seed", "6")
