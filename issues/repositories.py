@@ -61,9 +61,12 @@ def readme_of(project: Project) -> str:
 
 def owner_of(issue: Issue) -> Issue:
     """Whose branch an issue's work goes to: its own, or, for a fix that a review asked
-    for, that of the issue it is to fix."""
+    for, that of the issue it is to fix. One that was put below another issue is no fix
+    of that one."""
     above: Any = issue
     while above.origin_kind == REVIEW_FIX and above.parent is not None:
+        if above.origin_id not in (None, str(above.parent_id)):
+            break
         above = above.parent
     return above
 

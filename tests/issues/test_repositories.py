@@ -161,6 +161,27 @@ def test_a_fix_continues_the_branch_it_fixes(project: Project, tmp_path: Path) -
     assert issue.work_products.get().metadata["commit"] == commit
 
 
+def test_a_fix_put_elsewhere_reaches_no_other_branch(
+    project: Project, tmp_path: Path
+) -> None:
+    issue, other = task(project), task(project)
+    fix = make.issue(
+        project.company,
+        parent=issue,
+        assignee_agent=issue.assignee_agent,
+        origin_kind="review_fix",
+        origin_id=str(issue.pk),
+    )
+    assert repositories.branch_of(fix) == issue.identifier
+    mine = clone(tmp_path / "a", fix)
+    mine.write("a.txt", "a")
+    mine.client.patch(f"/api/issues/{fix.pk}", {"parentId": str(other.pk)})
+    fix.refresh_from_db()
+    assert fix.parent == other
+    assert mine.upload().json()["code"] == "bad_bundle"
+    assert tip(project, other.identifier) is None
+
+
 def test_a_branch_only_moves_forward(project: Project, tmp_path: Path) -> None:
     mine = clone(tmp_path / "a", task(project))
     mine.write("a.txt", "a")
