@@ -37,7 +37,7 @@ def test_the_switcher_tells_companies_apart(owner: User, stage: Company) -> None
     other = rehearse(owner=owner, by=SYSTEM, seed=1)
     text = seen_by(owner).get("/").content.decode()
     for company in (stage, other):
-        named = f'<span class="key">{company.issue_prefix}</span> {company}'
+        named = f'<span class="prefix">{company.issue_prefix}</span> {company}'
         assert named in text
 
 
