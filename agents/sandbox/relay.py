@@ -23,7 +23,7 @@ from paperclip import home
 
 LONGEST = 90  # a unix socket's path has 107 characters at most
 CHUNK = 65_536
-START_SECONDS = 10
+START_SECONDS, END_SECONDS = 10, 2
 
 _guard = threading.Lock()
 _relays: dict[int, Relay] = {}
@@ -42,12 +42,14 @@ class Relay:
     """One thread with an event loop, and a directory for its sockets."""
 
     def __init__(self) -> None:
-        self.place = directory()
+        self.place, self.pid = directory(), os.getpid()
         self.loop = asyncio.new_event_loop()
-        threading.Thread(
+        self.servers: list[asyncio.Server] = []
+        self.thread = threading.Thread(
             target=self.loop.run_forever, daemon=True, name="relay"
-        ).start()
-        atexit.register(shutil.rmtree, self.place, ignore_errors=True)
+        )
+        self.thread.start()
+        atexit.register(self.end)
 
     def socket_to(self, host: str, port: int) -> Path:
         name = sha256(f"{host}:{port}".encode()).hexdigest()[:12]
@@ -56,8 +58,28 @@ class Relay:
             self.place.mkdir(parents=True, exist_ok=True, mode=0o700)
             serving = asyncio.start_unix_server(Passage(host, port).open, file)
             future = asyncio.run_coroutine_threadsafe(serving, self.loop)
-            future.result(START_SECONDS)
+            self.servers.append(future.result(START_SECONDS))
         return file
+
+    def end(self) -> None:
+        """Let go of every connection, so that the loop has nothing left to complain of.
+        Not in a process that was forked: there it is not its own."""
+        if os.getpid() != self.pid:
+            return
+        with contextlib.suppress(TimeoutError):
+            ended = asyncio.run_coroutine_threadsafe(self.let_go(), self.loop)
+            ended.result(END_SECONDS)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(END_SECONDS)
+        shutil.rmtree(self.place, ignore_errors=True)
+
+    async def let_go(self) -> None:
+        for server in self.servers:
+            server.close()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Passage:
@@ -75,10 +97,12 @@ class Passage:
             writer.transport.abort()  # as if nobody listened
             return
         try:
-            await asyncio.gather(
-                carry(reader, there[1]),
-                carry(there[0], writer),
-            )
+            # Only let_go() cancels it, and asyncio may log a handler that was.
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(
+                    carry(reader, there[1]),
+                    carry(there[0], writer),
+                )
         finally:
             for end in (writer, there[1]):
                 end.transport.abort()

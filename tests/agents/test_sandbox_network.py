@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import ssl
+import subprocess
 import sys
 import tempfile
 import threading
@@ -24,6 +25,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import LazySettings
 
+from paperclip import home
 from tests.agents.walls import inside, new_workspace
 
 pytestmark = pytest.mark.skipif(
@@ -152,6 +154,36 @@ def test_a_server_that_is_away_is_not_waited_for(place: Path) -> None:
     script = f"{post(url, '--max-time 5')} sent; echo $?"
     done = inside(place, script, env={"PAPERCLIP_API_URL": url})
     assert done.stdout.strip() in NO_ANSWER, done
+
+
+END = """
+import socket, sys
+from agents.sandbox import relay
+through = socket.socket(socket.AF_UNIX)
+path = relay.socket_to("127.0.0.1", int(sys.argv[1]))
+through.connect(str(path))
+through.sendall(b"POST / HTTP/1.1\\r\\nContent-Length: 2\\r\\n\\r\\nok")
+assert through.recv(10)
+if not os.fork():
+    sys.exit()  # what it inherited is not its own to end
+os.wait()
+assert path.exists()
+print(path)
+"""
+
+
+def test_it_ends_without_a_word_while_it_carries(port: int) -> None:
+    python = f"import os, django; django.setup(); {END.strip()}"
+    done = subprocess.run(
+        [sys.executable, "-c", python, str(port)],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "paperclip.settings"},
+        cwd=home.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.stdout and not Path(done.stdout.strip()).parent.exists()
 
 
 def certificate(place: Path) -> Path:
