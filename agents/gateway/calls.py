@@ -53,6 +53,12 @@ def call_of(run: Run, request: dict[str, Any]) -> Call:
     return kind(run, {**request, "model": name})
 
 
+def server_of(model: str) -> str | None:
+    """Where the instance's own model is; None for every other: its provider has it."""
+    ours = model == settings.DEFAULT_MODEL
+    return (settings.MODEL_API_BASE if ours else "") or None
+
+
 def must_fit(run: Run, name: str) -> None:
     """A rehearsal pays nobody, and nothing invented gets among real results."""
     company, config = run.agent.company, run.agent.adapter_config
@@ -130,8 +136,8 @@ class Provided(Call):
         from agents.gateway.providers import Model
 
         super().__init__(run, request)
-        base = run.agent.adapter_config.get("apiBase") or settings.MODEL_API_BASE
-        self._model = Model(request["model"], base or None)
+        own = run.agent.adapter_config.get("apiBase")
+        self._model = Model(request["model"], own or server_of(request["model"]))
 
     def answer(self) -> str:
         with self._account():

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import openai
+from django.conf import settings
 from django.utils.timezone import now
 from tenacity import (
     retry,
@@ -43,6 +44,7 @@ PASSED_ON = {
     "top_p",
 }
 SECRET = re.compile(r"\b(?:sk|key|AIza|gsk|xai)[-_A-Za-z0-9]{12,}")
+SHORTEST_KEY = 4  # characters; in less, words would be lost and no secret
 STATED_DELAY = re.compile(r'retryDelay"?:\s*"?([\d.]+)s')
 RESETS = ("retry-after", "x-ratelimit-reset-requests", "x-ratelimit-reset-tokens")
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -81,7 +83,8 @@ class Model(NamedTuple):
     def key(self) -> str:
         """What the calls are paid with; refused when there is none."""
         if self.api_base:
-            return os.environ.get("PAPERCLIP_MODEL_API_KEY", "none")
+            ours = self.api_base == settings.MODEL_API_BASE
+            return (os.environ.get("PAPERCLIP_MODEL_API_KEY") if ours else "") or "none"
         wanted = litellm().validate_environment(self.name)["missing_keys"]
         usual = f"{self.provider.upper()}_API_KEY"
         if wanted:
@@ -173,7 +176,7 @@ def patiently(**call: Any) -> Any:
 def explained(error: openai.APIError) -> NoAnswer:
     """What a provider's refusal means for a run."""
     text = storable(str(error).split("Traceback")[0].strip())
-    said = SECRET.sub("***", text)[:600]
+    said = without_keys(text)[:600]
     status = getattr(error, "status_code", None)
     if isinstance(error, openai.RateLimitError) or status == 429:
         return NoAnswer("provider_closed", said, retry_after=stated_wait(error))
@@ -182,6 +185,15 @@ def explained(error: openai.APIError) -> NoAnswer:
     if is_transient(error) or not isinstance(status, int):
         return NoAnswer("provider_error", f"The provider does not work now: {said}")
     return NoAnswer("provider_refused", f"The provider refused the call: {said}")
+
+
+def without_keys(text: str) -> str:
+    """The text, should a server say again what it was paid with."""
+    ours = {value for name, value in os.environ.items() if name.endswith("_API_KEY")}
+    for key in sorted(ours, key=len, reverse=True):
+        if len(key) >= SHORTEST_KEY:
+            text = text.replace(key, "***")
+    return SECRET.sub("***", text)
 
 
 def stated_wait(error: openai.APIError) -> float | None:

@@ -342,6 +342,29 @@ def test_a_rehearsal_and_the_real_thing_do_not_mix(gate: Gateway) -> None:
     assert "Leave the rehearsal" in paid.json()["error"]["message"]
 
 
+def test_the_instances_own_server_has_the_instances_model_only() -> None:
+    key = "hunter2-of-our-server"
+    with provider(says("Hi."), refuses(401, f"Wrong key: {key}")) as ours:
+        at_ours = {"PAPERCLIP_MODEL": "openai/qwen3", "PAPERCLIP_MODEL_API_KEY": key}
+        with gateway(PAPERCLIP_MODEL_API_BASE=ours.url, **at_ours) as gate:
+            plain = worker()
+            Agent.objects.filter(pk=plain.pk).update(adapter_config={})
+            plain.refresh_from_db()
+            asking = caller(gate, plain)
+            assert asking.ask().status_code == 200
+            # What it was paid with is in no message of its.
+            answer = asking.ask()
+            assert code_of(answer) == (400, "provider_refused")
+            assert "Wrong key: ***" in answer.json()["error"]["message"]
+            other = caller(gate, worker(config={"model": "mistral/small"})).ask()
+            assert "MISTRAL_API_KEY=" in other.json()["error"]["message"]
+            with provider() as theirs:
+                assert caller(gate, worker(theirs)).ask().status_code == 200
+            assert theirs.keys == ["Bearer none"]
+    assert [one["model"] for one in ours.requests] == ["qwen3", "qwen3"]
+    assert ours.keys == [f"Bearer {key}"] * 2
+
+
 def test_no_key_gets_into_the_log(gate: Gateway) -> None:
     with provider(refuses(401, "bad key sk-canary-of-the-tests")) as model:
         answer = caller(gate, worker(model)).ask()
