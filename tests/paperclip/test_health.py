@@ -57,8 +57,20 @@ def test_it_is_well(settings: Any) -> None:
     }
 
 
-def test_a_gateway_that_is_away_leaves_it_usable(settings: Any) -> None:
+def test_a_gateway_that_only_starts_is_no_fault(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.GATEWAY_URL = "http://127.0.0.1:1"
+    monkeypatch.setattr(health, "BORN", time.monotonic())
+    body = ask().json()
+    assert (body["status"], body["checks"]["gateway"]) == ("ok", {"status": "starting"})
+
+
+def test_a_gateway_that_is_away_leaves_it_usable(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.GATEWAY_URL = "http://127.0.0.1:1"
+    monkeypatch.setattr(health, "BORN", time.monotonic() - health.GATEWAY_START)
     response = ask()
     assert (response.status_code, response.json()["status"]) == (200, "degraded")
     assert response.json()["checks"]["gateway"]["status"] == "failed"
