@@ -25,6 +25,7 @@ from paperclip.first_start import MODELS
 OK, WARN, FAIL = "ok", "warn", "fail"
 PATIENCE = 3  # seconds for each server to answer
 LOW_MB, LITTLE_MB = 100, 1000
+OLDEST_GIT = (2, 38)  # its merge-tree merges without a work tree
 KEY = re.compile(r"(?!PAPERCLIP_)[A-Z0-9_]+_API_KEY")
 
 
@@ -196,6 +197,10 @@ def git() -> Finding:
         todo = "Install git: projects' repositories need it."
         return Finding(FAIL, "none", todo)
     said = subprocess.check_output([found, "--version"], text=True, timeout=PATIENCE)
+    version = re.search(r"(\d+)\.(\d+)", said)
+    if version is None or tuple(map(int, version.groups())) < OLDEST_GIT:
+        todo = "Install git {}.{} or newer: approved work is merged by it."
+        return Finding(FAIL, said.strip(), todo.format(*OLDEST_GIT))
     return Finding(OK, said.strip())
 
 

@@ -95,3 +95,19 @@ def test_a_browser_that_does_not_start_is_a_failure(tmp_path: Path) -> None:
     code, table = doctor(tmp_path / "home", PAPERCLIP_CHROMIUM="/nonexistent")
     said = "fail: PAPERCLIP_CHROMIUM names /nonexistent, which does not start"
     assert code == 1 and table["browser"] == said
+
+
+@pytest.mark.parametrize(
+    ("version", "state"), [("2.37.7", "fail"), ("2.38.0", "ok"), ("3.0", "ok")]
+)
+def test_a_git_that_cannot_merge_is_a_failure(
+    tmp_path: Path, version: str, state: str
+) -> None:
+    said = f"git version {version}"
+    (tmp_path / "git").write_text(f"#!/bin/sh\necho {said}\n")
+    (tmp_path / "git").chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    code, table = doctor(tmp_path / "home", PATH=path)
+    assert table["git"] == f"{state}: {said}"
+    assert ("2.38 or newer" in table.get("after git", "")) is (state == "fail")
+    assert code == (state == "fail")
