@@ -111,7 +111,7 @@ def state_of(issue: Issue) -> dict[str, Any]:
         "review": review_of(issue),
         "approved_by": issue.approved_by(),
         "question": question,
-        "asker": had_by(issue) if issue.assignee_user else None,
+        "asker": had_by(issue, question) if issue.assignee_user else None,
         "colleagues": Agent.objects.employed().filter(company=issue.company),
         "documents": issue.documents.defer("body"),
         "products": issue.work_products.all(),
@@ -172,16 +172,18 @@ def question_of(issue: Issue) -> Comment | None:
     return said
 
 
-def had_by(issue: Issue) -> Agent | None:
+def had_by(issue: Issue, question: Comment | None) -> Agent | None:
     """The agent that had it before the person who has it now: who did the work that is
-    under review, else who took it up last, else who filed it."""
+    under review, else who took it up last, else who filed it; when no agent ever had
+    it, the one that asked."""
     if issue.executor_agent:
         return issue.executor_agent
     acts = Activity.objects.filter(entity_type="issue", entity_id=str(issue.pk))
     taken = acts.filter(action="issue.checked_out").exclude(agent_id=None)
     worker = taken.values_list("agent_id", flat=True).first()
     found = Agent.objects.employed().filter(pk=worker).first() if worker else None
-    return found or issue.created_by_agent
+    asker = question.author_agent if question else None
+    return found or issue.created_by_agent or asker
 
 
 def colleague(issue: Issue, pk: str) -> Agent:
