@@ -6,6 +6,7 @@ The child knows neither LiteLLM nor a provider's key; the model gateway does.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,7 +28,8 @@ from paperclip import browsers
 
 LOOP = Path(__file__).resolve().parent.parent / "loop"
 # -I -S: nothing but the standard library, whatever is installed or in the environment.
-PROGRAM = (sys.executable, "-I", "-S", str(LOOP / "__main__.py"))
+# The real one: what links to it may be in a place that no sandbox shows.
+PROGRAM = (os.path.realpath(sys.executable), "-I", "-S", str(LOOP / "__main__.py"))
 TURNS, SECONDS, TOKENS = 40, 900, 1_000_000
 # The loop ends itself at its limit; this long it has for a last tool and its last line.
 OVERTIME, GRACE = 30, 5

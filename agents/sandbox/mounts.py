@@ -153,13 +153,21 @@ def own_file(name: str, text: str) -> Path:
 
 @cache
 def pythons() -> list[Path]:
-    """The virtual environment and the Python it was made of, links on the way too."""
+    """The virtual environment and the Python it was made of, those on the way too. A
+    link may lie in a home directory: only what is a Python is shown, not what holds
+    a link to one."""
     places = [PYTHON, Path(sys.base_prefix)]
     link = Path(sys.executable)
     while link.is_symlink():
         link = link.parent / os.readlink(link)
         places.append(Path(os.path.normpath(link)).parent.parent)
-    return [one for one in dict.fromkeys(places) if not is_system(one)]
+    return [one for one in dict.fromkeys(places) if not is_system(one) and holds(one)]
+
+
+def holds(place: Path) -> bool:
+    """Whether there is a Python in it: its library, or what makes an environment."""
+    library = any(place.glob("lib/python3*/os.py"))
+    return library or (place / "pyvenv.cfg").is_file()
 
 
 def is_system(place: Path) -> bool:

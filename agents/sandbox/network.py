@@ -8,6 +8,7 @@ between the program and the server as ever.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from hashlib import sha256
@@ -95,4 +96,11 @@ def entry(doors: list[Door]) -> list[str]:
     if not doors:
         return []
     listens = [f"{door.listens},{door.port},{INSIDE}/{door.name}" for door in doors]
-    return [sys.executable, "-I", "-S", f"{INSIDE}/entry.py", *listens, "--"]
+    return [
+        os.path.realpath(sys.executable),
+        "-I",
+        "-S",
+        f"{INSIDE}/entry.py",
+        *listens,
+        "--",
+    ]

@@ -17,6 +17,7 @@ import pytest
 from django.conf import LazySettings
 
 from agents import sandbox
+from agents.sandbox import mounts
 from paperclip import home, processes
 from paperclip.exceptions import Invalid
 from tests.agents.walls import command, inside, new_workspace
@@ -350,3 +351,22 @@ def test_without_user_namespaces_it_says_so_and_what_to_do() -> None:
     )
     assert "works=False" in done.stdout, done.stderr
     assert "max_user_namespaces" in done.stdout
+
+
+def test_a_link_to_python_in_a_home_shows_no_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_a_home = tmp_path / "bin" / "python3"
+    in_a_home.parent.mkdir()
+    in_a_home.symlink_to(sys.executable)
+    (tmp_path / "python3").symlink_to(in_a_home)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python3"))
+    mounts.pythons.cache_clear()
+    try:
+        shown = mounts.pythons()
+    finally:
+        monkeypatch.undo()
+        mounts.pythons.cache_clear()
+    assert tmp_path not in shown
+    assert all(mounts.holds(place) for place in shown)
+    assert mounts.holds(Path(sys.base_prefix))
