@@ -1,8 +1,8 @@
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
+from paperclip import doctor
 from paperclip.commands import PaperclipCommand, operator
 from paperclip.models import SignInLink, User
 
@@ -18,4 +18,5 @@ class Command(PaperclipCommand):
         user = User.objects.filter(username=name).first() if name else operator()
         if user is None:
             raise CommandError(f"There is no user {name!r}.")
-        self.stdout.write(f"{settings.URL}/sign-in/{SignInLink.issue(user)}")
+        url = doctor.addresses()[0]  # a home may run elsewhere than we would say
+        self.stdout.write(f"{url}/sign-in/{SignInLink.issue(user)}")
