@@ -47,6 +47,9 @@ SECRET = re.compile(r"\b(?:sk|key|AIza|gsk|xai)[-_A-Za-z0-9]{12,}")
 SHORTEST_KEY = 4  # characters; in less, words would be lost and no secret
 STATED_DELAY = re.compile(r'retryDelay"?:\s*"?([\d.]+)s')
 RESETS = ("retry-after", "x-ratelimit-reset-requests", "x-ratelimit-reset-tokens")
+# Google says 400 to a wrong key.
+BAD_KEY = re.compile(r"api[ _]key not valid|API_KEY_INVALID", re.IGNORECASE)
+UNREACHABLE = re.compile(r"Name or service not known|Connection error|Errno -\d")
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -183,7 +186,10 @@ def explained(error: openai.APIError) -> NoAnswer:
     if isinstance(error, openai.APITimeoutError) or status == 408:
         return NoAnswer("provider_timeout", f"The provider took too long: {said}")
     if is_transient(error) or not isinstance(status, int):
-        return NoAnswer("provider_error", f"The provider does not work now: {said}")
+        why = "cannot be reached" if UNREACHABLE.search(text) else "does not work now"
+        return NoAnswer("provider_error", f"The provider {why}: {said}")
+    if status in (401, 403) or BAD_KEY.search(text):
+        said = f"is the key in .env the right one? {said}"
     return NoAnswer("provider_refused", f"The provider refused the call: {said}")
 
 

@@ -225,6 +225,13 @@ def test_a_provider_that_does_not_work_costs_nothing(gate: Gateway) -> None:
     assert CostEvent.objects.count() == 0
 
 
+def test_a_provider_that_nobody_finds_is_called_that(gate: Gateway) -> None:
+    agent = worker(config={"apiBase": "http://no-such-host.invalid/v1"})
+    answer = caller(gate, agent).ask()
+    assert code_of(answer) == (502, "provider_error")
+    assert "cannot be reached" in answer.json()["error"]["message"]
+
+
 def test_a_provider_that_takes_too_long() -> None:
     hasty = gateway(PAPERCLIP_MODEL_TIMEOUT="1")
     with hasty as gate, provider(Answer(hangs=3)) as model:
@@ -253,6 +260,17 @@ def test_a_model_that_cannot_be_called_says_what_is_missing(
     answer = caller(gate, worker(config={"model": model})).ask()
     assert code_of(answer) == (400, "provider_refused")
     assert said in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(401, "who?"), (400, "API key not valid. Pass a valid one.")]
+)
+def test_a_wrong_key_is_called_that(gate: Gateway, status: int, said: str) -> None:
+    with provider(refuses(status, said)) as model:
+        answer = caller(gate, worker(model)).ask()
+    assert code_of(answer) == (400, "provider_refused")
+    message = answer.json()["error"]["message"]
+    assert "is the key in .env the right one?" in message and said in message
 
 
 def test_only_the_agents_own_model(gate: Gateway) -> None:
