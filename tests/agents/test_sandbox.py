@@ -165,13 +165,11 @@ def test_a_home_that_is_shown_by_mistake_is_covered(
     assert secret not in done.stdout and done.stdout == "agent\n"
 
 
-@pytest.mark.parametrize(
-    "named", ["/nonexistent", "/", "/root/chrome", "chrome", "/a/b"]
-)
+@pytest.mark.parametrize("named", ["/nonexistent", "/", "~/chrome", "chrome", "/a/b"])
 def test_a_browser_that_is_not_there_is_not_there_inside(
     place: Path, named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PAPERCLIP_CHROMIUM", named)
+    monkeypatch.setenv("PAPERCLIP_CHROMIUM", os.path.expanduser(named))
     url = {"PAPERCLIP_API_URL": "http://127.0.0.1:3100"}
     done = inside(place, "ls -d /home /root/.[bs]*; id -un", env=url)
     assert (done.stdout, done.returncode) == ("agent\n", 0), done
