@@ -209,6 +209,9 @@ class Agent(Spender, Scoped):
     def change(self, *, by: Actor, **fields: Any) -> None:
         """Set any of its fields; 422 for what `hire` refuses, 409 for a taken name."""
         by.must_be_operator(self.company_id, "change an agent")
+        if {"reports_to", "reviewer"} & set(fields):
+            # Before the agent, as in every other change.
+            Company.objects.select_for_update(no_key=True).get(pk=self.company_id)
         # What others did to it since it was read stays done.
         rows = Agent.objects.select_for_update(of=["self"], no_key=True)
         self.refresh_from_db(from_queryset=rows.select_related("company"))

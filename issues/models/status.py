@@ -92,7 +92,7 @@ class StatusMachine(Review):
         assign. Everyone whom it concerns is woken, each at most once.
         """
         must_be_sayable(comment)
-        reviewed = self._lock()
+        reviewed = self._lock(fields)
         self._must_be_changeable(by, {*fields, "status"} if reopen else {*fields})
         if interrupt:
             self.interrupt(by=by)
@@ -130,14 +130,16 @@ class StatusMachine(Review):
             self._remark = ""
         return said
 
-    def _lock(self) -> Review | None:
-        """Hold the row until the commit; the issue under review that a fix is for, too
-        (now, because a company is locked after its issues)."""
+    def _lock(self, fields: dict[str, Any]) -> Review | None:
+        """Hold the row until the commit; the issue under review that a fix is for, too.
+        In one order for everybody: issues, the company's graph, agents."""
         rows = type(self)._default_manager.select_for_update(no_key=True)
         self.refresh_from_db(from_queryset=rows)
-        if self.origin_kind != FIX or self.parent is None:
-            return None
-        reviewed: Review | None = rows.filter(pk=self.parent.pk).first()
+        reviewed: Review | None = None
+        if self.origin_kind == FIX and self.parent is not None:
+            reviewed = rows.filter(pk=self.parent.pk).first()
+        if {"parent", "blocked_by"} & set(fields) or fields.get("status") in CLOSED:
+            self._lock_graph()
         return reviewed
 
     def _set(self, fields: dict[str, Any], *, by: Actor) -> None:
