@@ -3,6 +3,7 @@ beside a good session, and nobody is anybody without one."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from rest_framework.request import Request
 from agents.models import Agent, ApiKey, Run
 from paperclip.actors import Actor
 from paperclip.exceptions import Conflict, NotAllowed, NotSignedIn
+from paperclip.models import User
 
 RUN_HEADER = "X-Paperclip-Run-Id"
 RUN_PREFIX = "pcr_"
@@ -57,7 +59,7 @@ def actor_of(token: str, run_header: str | None = None) -> Actor:
     if key.user is not None:
         if not key.user.is_active:
             raise NotSignedIn(REFUSED)
-        return Actor.of_user(key.user)
+        return _person(key.user, run_header)
     assert key.agent is not None  # noqa: S101 (a key has one holder)
     return _employed(key.agent, _named_run(key.agent, run_header))
 
@@ -69,6 +71,19 @@ def _actor_of_run(token: str, run_header: str | None) -> Actor:
     if run_header and run_header != str(run.pk):
         raise NotAllowed(f"This token belongs to the run {run.pk}.", code="wrong_run")
     return _employed(run.agent, run)
+
+
+def _person(user: User, run_header: str | None) -> Actor:
+    """A person, or the program of a live run that has a person's key: then what it does
+    wakes its own agent no more than with the key of the run."""
+    actor = Actor.of_user(user)
+    if not run_header:
+        return actor
+    try:
+        live = Run.objects.live().visible_to(actor).filter(pk=UUID(run_header))
+    except ValueError:
+        return actor
+    return replace(actor, run=live.select_related("agent").first())
 
 
 def _employed(agent: Agent, run: Run | None) -> Actor:

@@ -7,7 +7,6 @@ import platform
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -18,42 +17,66 @@ from django.db import (
     connection,
     transaction,
 )
+from django.db.models import Q
 from django.utils.timezone import now
 
 from agents.adapters import adapter_class
 from agents.adapters.base import Context, Outcome
 from agents.models import Run
 from agents.texts import storable
+from issues import progress, recovery
 from issues.models import Issue
 from paperclip import home, processes
-from paperclip.actors import SYSTEM
 
 log = logging.getLogger(__name__)
 
 HOST = platform.node()
-# Lost work is tried again: at once, then after 1, 3, 7, 15, 31, 59, 59 ... s.
-LOST_TRIES = 10
-RETRY = "process_lost_retry"
-# What failed and may go well another time is tried again after so many seconds.
-TRANSIENT_WAITS = (30, 120)
-TRANSIENT = "transient_failure_retry"
-# Work that could not begin waits for its time: that is no attempt.
-PUT_OFF = "put_off"
 # How a database says that it is not there.
 AWAY = (InterfaceError, OperationalError)
 # Set when this worker shuts down: its runs end and their work is queued again.
 leaving = threading.Event()
 
 
+# A worker that was rung for looks at so many runs for one that it can start.
+LOOK_AT = 9
+
+
 def beat(run_id: UUID | str) -> None:
-    """Run one queued heartbeat here. Nothing happens when it is not ours to start."""
-    run = Run.objects.select_related("agent__company").filter(pk=run_id).first()
-    if run is None or leaving.is_set():
-        return
-    token = run.claim(host=HOST)
-    if token is None:
-        return
+    """Start one of the runs whose turn it is, and see it to its end: the one that was
+    rung for if it is among the first, else the very first. Nothing happens when none
+    is ours to start: a bell only says "look"."""
+    turn = Run.objects.next_up(now(), LOOK_AT)
+    turn.sort(key=lambda pk: str(pk) != str(run_id))
+    for pk in turn:
+        if leaving.is_set():
+            return
+        run = Run.objects.select_related("agent__company").filter(pk=pk).first()
+        if run is not None and (token := claim(run)) is not None:
+            carry_out(run, token)
+            return
+
+
+@transaction.atomic
+def claim(run: Run) -> str | None:
+    """Its token when it starts here and now. It lets another agent's run about the same
+    issue finish first, unless it was only mentioned there."""
+    if run.issue_id is None or run.is_aside:
+        return run.claim(host=HOST)
+    # Of two agents that start on one issue at once, the second sees the first.
+    Issue.objects.select_for_update(no_key=True).filter(pk=run.issue_id).first()
+    others = Run.objects.live().exclude(agent=run.agent_id).select_related("agent")
+    about = Q(issue_id=run.issue_id) | Q(held_issues=run.issue_id)
+    for other in others.filter(about).order_by("started_at"):
+        if not other.is_aside or other.held_issues.filter(pk=run.issue_id).exists():
+            run.defer(other, f"{other.agent} is at work on it.")
+            return None
+    return run.claim(host=HOST)
+
+
+def carry_out(run: Run, token: str) -> None:
+    """The claimed run, from its start to its outcome."""
     lease = Lease(run)
+    progress.note_start(run)
     adapter = adapter_class(run.agent.adapter_type)()
     env = environment(run, token)
     run.log_event("adapter.invoke", "adapter invocation", **invocation(run, env))
@@ -91,13 +114,13 @@ def write_down(outcome: Outcome, lease: Lease) -> None:
 
 @transaction.atomic
 def conclude(run: Run, outcome: Outcome) -> None:
-    """Write down how it went, and queue the work again if that says so."""
+    """Write down how it went, and see to what becomes of its work."""
     if not run.finish(outcome.status, **outcome.columns):
         return
     if outcome.put_off is not None:
-        work_again(run, PUT_OFF, outcome.put_off, counts=False)
-    elif outcome.transient and run.attempt <= len(TRANSIENT_WAITS):
-        work_again(run, TRANSIENT, TRANSIENT_WAITS[run.attempt - 1])
+        recovery.work_again(run, recovery.PUT_OFF, outcome.put_off, counts=False)
+    else:
+        recovery.follow_up(run)
 
 
 class Lease:
@@ -181,7 +204,7 @@ def invocation(run: Run, env: dict[str, str]) -> dict[str, object]:
 def end_predecessors(run: Run) -> None:
     """End what still lives here of lost runs about the same issue: this one is about to
     work in the same directory."""
-    if run.attempt == 1 and not any(w["reason"] == RETRY for w in run.wakes):
+    if run.attempt == 1 and not any(w["reason"] == recovery.RETRY for w in run.wakes):
         return
     here = Run.objects.dead().filter(agent=run.agent, issue_id=run.issue_id)
     for pk in here.filter(pk__in=processes.live_runs()).values_list("pk", flat=True):
@@ -192,37 +215,4 @@ def end_predecessors(run: Run) -> None:
 def lose(run: Run, why: str, code: str) -> None:
     """End a run through no fault of its agent, and queue its work again."""
     if run.finish(Run.Status.FAILED, error=why, error_code=code):
-        try_again(run)
-
-
-def try_again(run: Run) -> None:
-    """Queue a new run for the work of a lost one, if it still is to be done."""
-    if run.attempt >= LOST_TRIES:
-        log.error("%s was lost %d times and is left alone", run, run.attempt)
-        return
-    work_again(run, RETRY, min(60, 2 ** (run.attempt - 1)) - 1)
-
-
-def work_again(run: Run, reason: str, wait: float, *, counts: bool = True) -> None:
-    """Queue a new run for the same work after so many seconds, unless there is nothing
-    left to do."""
-    if run.issue_id is not None and not still_to_do(run, run.issue_id):
-        return
-    run.agent.wake(
-        "automation",
-        reason,
-        by=SYSTEM,
-        issue_id=run.issue_id,
-        retry_of=run,
-        ready_at=now() + timedelta(seconds=wait) if wait else None,
-        counts=counts,
-    )
-
-
-def still_to_do(run: Run, issue_id: UUID) -> bool:
-    """Whether the issue is open and not somebody else's by now."""
-    issue = Issue.objects.filter(pk=issue_id).open().first()
-    if issue is None:
-        return False
-    mentioned = any(w["reason"] == "issue_comment_mentioned" for w in run.wakes)
-    return mentioned or issue.assignee_agent_id in (None, run.agent_id)
+        recovery.follow_up(run)

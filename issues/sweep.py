@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import TypeVar
 
 from django.db import connection, transaction
-from django.db.models import CharField, Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models import CharField, Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Cast, Coalesce
 from django.utils.timezone import now
 
-from agents.models import Agent, Run
-from issues import heartbeat
+from agents.models import Agent, Attempt, Run
+from agents.models.attempt import NO_PROGRESS
+from issues import gate, recovery
 from issues.models import Issue, Relation
 from issues.models.base import Status
 from issues.models.issue import IssueQuerySet
@@ -26,6 +27,7 @@ from paperclip.models import Activity
 log = logging.getLogger(__name__)
 
 BATCH = 500
+STUCK = Q(cause=NO_PROGRESS)
 # How long a doorbell may take before it is rung again.
 PATIENCE = timedelta(seconds=2)
 # A cancelled run's own supervisor ends its processes; only after this do we.
@@ -39,7 +41,7 @@ def sweep() -> None:
     pulse.step("end expired runs")
     each(Run.objects.expired().select_related("agent__company")[:BATCH], end_expired)
     pulse.step("wake due agents")
-    each(Agent.objects.due(now()).select_related("company")[:BATCH], wake_due)
+    gate.wake_due(now(), BATCH)
     pulse.step("ring again")
     ring_again()
     pulse.step(pulse.IDLE)
@@ -59,15 +61,7 @@ def end_expired(run: Run) -> None:
     """End a run whose lease nobody renewed, and queue its work again."""
     if run.expire():
         log.warning("%s lost its supervisor", run)
-        heartbeat.try_again(run)
-
-
-def wake_due(agent: Agent) -> None:
-    """Wake an agent whose timer rang. The alarm is moved first and for itself, so that
-    an agent that cannot be woken rings once and not for ever."""
-    rang = Agent.objects.filter(pk=agent.pk, next_heartbeat_at=agent.next_heartbeat_at)
-    if rang.update(next_heartbeat_at=agent.alarm_after(now())):
-        agent.wake("timer", "heartbeat_timer", by=SYSTEM)
+        recovery.follow_up(run)
 
 
 def wake_waiting() -> None:
@@ -86,8 +80,18 @@ def waiting_issues() -> IssueQuerySet:
     news = Activity.objects.filter(
         entity_id=Cast(OuterRef("pk"), CharField()), created_at__gt=OuterRef("began")
     ).exclude(agent_id=OuterRef("assignee_agent"))
+    parked = Attempt.objects.parked().filter(
+        Q(issue_id=OuterRef("pk")) & (Q(agent=OuterRef("assignee_agent")) | STUCK)
+        | Q(agent=OuterRef("assignee_agent"), whole_agent=True)
+    )
     edges = Relation.objects.filter(blocked=OuterRef("pk"))
     freed = edges.filter(blocker__completed_at__gt=OuterRef("began"))
+    # Its next try was queued, and whatever became of that, it is time. What a person
+    # cancelled is theirs to start again.
+    tries = Attempt.objects.filter(
+        agent=OuterRef("assignee_agent"), issue_id=OuterRef("pk"), parked_at=None
+    )
+    late = tries.filter(next_at__lte=now(), updated_at__gt=OuterRef("began"))
     return (
         Issue.objects.shown()
         .filter(
@@ -98,9 +102,13 @@ def waiting_issues() -> IssueQuerySet:
         .exclude(Exists(runs.open()))
         .exclude(Exists(edges.unresolved()))
         .exclude(Exists(Run.objects.live().filter(pk=OuterRef("checkout_run"))))
+        .exclude(Exists(parked))
         .annotate(began=Subquery(began[:1]))
         .filter(
-            Q(began=None) & ~Q(status=Status.BLOCKED) | Exists(news) | Exists(freed)
+            Q(began=None) & ~Q(status=Status.BLOCKED)
+            | Exists(news)
+            | Exists(freed)
+            | Exists(late) & ~Q(status=Status.BLOCKED)
         )
         .select_related("assignee_agent__company")
     )
@@ -110,7 +118,11 @@ def wake_for(issue: Issue) -> None:
     """Wake the assignee of an issue that waits."""
     if issue.assignee_agent is not None:
         issue.assignee_agent.wake(
-            "automation", "issue_waiting", by=SYSTEM, issue_id=issue.pk
+            "automation",
+            "issue_waiting",
+            by=SYSTEM,
+            issue_id=issue.pk,
+            rank=issue.priority,
         )
 
 
@@ -120,19 +132,12 @@ def ring_again() -> None:
     room = BATCH - doorbell.waiting("runs")
     if room <= 0:
         return
-    busy = Run.objects.live().filter(agent=OuterRef("agent")).order_by()
-    running = busy.values("agent").annotate(n=Count("pk")).values("n")
-    forgotten = (
-        Run.objects.startable(now())
-        .filter(Q(rung_at=None) | Q(rung_at__lt=now() - PATIENCE))
-        .alias(running=Coalesce(Subquery(running), 0))
-        .filter(running__lt=F("agent__max_concurrent_runs"))
-        .order_by("created_at")
-        .select_for_update(skip_locked=True, of=["self"])
-    )
-    ids = list(forgotten.values_list("pk", flat=True)[:room])
-    Run.objects.filter(pk__in=ids).update(rung_at=now())
-    for pk in ids:
+    forgotten = Run.objects.next_up(now(), room, unrung_since=now() - PATIENCE)
+    # One that somebody is starting this moment is not rung for.
+    rows = Run.objects.filter(pk__in=forgotten).select_for_update(skip_locked=True)
+    found = set(rows.values_list("pk", flat=True))
+    Run.objects.filter(pk__in=found).update(rung_at=now())
+    for pk in (one for one in forgotten if one in found):
         doorbell.ring("issues.tasks.heartbeat", str(pk))
 
 

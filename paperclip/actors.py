@@ -44,6 +44,11 @@ class Actor:
     def run_id(self) -> UUID | None:
         return self.run.pk if self.run else None
 
+    @property
+    def is_person(self) -> bool:
+        """A person at the keyboard, and not a program with a person's key in a run."""
+        return self.kind == "user" and self.run is None
+
     def must_be_operator(self, company_id: UUID, act: str) -> None:
         """Refuse with 403 unless a member who may write acts (or the system)."""
         if self.kind == "system":

@@ -26,6 +26,8 @@ def record(by: Actor, action: str, subject: models.Model, **details: Any) -> Non
         raise RuntimeError("audit.record() outside a transaction")
     name = subject._meta.model_name or ""
     company_id = subject.company_id  # type: ignore[attr-defined]
+    # A run with a person's key is still its agent's doing.
+    doer = by.agent or (by.run.agent if by.run else None)
     apps.get_model("paperclip", "Activity").objects.create(
         company_id=company_id,
         actor_type=by.kind,
@@ -34,7 +36,7 @@ def record(by: Actor, action: str, subject: models.Model, **details: Any) -> Non
         action=action,
         entity_type=ENTITY.get(name, name),
         entity_id=str(subject.pk),
-        agent_id=by.agent.pk if by.agent else None,
+        agent_id=doer.pk if doer else None,
         run_id=by.run_id,
         details=details,
     )

@@ -228,6 +228,10 @@ UNFOLD = {
 
 # A run that is not renewed for this long has lost its supervisor and is ended.
 LEASE_SECONDS = env.float("PAPERCLIP_LEASE_SECONDS", default=15)
+# So many runs at once on one host; 0: as many as its workers have threads.
+HOST_RUNS = env.int("PAPERCLIP_HOST_RUNS", default=0)
+# So many runs of an agent about an issue may change nothing before it is parked.
+PROGRESS_LIMIT = env.int("PAPERCLIP_PROGRESS_LIMIT", default=3)
 # Whether the built-in loop may run shell commands where no sandbox works.
 UNSANDBOXED_SHELL = env.bool("PAPERCLIP_UNSANDBOXED_SHELL", default=False)
 

@@ -15,13 +15,12 @@ class Outcome:
     """How one execution went: the status of the run and its other columns.
 
     `put_off`: it could not begin through nobody's fault; the same work is begun anew
-    after so many seconds. `transient`: the same work may go well another time.
+    after so many seconds.
     """
 
     status: str
     columns: dict[str, Any] = field(default_factory=dict)
     put_off: float | None = None
-    transient: bool = False
 
 
 @dataclass(frozen=True)

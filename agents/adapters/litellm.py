@@ -33,8 +33,6 @@ PROGRAM = (os.path.realpath(sys.executable), "-I", "-S", str(LOOP / "__main__.py
 TURNS, SECONDS, TOKENS = 40, 900, 1_000_000
 # The loop ends itself at its limit; this long it has for a last tool and its last line.
 OVERTIME, GRACE = 30, 5
-# What another try may do better.
-TRANSIENT = {"internal_error", "provider_error", "provider_timeout"}
 SILENT = "The loop ended without saying how it went."
 
 
@@ -169,7 +167,7 @@ def outcome(ended: Ended) -> base.Outcome:
     if result.get("outcome") == "put_off":
         wait = float(result["retryAfter"])
         return base.Outcome(Run.Status.CANCELLED, columns, put_off=wait)
-    return base.Outcome(Run.Status.FAILED, columns, transient=code in TRANSIENT)
+    return base.Outcome(Run.Status.FAILED, columns)
 
 
 def last_result(printed: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from agents.models.account import ProviderAccount
 from agents.models.agent import Agent
+from agents.models.attempt import Attempt
 from agents.models.cost import CostEvent
 from agents.models.event import RunEvent
 from agents.models.key import ApiKey
@@ -9,6 +10,7 @@ from agents.models.wakeup import Wakeup
 __all__ = [
     "Agent",
     "ApiKey",
+    "Attempt",
     "CostEvent",
     "ProviderAccount",
     "Run",

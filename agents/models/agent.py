@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.adapters import ADAPTERS, adapter_class, checked_config, checked_tools
+from agents.models.hours import ActiveHours
 from agents.models.run import Run
 from agents.models.wakeup import Wakeup
 from paperclip import audit
@@ -89,7 +90,7 @@ class AgentQuerySet(ScopedQuerySet):
         return agent
 
 
-class Agent(Spender, Scoped):
+class Agent(Spender, ActiveHours, Scoped):
     """One employee: who it is, whom it reports to, what runs when it wakes."""
 
     class Status(models.TextChoices):
@@ -127,6 +128,9 @@ class Agent(Spender, Scoped):
     max_concurrent_runs = models.PositiveSmallIntegerField(default=1)
     next_heartbeat_at = models.DateTimeField(null=True, blank=True)
     last_heartbeat_at = models.DateTimeField(null=True, blank=True)
+    last_run_started_at = models.DateTimeField(null=True, editable=False)
+    # The no-change gate: its timer starts nothing when there is nothing new to do.
+    skip_unchanged = models.BooleanField(default=True)
     pause_reason = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001
     paused_at = models.DateTimeField(null=True, blank=True)
     permissions = models.JSONField(default=dict, blank=True)
@@ -221,6 +225,8 @@ class Agent(Spender, Scoped):
                 self.save()
         except IntegrityError as error:
             raise Conflict(f"Another agent is called {self.name}.") from error
+        # What it failed at may go well as it is now.
+        self.attempts.filter(issue_id=None).reopen()
         audit.record(by, "agent.updated", self, changed=sorted(fields))
 
     def _set(self, fields: dict[str, Any]) -> None:
@@ -236,6 +242,7 @@ class Agent(Spender, Scoped):
         self.tools = checked_tools(self.adapter_type, self.tools)
         if 0 < self.interval_seconds < SHORTEST_INTERVAL:
             raise Invalid(f"The shortest interval is {SHORTEST_INTERVAL} seconds.")
+        self.must_have_sensible_hours()
         if unknown := set(self.permissions) - PERMISSIONS:
             raise Invalid(f"Unknown permissions: {', '.join(sorted(unknown))}.")
         self.next_heartbeat_at = self.alarm_after(now())
@@ -297,6 +304,7 @@ class Agent(Spender, Scoped):
             self.refresh_from_db()
             raise Conflict(f"{self.name} is {self.status}, not paused.")
         self.refresh_from_db()
+        self.attempts.filter(issue_id=None).reopen()
         audit.record(by, "agent.resumed", self)
 
     @transaction.atomic

@@ -4,14 +4,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
-from django.db import models, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db import connection, models, transaction
+from django.db.models import F, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from agents.models.queue import ORDINARY, Queue, in_order
 from paperclip import audit, doorbell, home, live, tokens
 from paperclip.actors import SYSTEM
-from paperclip.models import Company, Scoped, ScopedQuerySet
+from paperclip.models import Company, Scoped
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
 # Why a company is paused that was stopped by the button.
 STOPPED = "stopped"
+MENTIONED = "issue_comment_mentioned"
 
 
-class RunQuerySet(ScopedQuerySet):
+class RunQuerySet(Queue):
     def open(self) -> Self:
         """Waiting or running."""
         return self.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
@@ -42,15 +44,6 @@ class RunQuerySet(ScopedQuerySet):
 
     def expired(self) -> Self:
         return self.filter(status=Run.Status.RUNNING, lease_expires_at__lte=now())
-
-    def startable(self, at: datetime) -> Self:
-        """Queued ones whose time has come and whose agent has nothing running there."""
-        running = Run.objects.filter(agent=OuterRef("agent"), status=Run.Status.RUNNING)
-        on_issue = running.filter(issue_id=OuterRef("issue_id"))
-        on_nothing = running.filter(issue_id=None)
-        return self.filter(status=Run.Status.QUEUED, ready_at__lte=at).exclude(
-            Exists(on_issue) | Q(issue_id=None) & Exists(on_nothing)
-        )
 
     def of_token(self, token: str) -> Run | None:
         """The live run that holds the token; None once it has ended."""
@@ -102,6 +95,14 @@ class Run(Scoped):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     retry_of = models.ForeignKey("self", models.SET_NULL, null=True)
+    # The live run of another agent that this one lets finish first.
+    waits_for = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+")
+    # In words, why it has not been started yet.
+    hold = models.TextField(blank=True)
+    # 0 is critical, 3 is low, as an issue's priority.
+    rank = models.PositiveSmallIntegerField(default=ORDINARY)
+    # Its place in the queue: when it is ready, earlier or later by its rank.
+    due_at = models.DateTimeField(default=now)
     attempt = models.PositiveSmallIntegerField(default=1)
     error = models.TextField(null=True)  # noqa: DJ001 (null on the wire)
     error_code = models.CharField(max_length=40, null=True)  # noqa: DJ001
@@ -116,6 +117,11 @@ class Run(Scoped):
     stdout_excerpt = models.TextField(null=True)  # noqa: DJ001
     stderr_excerpt = models.TextField(null=True)  # noqa: DJ001
     next_event_seq = models.PositiveIntegerField(default=1)
+    # The state of the issue when it began and when it ended, as a digest; and whether
+    # it moved anything. Null: nobody has looked (it was cancelled, or it runs).
+    digest_before = models.CharField(max_length=32, blank=True)
+    digest = models.CharField(max_length=32, blank=True)
+    progressed = models.BooleanField(null=True)
 
     objects = RunQuerySet.as_manager()
 
@@ -150,7 +156,17 @@ class Run(Scoped):
                 name="runs_leased",
             ),
             models.Index(
-                fields=["ready_at"], condition=Q(status="queued"), name="runs_queued"
+                fields=["company", "due_at"],
+                condition=Q(status="queued"),
+                name="runs_queued",
+            ),
+            models.Index(
+                fields=["company"], condition=Q(status="running"), name="runs_running"
+            ),
+            models.Index(
+                fields=["waits_for"],
+                condition=Q(status="queued"),
+                name="runs_deferred",
             ),
             models.Index(
                 fields=["token_digest"],
@@ -186,33 +202,80 @@ class Run(Scoped):
     def comment_ids(self) -> list[str]:
         return [wake["commentId"] for wake in self.wakes if wake.get("commentId")]
 
+    @property
+    def is_aside(self) -> bool:
+        """Whether it was only mentioned: it may speak beside whoever works there."""
+        return bool(self.wakes) and all(w["reason"] == MENTIONED for w in self.wakes)
+
     # --- verbs -------------------------------------------------------------------
 
     @transaction.atomic
     def claim(self, *, host: str) -> str | None:
         """Start this run here, and get its token. None when somebody else started it,
-        its agent has no room or may not run: then there is nothing to do."""
+        its agent, its company or this host has no room, or it may not run: then there
+        is nothing to do. It is told what earlier runs did not bring to an end."""
+        self._lock_places(host)
         agent = self._lock_agent()
         if not agent.is_invokable:
             self.cancel(by=SYSTEM, why=f"{agent} cannot run now.")
             return None
-        if agent.runs.live().count() >= agent.max_concurrent_runs:
+        if not self._has_room(agent, host):
             return None
-        token = tokens.new("pcr")
-        mine = Run.objects.startable(now()).filter(pk=self.pk)
-        if not mine.update(
+        token, moment = tokens.new("pcr"), now()
+        owed = Run.objects.owed(self.agent_id, self.issue_id)
+        mine = Run.objects.startable(moment).filter(pk=self.pk)
+        # Held from here on: a fact that comes now waits, and finds it started.
+        told = mine.select_for_update(of=["self"]).values_list("wakes", flat=True)
+        if (wakes := told.first()) is None:
+            return None
+        Run.objects.filter(pk=self.pk).update(
             status=self.Status.RUNNING,
-            started_at=now(),
+            wakes=in_order(owed, wakes),
+            started_at=moment,
             lease_expires_at=self._lease_end(),
             token_digest=tokens.digest(token),
             host=host,
-            updated_at=now(),
-        ):
-            return None
+            hold="",
+            updated_at=moment,
+        )
         self.refresh_from_db()
-        self.wakeups.filter(status="queued").update(status="claimed", updated_at=now())
+        type(agent).objects.filter(pk=agent.pk).update(last_run_started_at=moment)
+        waited = self.wakeups.filter(status__in=["queued", "deferred_issue_execution"])
+        waited.update(status="claimed", updated_at=moment)
         self.log_event("lifecycle", "run started")
         return token
+
+    def _lock_places(self, host: str) -> None:
+        """Of the claims that compete for the last place of a company or a host, one at
+        a time. Before the agent's lock, and in this order for everybody."""
+        names = [f"host {host}"] if settings.HOST_RUNS else []
+        if self.agent.company.max_concurrent_runs is not None:
+            names.insert(0, f"company {self.company_id}")
+        with connection.cursor() as cursor:
+            for name in names:
+                cursor.execute(
+                    "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name]
+                )
+
+    def _has_room(self, agent: Agent, host: str) -> bool:
+        """Whether its agent, its company and this host may have one run more."""
+        live = Run.objects.live()
+        caps = [
+            (agent.max_concurrent_runs, live.filter(agent=agent)),
+            (agent.company.max_concurrent_runs, live.filter(company=agent.company_id)),
+            (settings.HOST_RUNS or None, live.filter(host=host)),
+        ]
+        return all(cap is None or runs.count() < cap for cap, runs in caps)
+
+    def defer(self, holder: Run, hold: str) -> None:
+        """Let the live run of another agent finish first; its end rings for this."""
+        Run.objects.filter(pk=self.pk, status=self.Status.QUEUED).update(
+            waits_for=holder, hold=hold, updated_at=now()
+        )
+        self.wakeups.filter(status="queued").update(
+            status="deferred_issue_execution", updated_at=now()
+        )
+        self.changed()
 
     def _lock_agent(self) -> Agent:
         # One claim or end per agent at a time: two claims could both see the last free
@@ -274,16 +337,21 @@ class Run(Scoped):
             return False
         self.refresh_from_db()
         words = {"succeeded": "completed", "timed_out": "failed"}
-        self.wakeups.filter(status__in=["queued", "claimed"]).update(
+        open_wakeups = ["queued", "claimed", "deferred_issue_execution"]
+        self.wakeups.filter(status__in=open_wakeups).update(
             status=words.get(status, status), updated_at=now()
         )
         self.log_event("lifecycle", f"run {status.replace('_', ' ')}")
         self.agent.settle(self)
         audit.record(by, f"heartbeat.{status}", self, agentId=str(self.agent_id))
         # The place it leaves may be what the next one waits for.
-        waiting = self.agent.runs.filter(status=self.Status.QUEUED, ready_at__lte=now())
-        for run in waiting.order_by("created_at")[:1]:
-            doorbell.ring("issues.tasks.heartbeat", str(run.pk))
+        waiting = Run.objects.filter(status=self.Status.QUEUED, ready_at__lte=now())
+        for next_one in (
+            waiting.filter(agent=self.agent_id).order_by("due_at"),
+            waiting.filter(waits_for=self).order_by("created_at"),
+        ):
+            for pk in next_one.values_list("pk", flat=True)[:1]:
+                doorbell.ring("issues.tasks.heartbeat", str(pk))
         return True
 
     def changed(self) -> None:

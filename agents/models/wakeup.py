@@ -10,6 +10,8 @@ from django.db.models.lookups import LessThan
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from agents.models.attempt import Attempt
+from agents.models.queue import MOST_FACTS, ORDINARY, due
 from agents.models.run import Run
 from paperclip import doorbell
 from paperclip.exceptions import Conflict
@@ -21,8 +23,14 @@ if TYPE_CHECKING:
     from agents.models.agent import Agent
     from paperclip.actors import Actor
 
-# A waiting run is told at most so many facts; the rows of the wakeups keep all.
-MOST_FACTS = 500
+# Facts that are somebody else's doing: with them a parked issue may go on.
+NEWS = {
+    "issue_blockers_resolved",
+    "issue_children_completed",
+    "approval_approved",
+    "approval_rejected",
+    "approval_revision_requested",
+}
 
 
 class WakeupQuerySet(ScopedQuerySet):
@@ -41,11 +49,13 @@ class WakeupQuerySet(ScopedQuerySet):
         retry_of: Run | None = None,
         ready_at: datetime | None = None,
         counts: bool = True,
+        rank: int = ORDINARY,
     ) -> Wakeup:
         """Ask for one run of the agent about the issue, or about nothing in particular.
 
-        `retry_of` is a lost run, whose facts the new one takes over; it is one attempt
-        more, unless it does not count. Answers the
+        `retry_of` is an ended run whose work the new one goes on with; it is one
+        attempt more, unless it does not count. `rank` is the issue's priority. Outside
+        the agent's working hours it waits for them, unless a person asks. Answers the
         Wakeup that says what became of it: `queued` with a new run,
         `coalesced` into the run that is waiting already, or `skipped` and why.
         On-demand wakes of an agent that cannot run raise Conflict instead.
@@ -59,7 +69,7 @@ class WakeupQuerySet(ScopedQuerySet):
             trigger_detail=detail,
             issue_id=issue_id,
             payload=payload or {},
-            requested_by_type=by.kind,
+            requested_by_type="agent" if by.run else by.kind,
             requested_by_id=by.id,
         )
         if refusal := wakeup.refusal():
@@ -74,10 +84,13 @@ class WakeupQuerySet(ScopedQuerySet):
             "commentId": str(comment_id) if comment_id else None,
             "at": now().isoformat(),
         }
-        older = retry_of.wakes if retry_of else []
-        facts = [fact, *(one for one in older if one["reason"] != reason)]
         attempt = retry_of.attempt + counts if retry_of else 1
-        return wakeup.merge(facts) or wakeup.queue(facts, retry_of, ready_at, attempt)
+        opens_at = None if wakeup.is_a_persons else agent.opens_at(now())
+        if opens_at is not None:
+            ready_at = max(opens_at, ready_at or opens_at)
+        return wakeup.merge([fact]) or wakeup.queue(
+            [fact], retry_of, ready_at, attempt, rank
+        )
 
 
 class Wakeup(Scoped):
@@ -91,6 +104,7 @@ class Wakeup(Scoped):
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("queued")
+        DEFERRED = "deferred_issue_execution", _("deferred")
         CLAIMED = "claimed", _("claimed")
         COALESCED = "coalesced", _("coalesced")
         SKIPPED = "skipped", _("skipped")
@@ -105,7 +119,7 @@ class Wakeup(Scoped):
     trigger_detail = models.CharField(max_length=16, default="system")
     reason = models.CharField(max_length=200)
     payload = models.JSONField(default=dict)
-    status = models.CharField(max_length=16, choices=Status.choices)
+    status = models.CharField(max_length=24, choices=Status.choices)
     # How many equal attempts this row stands for: repeated skips roll up into one.
     times = models.PositiveIntegerField(default=1)
     note = models.TextField(blank=True)
@@ -141,7 +155,18 @@ class Wakeup(Scoped):
                 return "The last run has not ended yet."
         elif not agent.wake_on_demand:
             return f"{agent} is only woken by its timer."
-        return ""
+        return self._parked()
+
+    def _parked(self) -> str:
+        """Why the work is parked. A person's wake, and news of others' work, let it go
+        on; a fault of the agent as a whole only a person can have mended."""
+        parked = Attempt.objects.blocking(self.agent, self.issue_id)
+        if self.requested_by_type == "user":
+            parked.reopen()
+        elif self.reason in NEWS:
+            parked.filter(whole_agent=False).reopen()
+        why = parked.values_list("reason", flat=True).first()
+        return f"Parked: {why}" if why else ""
 
     def skip(self, why: str) -> Wakeup:
         """Leave a record; equal skips in a row count up on one row."""
@@ -193,12 +218,16 @@ class Wakeup(Scoped):
     @property
     def is_a_persons(self) -> bool:
         """Whether somebody waits for it: they know better than a time set before."""
-        return self.requested_by_type == "user" or self.source == self.Source.ON_DEMAND
+        asked = self.source == self.Source.ON_DEMAND
+        return self.requested_by_type == "user" or (
+            asked and self.requested_by_type != "agent"
+        )
 
     def _hasten(self, waiting: ScopedQuerySet) -> None:
         """Start now what was put off."""
         put_off = waiting.filter(ready_at__gt=now())
-        if self.run and put_off.update(ready_at=now(), rung_at=now()):
+        if self.run and put_off.put_off(now()):
+            Run.objects.filter(pk=self.run.pk).update(rung_at=now())
             self.run.refresh_from_db()
             self.run.changed()
             doorbell.ring("issues.tasks.heartbeat", str(self.run.pk))
@@ -209,6 +238,7 @@ class Wakeup(Scoped):
         retry_of: Run | None,
         ready_at: datetime | None,
         attempt: int,
+        rank: int,
     ) -> Wakeup:
         run = Run(
             company_id=self.company_id,
@@ -220,6 +250,8 @@ class Wakeup(Scoped):
             retry_of=retry_of,
             attempt=attempt,
             ready_at=ready_at or now(),
+            rank=rank,
+            due_at=due(ready_at or now(), rank),
             rung_at=None if ready_at else now(),
         )
         try:
@@ -228,7 +260,7 @@ class Wakeup(Scoped):
         except IntegrityError:
             # Somebody else queued one for the same agent and issue this very moment.
             merged = self.merge(facts)
-            return merged or self.queue(facts, retry_of, ready_at, attempt)
+            return merged or self.queue(facts, retry_of, ready_at, attempt, rank)
         self.run, self.status = run, self.Status.QUEUED
         self.save()
         run.changed()

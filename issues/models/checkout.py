@@ -81,7 +81,7 @@ class Checkout(Waiting):
             identifier=self.identifier,
             **({"previousRunId": str(before)} if adopted else {}),
         )
-        send_wakes([Wake(agent, "assignment", "issue_checked_out", self.pk)], by=by)
+        send_wakes([Wake(agent, "assignment", "issue_checked_out", self)], by=by)
 
     def _take(self, agent: Agent, run: Run | None, expected: Collection[str]) -> bool:
         """The one conditional UPDATE; everything it depends on is in its WHERE."""

@@ -8,7 +8,8 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from agents.models import Agent
+from agents.models import Agent, Attempt
+from agents.models.attempt import NO_PROGRESS
 from issues.models.base import CLOSED, IssueBase, Priority, Status
 from issues.models.comment import Comment
 from issues.models.goal import Goal
@@ -46,6 +47,21 @@ class IssueQuerySet(ScopedQuerySet):
             status__in=["todo", "in_progress", "in_review", "blocked"],
         )
         return mine.order_by("priority", "number")
+
+    def workable(self) -> Self:
+        """What its assignee could go on with by itself, now: open and its turn, waiting
+        for no other issue and no part of itself, and not parked."""
+        under_review = Q(status=Status.IN_REVIEW, executor_agent__isnull=False)
+        parts = Issue.objects.open().exclude(status=Status.BACKLOG)
+        parked = Attempt.objects.parked().filter(issue_id=OuterRef("pk"))
+        theirs = Q(agent=OuterRef("assignee_agent")) | Q(cause=NO_PROGRESS)
+        return self.shown().filter(
+            under_review | Q(status__in=[Status.TODO, Status.IN_PROGRESS]),
+            ~Exists(Relation.objects.unresolved().filter(blocked=OuterRef("pk"))),
+            ~Exists(parts.filter(parent=OuterRef("pk"))),
+            ~Exists(parked.filter(theirs)),
+            Q(project=None) | Q(project__paused_at=None),
+        )
 
     def with_blockers(self) -> Self:
         """Adds `is_blocked`: whether an unresolved blocker is left."""
@@ -95,7 +111,7 @@ class IssueQuerySet(ScopedQuerySet):
             by, "issue.created", issue, identifier=issue.identifier, title=issue.title
         )
         if status != Status.BACKLOG and not issue._is_held_up():
-            told = Wake(issue.assignee_agent, "assignment", "issue_assigned", issue.pk)
+            told = Wake(issue.assignee_agent, "assignment", "issue_assigned", issue)
             send_wakes([told], by=by)
         return issue
 
@@ -182,7 +198,7 @@ class Issue(StatusMachine):
         by.must_write(self.company_id, "comment")
         if interrupt:
             self.interrupt(by=by)
-        woken = [Wake(self.assignee_agent, "automation", "issue_commented", self.pk)]
+        woken = [Wake(self.assignee_agent, "automation", "issue_commented", self)]
         if reopen and self.is_closed:
             self.change(by=by, status=Status.TODO)
             woken = []  # the reopening has woken it

@@ -258,7 +258,7 @@ class StatusMachine(Review):
             source, reason = "automation", "issue_status_changed"
         else:
             return []
-        return [Wake(self.assignee_agent, source, reason, self.pk)]
+        return [Wake(self.assignee_agent, source, reason, self)]
 
     def _is_held_up(self) -> bool:
         left = Relation.objects.filter(blocked_id=self.pk).unresolved()

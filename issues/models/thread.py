@@ -49,7 +49,7 @@ class Thread(IssueBase):
             return []
         colleagues = Agent.objects.employed().filter(company_id=self.company_id)
         return [
-            Wake(agent, "automation", "issue_comment_mentioned", self.pk)
+            Wake(agent, "automation", "issue_comment_mentioned", self)
             for agent in colleagues
             if f"agent://{agent.pk}" in said.body
             or re.search(rf"(?<!\w)@{re.escape(agent.name)}(?!\w)", said.body, re.I)

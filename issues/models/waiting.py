@@ -114,13 +114,13 @@ class Waiting(IssueBase):
             waiting = Relation.objects.filter(blocker_id=self.pk).values("blocked")
             left = Relation.objects.unresolved().filter(blocked=OuterRef("pk"))
             freed += [
-                Wake(issue.assignee_agent, "automation", BLOCKERS_DONE, issue.pk)
+                Wake(issue.assignee_agent, "automation", BLOCKERS_DONE, issue)
                 for issue in issues.filter(~Exists(left), pk__in=waiting)
             ]
         above = type(self)._default_manager.filter(pk=self.pk).values("parent")
         children = type(self)._default_manager.filter(parent=OuterRef("pk"))
         freed += [
-            Wake(parent.assignee_agent, "automation", CHILDREN_DONE, parent.pk)
+            Wake(parent.assignee_agent, "automation", CHILDREN_DONE, parent)
             for parent in issues.filter(
                 ~Exists(children.exclude(status__in=CLOSED)), pk__in=above
             )

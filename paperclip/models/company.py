@@ -87,6 +87,10 @@ class Company(Spender):
     issue_prefix = models.CharField(max_length=10, unique=True)
     issue_counter = models.PositiveIntegerField(default=0)
     require_approval_for_hires = models.BooleanField(default=False)
+    # So many runs at once, over all its agents; null: as many as the workers take.
+    max_concurrent_runs = models.PositiveSmallIntegerField(
+        _("runs at the same time"), null=True, blank=True
+    )
     # A rehearsal is a company of its own: nothing of it can get among real results.
     rehearsal = models.BooleanField(_("rehearsal"), default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -1,0 +1,128 @@
+"""The queue of runs: which of them starts next, and what one that waits is told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import (
+    DateTimeField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    Value,
+)
+from django.utils.timezone import now
+
+from paperclip.models import ScopedQuerySet
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+# Ranks are those of issues' priorities.
+CRITICAL, ORDINARY, LOW = 0, 2, 3
+# So much earlier or later than its time a rank counts. Nobody starves: what has waited
+# this much longer goes first, whatever its rank.
+HEAD_START = timedelta(minutes=10)
+# A run is told at most so many facts; the rows of the wakeups keep all.
+MOST_FACTS = 1000
+# What only the engine says of itself is not said twice.
+OWN_REASONS = {"process_lost_retry", "transient_failure_retry", "put_off"}
+
+# The next runs in fair order: of every company in turn, fewest running first, the one
+# whose time is earliest. Each condition is one of a claim's, looked at without locks.
+NEXT_UP = """
+SELECT next.id FROM paperclip_company c
+CROSS JOIN LATERAL (
+    SELECT count(*) AS running FROM agents_run l
+    WHERE l.company_id = c.id AND l.status = 'running' AND l.lease_expires_at > %(at)s
+) busy
+CROSS JOIN LATERAL (
+    SELECT r.id, r.due_at, row_number() OVER (ORDER BY r.due_at, r.id) AS place
+    FROM (
+        SELECT q.id, q.due_at FROM agents_run q
+        JOIN agents_agent a ON a.id = q.agent_id
+        WHERE q.company_id = c.id AND q.status = 'queued' AND q.ready_at <= %(at)s
+          AND (%(unrung)s::timestamptz IS NULL
+               OR q.rung_at IS NULL OR q.rung_at < %(unrung)s)
+          AND NOT EXISTS (
+              SELECT 1 FROM agents_run o WHERE o.agent_id = q.agent_id
+              AND o.status = 'running' AND o.issue_id IS NOT DISTINCT FROM q.issue_id)
+          AND NOT EXISTS (
+              SELECT 1 FROM agents_run h WHERE h.id = q.waits_for_id
+              AND h.status = 'running' AND h.lease_expires_at > %(at)s)
+          AND (SELECT count(*) FROM agents_run m WHERE m.agent_id = q.agent_id
+               AND m.status = 'running' AND m.lease_expires_at > %(at)s)
+              < a.max_concurrent_runs
+        ORDER BY q.due_at, q.id LIMIT %(limit)s
+    ) r
+) next
+WHERE c.status = 'active'
+  AND (c.max_concurrent_runs IS NULL
+       OR busy.running + next.place <= c.max_concurrent_runs)
+ORDER BY busy.running + next.place, next.due_at, next.id LIMIT %(limit)s
+"""
+
+
+def due(ready_at: datetime, rank: int) -> datetime:
+    """Its place in the queue."""
+    return ready_at + (rank - ORDINARY) * HEAD_START
+
+
+class Queue(ScopedQuerySet):
+    def startable(self, at: datetime) -> Self:
+        """Queued ones whose time has come, whose agent has nothing running there, and
+        that let nobody finish first."""
+        running = self.model._default_manager.filter(status="running")
+        of_agent = running.filter(agent=OuterRef("agent"))
+        on_issue = of_agent.filter(issue_id=OuterRef("issue_id"))
+        on_nothing = of_agent.filter(issue_id=None)
+        first = running.filter(pk=OuterRef("waits_for"), lease_expires_at__gt=at)
+        return self.filter(status="queued", ready_at__lte=at).exclude(
+            Exists(on_issue) | Q(issue_id=None) & Exists(on_nothing) | Exists(first)
+        )
+
+    def next_up(
+        self, at: datetime, limit: int, *, unrung_since: datetime | None = None
+    ) -> list[UUID]:
+        """The ids of those that could start now, in fair order: companies share the
+        places, an urgent issue goes before an ordinary one, and the older before the
+        younger. With `unrung_since`, only those no worker was told of since then."""
+        told = {"at": at, "limit": limit, "unrung": unrung_since}
+        with connection.cursor() as cursor:
+            cursor.execute(NEXT_UP, told)
+            return [row[0] for row in cursor.fetchall()]
+
+    def put_off(self, until: datetime, hold: str = "") -> int:
+        """Start the queued ones among them not before then, and say why."""
+        later = ExpressionWrapper(
+            Value(until) + (F("rank") - ORDINARY) * Value(HEAD_START),
+            output_field=DateTimeField(),
+        )
+        return self.filter(status="queued").update(
+            ready_at=until, due_at=later, rung_at=None, hold=hold, updated_at=now()
+        )
+
+    def owed(self, agent_id: UUID, issue_id: UUID | None) -> list[dict[str, Any]]:
+        """The facts that runs of the agent about the issue were told, or waited with,
+        and that none has carried to a good end since: the next run is told them."""
+        ended = self.filter(agent=agent_id, issue_id=issue_id).exclude(
+            status__in=["queued", "running"]
+        )
+        latest = ended.order_by("-created_at").values_list("status", "wakes")
+        owed: list[dict[str, Any]] = []
+        for status, wakes in latest[:20]:
+            if status == "succeeded":
+                break
+            owed = [*wakes, *owed]
+        return [fact for fact in owed if fact["reason"] not in OWN_REASONS]
+
+
+def in_order(*parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The facts of all parts, each once, as they came."""
+    once = {repr(sorted(fact.items())): fact for part in parts for fact in part}
+    return sorted(once.values(), key=lambda fact: str(fact["at"]))[-MOST_FACTS:]

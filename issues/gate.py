@@ -1,0 +1,150 @@
+"""The no-change gate: a timer starts an agent only when there is something to do.
+
+That is an open issue of its own that it can go on with, or a fact it may act on that
+somebody else has changed since its last run began. Everything else that is to happen
+regularly is a routine, which files issues.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import CharField, Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Cast
+from django.utils.timezone import now
+
+from agents.models import Agent, Attempt, Run, Wakeup
+from agents.models.agent import AgentQuerySet
+from issues.models import Issue
+from issues.models.base import CLOSED
+from issues.models.issue import IssueQuerySet
+from paperclip.actors import SYSTEM
+from paperclip.models import Activity
+
+log = logging.getLogger(__name__)
+
+UNCHANGED = "Nothing has changed."
+# What others do to an issue that leaves nothing to be done about it.
+NO_NEWS = ("issue.checked_out", "issue.checkout_lock_adopted")
+TIMER = "heartbeat_timer"
+MOVE = """
+UPDATE agents_agent a SET next_heartbeat_at = v.next_at
+FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS v(id, rang_at, next_at)
+WHERE a.id = v.id AND a.next_heartbeat_at = v.rang_at RETURNING a.id
+"""
+
+
+def with_gate(agents: AgentQuerySet) -> AgentQuerySet:
+    """Adds `has_work`, `has_news`, `is_busy` and `last_wakeup`, all in one query."""
+    own = Issue.objects.filter(assignee_agent=OuterRef("pk"))
+    open_runs = Run.objects.open().filter(agent=OuterRef("pk"))
+    stuck = Attempt.objects.parked().filter(agent=OuterRef("pk"), issue_id=None)
+    changed = Activity.objects.filter(
+        entity_id=Cast(OuterRef("pk"), CharField()),
+        action="agent.updated",
+        created_at__gt=OuterRef("last_run_started_at"),
+    )
+    latest = Wakeup.objects.filter(agent=OuterRef("pk")).order_by("-created_at")
+    return agents.annotate(
+        has_work=Exists(own.workable()) & ~Exists(stuck),
+        has_news=Exists(news()) | Exists(changed),
+        is_busy=Exists(open_runs),
+        last_wakeup=Subquery(latest.values("pk")[:1]),
+    )
+
+
+def news() -> IssueQuerySet:
+    """Issues that concern an agent (of the outer query) and in which somebody else has
+    done something since its last run began."""
+    began = OuterRef(OuterRef("last_run_started_at"))
+    theirs = Activity.objects.filter(created_at__gt=began).exclude(
+        Q(agent_id=OuterRef(OuterRef("pk"))) | Q(action__in=NO_NEWS)
+    )
+    concerned = (
+        Q(assignee_agent=OuterRef("pk"))
+        | Q(created_by_agent=OuterRef("pk"))
+        | Q(executor_agent=OuterRef("pk"))
+    )
+    lately = ~Q(status__in=CLOSED) | Q(updated_at__gt=OuterRef("last_run_started_at"))
+    about = theirs.filter(entity_id=Cast(OuterRef("pk"), CharField()))
+    return Issue.objects.shown().filter(concerned, lately, Exists(about))
+
+
+def wake_due(at: datetime, limit: int) -> int:
+    """Decide for the agents whose timer rang, at most so many: wake them or write down
+    why not. The alarms are moved first and each for itself, so that an agent that
+    cannot be woken rings once and not for ever. How many were decided."""
+    rang = Agent.objects.due(at).order_by("next_heartbeat_at")
+    due = list(with_gate(rang).select_related("company")[:limit])
+    moved = move_alarms(due, at)
+    mine = [agent for agent in due if agent.pk in moved]
+    shut: dict[str, list[Agent]] = {}
+    for agent in mine:
+        if why := refusal(agent, at):
+            shut.setdefault(why, []).append(agent)
+        else:
+            wake(agent)
+    for why, agents in shut.items():
+        skip(agents, why)
+    return len(mine)
+
+
+def refusal(agent: Any, at: datetime) -> str:
+    """Why its timer may not start it now; empty when it may."""
+    if agent.opens_at(at) is not None:
+        return "Outside its active hours."
+    if agent.is_busy:
+        return "The last run has not ended yet."
+    shut = agent.skip_unchanged and not (agent.has_work or agent.has_news)
+    return UNCHANGED if shut else ""
+
+
+def wake(agent: Any) -> None:
+    """Start it. With news, what it was stuck with may go well."""
+    try:
+        if agent.has_news:
+            agent.attempts.filter(issue_id=None, whole_agent=False).reopen()
+        agent.wake("timer", TIMER, by=SYSTEM)
+    except Exception:
+        # One that cannot be woken does not keep the others asleep.
+        log.exception("the timer could not wake %s", agent)
+
+
+def move_alarms(agents: Sequence[Any], at: datetime) -> set[UUID]:
+    """Set each one's next alarm; the ids of those that nobody else has moved."""
+    nexts = [agent.alarm_after(agent.opens_at(at) or at) for agent in agents]
+    rows = [
+        [agent.pk for agent in agents],
+        [agent.next_heartbeat_at for agent in agents],
+        nexts,
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(MOVE, rows)
+        return {row[0] for row in cursor.fetchall()}
+
+
+@transaction.atomic
+def skip(agents: Sequence[Any], why: str) -> None:
+    """Leave a record; equal ones in a row count up on one row."""
+    latest = [agent.last_wakeup for agent in agents if agent.last_wakeup]
+    equal = {"status": Wakeup.Status.SKIPPED, "reason": TIMER, "note": why}
+    rows = Wakeup.objects.filter(pk__in=latest, **equal)
+    rolled = set(rows.values_list("agent", flat=True))
+    rows.update(times=F("times") + 1, updated_at=now())
+    Wakeup.objects.bulk_create(
+        Wakeup(
+            company_id=agent.company_id,
+            agent=agent,
+            source=Wakeup.Source.TIMER,
+            requested_by_type=SYSTEM.kind,
+            requested_by_id=SYSTEM.id,
+            **equal,
+        )
+        for agent in agents
+        if agent.pk not in rolled
+    )
