@@ -1,8 +1,8 @@
 """What the end of a failed run means for the next try: one table, read from the top.
 
 A fault is *transient* (the same may go well in a while), *permanent* (it will not,
-until somebody changes something) or *lost* (its process died, which is nobody's fault).
-What the table does not know counts as transient, and as permanent after its last try.
+until somebody changes something), *lost* (its process died, which is nobody's fault) or
+*doubtful*: what may or may not go well, and counts as permanent after its last try.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # Seconds until the second try, the third ...; after the last one it is parked.
 WAITS = {
     "transient": (30.0, 120.0),
+    "doubtful": (30.0, 120.0),
     "permanent": (),
     # At once, then after 1, 3, 7, 15, 31, 59, 59, 59 s.
     "lost": tuple(min(60.0, 2.0**n) - 1 for n in range(9)),
@@ -88,7 +89,7 @@ CONFIG = Fault(
     "Mend the agent's configuration, then try again.",
 )
 LOST = Fault("process_lost", "lost", False, "Look why its processes die.")
-UNKNOWN = Fault("unknown", "transient", False, "Read the log of its last run.")
+UNKNOWN = Fault("unknown", "doubtful", False, "Read the log of its last run.")
 
 FAULTS = [
     Sign(LOST, "process_lost"),
@@ -115,13 +116,13 @@ FAULTS = [
     Sign(Fault("internal_error", "transient"), "internal_error"),
     Sign(Fault("stopped", "transient"), "stopped"),
     Sign(
-        Fault("timeout", "transient", False, "Give it more time, or smaller work."),
+        Fault("timeout", "doubtful", False, "Give it more time, or smaller work."),
         "timeout",
     ),
     Sign(
         Fault(
             "turn_limit_reached",
-            "transient",
+            "doubtful",
             False,
             "Give it more turns, or smaller work.",
         ),
@@ -130,14 +131,14 @@ FAULTS = [
     Sign(
         Fault(
             "token_limit_reached",
-            "transient",
+            "doubtful",
             False,
             "Give it more tokens, or smaller work.",
         ),
         "token_limit_reached",
     ),
     Sign(
-        Fault("model_misbehaves", "transient", False, "Give it another model."),
+        Fault("model_misbehaves", "permanent", False, "Give it another model."),
         "model_misbehaves",
     ),
     # Any program: https://man.openbsd.org/sysexits

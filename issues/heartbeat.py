@@ -7,6 +7,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -189,7 +190,7 @@ def environment(run: Run, token: str) -> dict[str, str]:
     return env
 
 
-def invocation(run: Run, env: dict[str, str]) -> dict[str, object]:
+def invocation(run: Run, env: dict[str, str]) -> dict[str, Any]:
     """What the run's events show of the call: no value that could be a secret."""
     config = run.agent.adapter_config
     own = dict.fromkeys(config.get("env", {}), "***")

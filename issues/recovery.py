@@ -32,7 +32,7 @@ UNFINISHED = "issue_unfinished"
 # Until the next run of unfinished work: after progress, after none, after none again.
 UNFINISHED_WAITS = (5.0, 30.0, 120.0)
 # The cause of an attempt at unfinished work that is not parked.
-STUCK = Fault(NO_PROGRESS, "transient", False)
+STUCK = Fault(NO_PROGRESS, "doubtful")
 
 
 def follow_up(run: Run) -> None:
@@ -51,7 +51,7 @@ def try_again(run: Run) -> None:
     if not has_work(run):
         return
     reason = f"{run.error or 'It failed without a word.'}"
-    attempt = Attempt.objects.count(run, fault, reason)
+    attempt = Attempt.objects.count_try(run, fault, reason)
     wait = fault.wait(run, attempt.tries)
     if wait is None:
         attempt.park(f"{reason} {fault.todo}".strip())
@@ -59,7 +59,9 @@ def try_again(run: Run) -> None:
     Attempt.objects.filter(pk=attempt.pk).update(
         next_at=now() + timedelta(seconds=wait)
     )
-    work_again(run, RETRY if fault is LOST else TRANSIENT, wait)
+    # Work about nothing in particular that failed by itself has its timer.
+    if run.issue_id is not None or fault.kind != "doubtful":
+        work_again(run, RETRY if fault is LOST else TRANSIENT, wait)
 
 
 def go_on(run: Run) -> None:
@@ -80,7 +82,7 @@ def go_on(run: Run) -> None:
     if not stuck and mine.exists():
         idle = 0 if run.progressed else progress.streak(run)
         wait = UNFINISHED_WAITS[min(idle, len(UNFINISHED_WAITS) - 1)]
-        attempt = Attempt.objects.count(run, STUCK, "It is not finished yet.")
+        attempt = Attempt.objects.count_try(run, STUCK, "It is not finished yet.")
         Attempt.objects.filter(pk=attempt.pk).update(
             tries=idle, next_at=now() + timedelta(seconds=wait)
         )
@@ -89,7 +91,7 @@ def go_on(run: Run) -> None:
 
 def park_stuck(run: Run, how: str) -> None:
     times = settings.PROGRESS_LIMIT
-    attempt = Attempt.objects.count(run, STUCK, "")
+    attempt = Attempt.objects.count_try(run, STUCK, "")
     attempt.park(
         f"{times} times in a row {how} and nothing moved: no change of status, no"
         " document, no file, nobody else's turn. Say what is missing in a comment, give"

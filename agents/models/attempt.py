@@ -42,10 +42,11 @@ class AttemptQuerySet(ScopedQuerySet):
         self.delete()
 
     @transaction.atomic
-    def count(self, run: Run, fault: Fault, reason: str) -> Attempt:
+    def count_try(self, run: Run, fault: Fault, reason: str) -> Attempt:
         """One more try of this work has ended with this fault. Of two that count at
         once, the later one sees the other."""
         issue_id = None if fault.whole_agent else run.issue_id
+        attempt: Attempt
         attempt, _made = self.get_or_create(
             agent_id=run.agent_id,
             issue_id=issue_id,

@@ -92,7 +92,7 @@ class Queue(ScopedQuerySet):
         """The ids of those that could start now, in fair order: companies share the
         places, an urgent issue goes before an ordinary one, and the older before the
         younger. With `unrung_since`, only those no worker was told of since then."""
-        told = {"at": at, "limit": limit, "unrung": unrung_since}
+        told: dict[str, Any] = {"at": at, "limit": limit, "unrung": unrung_since}
         with connection.cursor() as cursor:
             cursor.execute(NEXT_UP, told)
             return [row[0] for row in cursor.fetchall()]

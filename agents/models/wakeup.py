@@ -11,8 +11,8 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models.attempt import Attempt
-from agents.models.queue import MOST_FACTS, ORDINARY, due
-from agents.models.run import Run
+from agents.models.queue import MOST_FACTS, ORDINARY, due, in_order
+from agents.models.run import Run, RunQuerySet
 from paperclip import doorbell
 from paperclip.exceptions import Conflict
 from paperclip.models import Scoped, ScopedQuerySet
@@ -223,7 +223,7 @@ class Wakeup(Scoped):
             asked and self.requested_by_type != "agent"
         )
 
-    def _hasten(self, waiting: ScopedQuerySet) -> None:
+    def _hasten(self, waiting: RunQuerySet) -> None:
         """Start now what was put off."""
         put_off = waiting.filter(ready_at__gt=now())
         if self.run and put_off.put_off(now()):
@@ -246,7 +246,7 @@ class Wakeup(Scoped):
             issue_id=self.issue_id,
             invocation_source=self.source,
             trigger_detail=self.trigger_detail,
-            wakes=facts,
+            wakes=in_order(Run.objects.owed(self.agent_id, self.issue_id), facts),
             retry_of=retry_of,
             attempt=attempt,
             ready_at=ready_at or now(),

@@ -148,7 +148,7 @@ def test_too_many_requests_with_a_time(company: Any, provider: Model) -> None:
     again = waiting(dev)
     assert 105 < seconds_until(again) <= 120
     assert again is not None and (again.attempt, again.retry_of) == (1, run)
-    assert [wake["reason"] for wake in again.wakes] == ["put_off", "manual"]
+    assert [wake["reason"] for wake in again.wakes] == ["manual", "put_off"]
     # The account is closed for everybody: nobody asks the provider any more.
     asked = len(provider.requests)
     other = run_of(qa, provider, says("Never said."))
@@ -192,7 +192,7 @@ def test_a_server_that_always_fails(company: Any, provider: Model) -> None:
     for wait, attempt in ((30, 2), (120, 3)):
         assert (run.status, run.error_code) == ("failed", "provider_error")
         again = waiting(dev)
-        assert wait - 15 < seconds_until(again) <= wait
+        assert wait - 15 < seconds_until(again) <= wait * 1.2
         assert again is not None and again.attempt == attempt
         Run.objects.filter(pk=again.pk).update(ready_at=now())
         sweep.ring_again()

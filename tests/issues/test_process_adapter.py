@@ -161,6 +161,7 @@ def test_a_lost_doorbell_is_rung_again(company: Any) -> None:
 def test_a_poisoned_row_does_not_stop_the_sweep(company: Any) -> None:
     broken, fine = hired(company, "true"), hired(company, "true")
     due = {"heartbeat_enabled": True, "next_heartbeat_at": company.created_at}
+    due["skip_unchanged"] = False
     Agent.objects.filter(pk__in=[broken.pk, fine.pk]).update(interval_seconds=60, **due)
     # An interval of 0 with a timer that rings makes alarm_after() return None.
     Agent.objects.filter(pk=broken.pk).update(interval_seconds=0)

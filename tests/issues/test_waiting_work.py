@@ -115,7 +115,12 @@ def test_our_own_fault_is_tried_again(agent: Agent) -> None:
 
 def test_it_is_not_tried_for_ever(agent: Agent) -> None:
     run, _ = make.live_run(agent, make.issue(agent.company, assignee_agent=agent))
-    Run.objects.filter(pk=run.pk).update(attempt=heartbeat.LOST_TRIES)
-    run.refresh_from_db()
+    for _ in range(9):
+        heartbeat.lose(run, "again", "process_lost")
+        run = Run.objects.get(retry_of=run)
+        Run.objects.filter(pk=run.pk).update(ready_at=run.created_at)
+        run.claim(host="test")
     heartbeat.lose(run, "again", "process_lost")
     assert not Run.objects.filter(retry_of=run).exists()
+    parked = agent.attempts.get()
+    assert (parked.tries, parked.parked_at is not None) == (10, True)
