@@ -232,6 +232,8 @@ LEASE_SECONDS = env.float("PAPERCLIP_LEASE_SECONDS", default=15)
 HOST_RUNS = env.int("PAPERCLIP_HOST_RUNS", default=0)
 # So many runs of an agent about an issue may change nothing before it is parked.
 PROGRESS_LIMIT = env.int("PAPERCLIP_PROGRESS_LIMIT", default=3)
+# So many issues in a row agents may file from one another's work.
+LONGEST_CHAIN = env.int("PAPERCLIP_LONGEST_CHAIN", default=24)
 # Whether the built-in loop may run shell commands where no sandbox works.
 UNSANDBOXED_SHELL = env.bool("PAPERCLIP_UNSANDBOXED_SHELL", default=False)
 

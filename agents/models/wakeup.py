@@ -165,8 +165,7 @@ class Wakeup(Scoped):
             parked.reopen()
         elif self.reason in NEWS:
             parked.filter(whole_agent=False).reopen()
-        why = parked.values_list("reason", flat=True).first()
-        return f"Parked: {why}" if why else ""
+        return self.agent.parked_at_work(self.issue_id)
 
     def skip(self, why: str) -> Wakeup:
         """Leave a record; equal skips in a row count up on one row."""
