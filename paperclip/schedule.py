@@ -17,6 +17,11 @@ BEAT = {
         "clock",
     ),
     "Reap left-over processes": ("issues.tasks.reap", timedelta(seconds=5), "clock"),
+    "Fire due routines": (
+        "issues.tasks.fire_routines",
+        timedelta(seconds=1),
+        "clock",
+    ),
     "Push waiting branches": (
         "issues.tasks.push_branches",
         timedelta(seconds=10),
