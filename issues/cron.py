@@ -126,7 +126,10 @@ class Rhythm(NamedTuple):
             ("*", weekday if weekday.isdecimal() else ""): "week",
             (day if day.isdecimal() or day == LAST_DAY else "", "*"): "month",
         }.get((day, weekday))
-        on = {"week": str(int(weekday) % 7) if weekday.isdecimal() else "", "month": day}
+        on = {
+            "week": str(int(weekday) % 7) if weekday.isdecimal() else "",
+            "month": day,
+        }
         return cls(every, int(hour), int(minute), on.get(every, "")) if every else None
 
     @property

@@ -4,7 +4,6 @@ from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_shutting_down
-
 from django.utils.timezone import now
 
 from issues import heartbeat as heart

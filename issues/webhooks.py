@@ -54,12 +54,10 @@ def must_be_signed(
 ) -> str:
     """NotSignedIn (401) unless the call verifies. What tells this call from the next
     one, for a call that is sent twice; empty when nothing does."""
-    return SIGNING[trigger.signing_mode](trigger, headers, body, at)
+    return SIGNING[trigger.signing_mode or ""](trigger, headers, body, at)
 
 
-def bearer(
-    trigger: RoutineTrigger, headers: Headers, body: bytes, at: datetime
-) -> str:
+def bearer(trigger: RoutineTrigger, headers: Headers, body: bytes, at: datetime) -> str:
     scheme, _space, token = headers.get("Authorization", "").partition(" ")
     must_equal(opened(trigger.secret), token.strip() if scheme == "Bearer" else "")
     return ""

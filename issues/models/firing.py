@@ -139,9 +139,7 @@ class Firing(RoutineBase):
             return False
         run.coalesced_into, run.linked_issue = active, active.linked_issue
         joins = self.concurrency_policy == self.Concurrency.COALESCE
-        run.status = (
-            RoutineRun.Status.COALESCED if joins else RoutineRun.Status.SKIPPED
-        )
+        run.status = RoutineRun.Status.COALESCED if joins else RoutineRun.Status.SKIPPED
         return True
 
     def _file(self, run: RoutineRun, answers: Mapping[str, Any], *, by: Actor) -> Issue:

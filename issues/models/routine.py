@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
@@ -8,12 +9,13 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
 from issues import variables
-from issues.models.base import Priority
+from issues.models.base import CLOSED, Priority
 from issues.models.firing import Firing
 from issues.models.goal import Goal
 from issues.models.issue import Issue
 from issues.models.project import Project
 from issues.models.routine_revision import RoutineRevision
+from issues.models.routine_run import RoutineRun
 from issues.models.routine_trigger import SCHEDULE, RoutineTrigger
 from paperclip import audit
 from paperclip.exceptions import Conflict, Invalid
@@ -41,6 +43,28 @@ class RoutineQuerySet(ScopedQuerySet):
         routine.save(force_insert=True)
         routine.revise("Created routine", by=by, action="routine.created")
         return routine
+
+    def tell(self, routines: Iterable[Routine]) -> list[Any]:
+        """Each with its `triggers`, its `last_run` and the `active_issue` that it has
+        filed and that is open, in four queries for all."""
+        found = list(routines)
+        models.prefetch_related_objects(found, "triggers")
+        runs = RoutineRun.objects.filter(routine__in=found)
+        runs = runs.select_related("linked_issue", "trigger")
+        newest = ("routine_id", "-triggered_at", "-created_at")
+        last = runs.order_by(*newest).distinct("routine_id")
+        is_open = {"linked_issue__isnull": False, "linked_issue__hidden_at": None}
+        filed = runs.filed().filter(**is_open)
+        at_work = filed.exclude(linked_issue__status__in=CLOSED)
+        last_of = {run.routine_id: run for run in last}
+        open_of = {
+            run.routine_id: run.linked_issue
+            for run in at_work.order_by(*newest).distinct("routine_id")
+        }
+        for routine in found:
+            routine.last_run = last_of.get(routine.pk)  # type: ignore[attr-defined]
+            routine.active_issue = open_of.get(routine.pk)  # type: ignore[attr-defined]
+        return found
 
 
 class Routine(Firing):

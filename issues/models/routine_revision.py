@@ -59,7 +59,9 @@ class RoutineRevision(Scoped):
     restored_from = models.ForeignKey(
         "self", models.SET_NULL, null=True, related_name="+"
     )
-    author_agent = models.ForeignKey(Agent, models.SET_NULL, null=True, related_name="+")
+    author_agent = models.ForeignKey(
+        Agent, models.SET_NULL, null=True, related_name="+"
+    )
     author_user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
     )
@@ -81,7 +83,7 @@ class RoutineRevision(Scoped):
 
 
 def snapshot_of(routine: Routine) -> dict[str, Any]:
-    """A routine as its clients see it. No secrets: a restored webhook gets a new one."""
+    """A routine as clients see it. No secrets: a restored webhook gets a new one."""
     triggers = routine.triggers.order_by("created_at", "id")
     return {
         "version": 1,

@@ -30,7 +30,9 @@ class RoutineRunQuerySet(ScopedQuerySet):
     def issue_closed(self, issue: IssueBase) -> None:
         """The issue of a run is closed: so is the run."""
         done = issue.status == Status.DONE
-        self.filter(linked_issue=issue.pk, status=RoutineRun.Status.ISSUE_CREATED).update(
+        self.filter(
+            linked_issue=issue.pk, status=RoutineRun.Status.ISSUE_CREATED
+        ).update(
             status=RoutineRun.Status.COMPLETED if done else RoutineRun.Status.FAILED,
             failure_reason=None if done else f"{issue.identifier} was cancelled.",
             completed_at=now(),
@@ -66,7 +68,7 @@ class RoutineRunQuerySet(ScopedQuerySet):
             triggered_at=at,
             slot_at=slots[-1],
             slots=len(slots),
-            failure_reason=f"Missed {when}. What was missed is caught up with {policy}.",
+            failure_reason=f"Missed {when}. The routine makes up for it: {policy}.",
         )
 
     def fail(
@@ -180,9 +182,7 @@ class RoutineRun(Scoped):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["routine", "-triggered_at"], name="runs_of_routine"
-            ),
+            models.Index(fields=["routine", "-triggered_at"], name="runs_of_routine"),
         ]
 
     def __str__(self) -> str:

@@ -189,9 +189,7 @@ class RoutineTrigger(Scoped):
             cron_expression=self.cron_expression,
             time_zone=self.time_zone,
         )
-        after = cron.following(
-            self.cron_expression or "", self.time_zone or "UTC", at
-        )
+        after = cron.following(self.cron_expression or "", self.time_zone or "UTC", at)
         return bool(mine.update(next_run_at=after, updated_at=now()))
 
     def note(self, run: RoutineRun, *, fired: bool = True) -> None:

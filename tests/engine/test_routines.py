@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.db import connection, transaction
 
 from issues import routines
 from issues.models import Issue, RoutineRun, RoutineTrigger
 from paperclip.actors import SYSTEM
+from paperclip.home import BASE_DIR
 from paperclip.models import Company
 from tests import make
 from tests.instance import wait_for
@@ -57,13 +59,15 @@ def fired() -> list[str]:
 
 
 def skipped() -> int:
-    return sum(RoutineRun.objects.filter(status="skipped").values_list("slots", flat=True))
+    return sum(
+        RoutineRun.objects.filter(status="skipped").values_list("slots", flat=True)
+    )
 
 
 # --- six hours down ----------------------------------------------------------------
 
-# The clock stops at noon and goes on at 18:05:30, or at 18:00:30 with the last slot just
-# due: (cron, policy, back at) -> slots that fire, and slots that only leave a record.
+# The clock stops at noon and goes on at 18:05:30, or at 18:00:30 with the last slot
+# just due: (cron, policy, back at) -> slots that fire, and how many leave a record.
 DOWN = [
     ("0 * * * *", SKIP, "18:05:30", ["18:00"], 5),
     ("0 * * * *", CAPPED, "18:05:30", [f"{h}:00" for h in range(13, 19)], 0),
@@ -71,7 +75,13 @@ DOWN = [
     ("0 * * * *", SKIP, "18:00:30", ["18:00"], 5),
     ("0 * * * *", DROP, "18:00:30", ["18:00"], 5),
     ("* * * * *", SKIP, "18:00:30", ["18:00"], 359),
-    ("* * * * *", CAPPED, "18:00:30", [f"17:{m}" for m in range(36, 60)] + ["18:00"], 335),
+    (
+        "* * * * *",
+        CAPPED,
+        "18:00:30",
+        [f"17:{m}" for m in range(36, 60)] + ["18:00"],
+        335,
+    ),
     ("* * * * *", DROP, "18:00:30", ["18:00"], 359),
     ("0 9 * * *", CAPPED, "18:05:30", [], 0),
 ]
@@ -115,8 +125,8 @@ def test_what_was_missed_waits_for_an_open_issue_too() -> None:
 
 # --- clocks that change ------------------------------------------------------------
 
-# Debian's rules: a fixed hour that clocks skip is made up for right after, one that they
-# show twice happens the first time; with a * it goes by the time that passes.
+# Debian's rules: a fixed hour that clocks skip is made up for right after, one that
+# they show twice happens the first time; with a * it goes by the time that passes.
 CHANGES = [
     # Lisbon, 29 March: at 01:00 clocks show 02:00. UTC + 0, then UTC + 1.
     (LISBON, "30 1 * * *", "2026-03-28", 3, ["28 01:30", "29 01:00", "30 00:30"]),
@@ -145,7 +155,9 @@ def test_when_clocks_change(
     assert skipped() == 0
 
 
-def test_a_schedule_made_in_the_hour_that_comes_twice_does_not_fire_in_the_past() -> None:
+def test_a_schedule_made_in_the_hour_that_comes_twice_does_not_fire_in_the_past() -> (
+    None
+):
     # Clocks show 01:20 for the second time; the first 01:30 was 50 minutes ago.
     start = moment("2026-10-25 01:20")
     trigger = scheduled(start, "30 1 * * *", LISBON)
@@ -233,7 +245,10 @@ def test_after_a_crash_the_slot_is_still_due() -> None:
         Company.objects.select_for_update().get(pk=trigger.company_id)
         child = subprocess.Popen(
             [sys.executable, "-c", FIRE, at.isoformat()],
-            env=os.environ | {"DATABASE_URL": database_url()},
+            cwd=BASE_DIR,
+            env=os.environ
+            | {"DATABASE_URL": database_url(), "REDIS_URL": settings.REDIS_URL}
+            | {"DJANGO_SETTINGS_MODULE": "paperclip.settings"},
         )
         wait_for(is_anybody_waiting, 30)
         child.kill()
@@ -246,10 +261,7 @@ def test_after_a_crash_the_slot_is_still_due() -> None:
 
 def is_anybody_waiting() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            " AND datname = current_database()"
-        )
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
         return bool(cursor.fetchone()[0])
 
 
