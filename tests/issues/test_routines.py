@@ -105,7 +105,7 @@ def test_its_run_ends_with_the_issue(
 def test_a_second_firing(
     company: Company, policy: str, second: str, status: str
 ) -> None:
-    """Also when nobody works on the first one: it waits for its turn or for a person."""
+    """Also when nobody works on the first one: it waits for its turn, or a person."""
     routine = make.routine(company, concurrency_policy=policy)
     first = fire(routine)
     issue_of(first).change(by=SYSTEM, status=status)
@@ -189,7 +189,6 @@ def test_a_key_fires_once(company: Company) -> None:
     assert fire(routine, key="tomorrow") != first
     assert fire(routine, key="today", source="api") != first
     with pytest.raises(IntegrityError), transaction.atomic():
-        RoutineRun.objects.filter(pk=first.pk).update(pk=None)
         RoutineRun.objects.create(
             company=company,
             routine=routine,
