@@ -105,6 +105,13 @@ def due_since(expression: str, zone: str, first: datetime, at: datetime) -> list
     return found
 
 
+class Schedule(NamedTuple):
+    """A cron line and the time zone it is meant in."""
+
+    expression: str
+    zone: str = "UTC"
+
+
 class Rhythm(NamedTuple):
     """A schedule that people choose without knowing cron: `every` is day, weekday,
     week or month; `on` the weekday (0 is Sunday) or the day of the month (or L)."""
@@ -117,6 +124,8 @@ class Rhythm(NamedTuple):
     @classmethod
     def of(cls, expression: str) -> Rhythm | None:
         """What a cron line says in these words; None when it says more."""
+        if problem_of(expression):
+            return None
         minute, hour, day, month, weekday = expression.upper().split()
         if not (minute.isdecimal() and hour.isdecimal() and month == "*"):
             return None
@@ -155,6 +164,8 @@ class Rhythm(NamedTuple):
 
 def in_words(expression: str, zone: str) -> str:
     """`every Monday at 09:00, Europe/Lisbon`"""
+    if problem_of(expression):
+        return expression
     rhythm = Rhythm.of(expression)
     if rhythm is not None:
         return f"{rhythm}, {zone}"

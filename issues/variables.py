@@ -16,6 +16,7 @@ PLACE = re.compile(r"\{\{\s*(" + NAME.pattern + r")\s*\}\}")
 # Filled in without being asked for: the day on which it is fired, or was due.
 BUILT_IN = ("date",)
 LONGEST = 10_000
+NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
 def is_text(value: Any) -> bool:
@@ -103,6 +104,22 @@ def resolved(
             continue
         must_fit(one, value)
         values[name] = value
+    return values
+
+
+def typed(
+    declared: Iterable[Mapping[str, Any]], texts: Mapping[str, str]
+) -> dict[str, Any]:
+    """What was typed into a form, as the values of variables. What is no number stays
+    a text, and is refused as one."""
+    values: dict[str, Any] = {}
+    for one in declared:
+        text = texts.get(one["name"], "").replace("\r\n", "\n")
+        values[one["name"]] = text
+        if one["type"] == "boolean":
+            values[one["name"]] = bool(text)
+        elif one["type"] == "number" and NUMBER.fullmatch(text.strip()):
+            values[one["name"]] = float(text) if "." in text else int(text)
     return values
 
 

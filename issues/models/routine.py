@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
 from issues import variables
+from issues.cron import Schedule
 from issues.models.base import CLOSED, Priority
 from issues.models.firing import Firing
 from issues.models.goal import Goal
@@ -30,11 +31,17 @@ LINKS = ("assignee_agent", "project", "goal", "parent_issue")
 class RoutineQuerySet(ScopedQuerySet):
     @transaction.atomic
     def define(
-        self, company: Company, *, by: Actor, title: str, **fields: Any
+        self,
+        company: Company,
+        *,
+        by: Actor,
+        title: str,
+        schedule: Schedule | None = None,
+        **fields: Any,
     ) -> Routine:
-        """New recurring work. Without a trigger it is fired by hand only. Invalid for a
-        link to another company and variables that make no sense; NotAllowed for an
-        agent that defines work for somebody else."""
+        """New recurring work, with its schedule if it has one; triggers can be added to
+        it later. Invalid for a link to another company, and a schedule or variables
+        that make no sense; NotAllowed for an agent that defines work for others."""
         by.must_write(company.pk, "define routines")
         routine = Routine(company=company)
         routine.created_by_agent, routine.created_by_user = by.agent, by.user
@@ -42,6 +49,8 @@ class RoutineQuerySet(ScopedQuerySet):
         routine.must_be_managed_by(by)
         routine.save(force_insert=True)
         routine.revise("Created routine", by=by, action="routine.created")
+        if schedule is not None:
+            routine._keep_to(schedule, by=by)
         return routine
 
     def tell(self, routines: Iterable[Routine]) -> list[Any]:
@@ -93,10 +102,12 @@ class Routine(Firing):
 
     @transaction.atomic
     def change(self, *, by: Actor, **fields: Any) -> None:
-        """Set any of its fields, its status too. Refuses what define refuses, and any
-        change of what is archived."""
+        """Set any of its fields, its status too; `schedule` takes the place of its
+        first one, None takes that one off. Refuses what define refuses, and any change
+        of what is archived."""
         self.hold(by=by)
         status = fields.pop("status", self.status)
+        when = [fields.pop("schedule")] if "schedule" in fields else []
         self._set(fields)
         self.must_be_managed_by(by)
         if self.triggers.filter(kind=SCHEDULE, enabled=True).exists():
@@ -104,6 +115,8 @@ class Routine(Firing):
         if fields:
             named = ", ".join(name.replace("_", " ") for name in sorted(fields))
             self.revise(f"Changed {named}", by=by)
+        for schedule in when:
+            self._keep_to(schedule, by=by)
         if status != self.status:
             self._turn(status, by=by)
 
@@ -162,6 +175,22 @@ class Routine(Firing):
                 " do not require it.",
                 code="unanswered_variables",
             )
+
+    def _keep_to(self, schedule: Schedule | None, *, by: Actor) -> None:
+        """Have one schedule, this one, whatever else fires it."""
+        has = self.triggers.filter(kind=SCHEDULE).order_by("created_at", "id").first()
+        if has is not None:
+            has.routine = self
+        told = schedule and {
+            "cron_expression": schedule.expression,
+            "time_zone": schedule.zone,
+        }
+        if has and told:
+            has.change(by=by, **told)
+        elif told:
+            RoutineTrigger.objects.add(self, by=by, kind=SCHEDULE, **told)
+        elif has:
+            has.remove(by=by)
 
     def _turn(self, status: str, *, by: Actor) -> None:
         self.status = status

@@ -157,7 +157,8 @@ class RoutineTrigger(Scoped):
 
     def next_times(self, n: int = 3) -> list[datetime]:
         """Its next times, as clocks in its zone show them."""
-        if not (self.enabled and self.kind == SCHEDULE):
+        is_on = self.enabled and self.kind == SCHEDULE
+        if not is_on or cron.problem_of(self.cron_expression or ""):
             return []
         return cron.next_times(
             self.cron_expression or "", self.time_zone or "UTC", now(), n
