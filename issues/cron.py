@@ -7,6 +7,7 @@ What has a * for its minute or hour goes by the time that passes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
@@ -37,6 +38,8 @@ WEEKDAYS = [
     gettext_lazy("Saturday"),
 ]
 LAST_DAY = "L"
+# A number of minutes that an hour is made of.
+STEP = re.compile(r"\*/(2|3|4|5|6|10|12|15|20|30) \* \* \* \*")
 NEVER = "The cron line %r never comes due: no year has such a day."
 
 
@@ -169,5 +172,7 @@ def in_words(expression: str, zone: str) -> str:
     rhythm = Rhythm.of(expression)
     if rhythm is not None:
         return f"{rhythm}, {zone}"
+    if step := STEP.fullmatch(" ".join(expression.split())):
+        return _("every %(n)s minutes") % {"n": step[1]}
     told = CronSim(expression, datetime(2026, 1, 1, tzinfo=UTC)).explain()
     return f"{told[:1].lower()}{told[1:]}, {zone}"

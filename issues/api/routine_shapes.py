@@ -148,7 +148,7 @@ class RoutineDetail(RoutineRow):
     triggers = TriggerShape(many=True)
 
 
-class RevisionShape(Shape):
+class RoutineRevisionShape(Shape):
     id = UUIDField()
     companyId = UUIDField(source="company_id")
     routineId = UUIDField(source="routine_id")
@@ -169,7 +169,7 @@ class MadeTrigger(Shape):
 
     trigger = TriggerShape()
     secretMaterial = SecretShape(allow_null=True)
-    revision = RevisionShape()
+    revision = RoutineRevisionShape()
 
 
 class ChangedTrigger(TriggerShape):
@@ -182,7 +182,7 @@ class ChangedTrigger(TriggerShape):
 
 class RestoredShape(Shape):
     routine = RoutineDetail()
-    revision = RevisionShape()
+    revision = RoutineRevisionShape()
     secretMaterials = ListField(child=JSONField())
 
 

@@ -22,8 +22,8 @@ from issues.api.routine_shapes import (
     ChangedTrigger,
     MadeTrigger,
     RestoredShape,
-    RevisionShape,
     RoutineDetail,
+    RoutineRevisionShape,
     RoutineRow,
     RoutineRunRow,
     RoutineRunShape,
@@ -140,11 +140,13 @@ class RoutineRevisions(RoutineEndpoint):
     @doc(
         "list_routine_revisions",
         "What a routine was after each change",
-        gives=RevisionShape,
+        gives=RoutineRevisionShape,
         pages=REVISIONS,
     )
     def get(self, request: Request, **path: str) -> Response:
-        return self.page(self.routine().revisions.all(), REVISIONS, RevisionShape)
+        return self.page(
+            self.routine().revisions.all(), REVISIONS, RoutineRevisionShape
+        )
 
 
 class RestoreRevision(RoutineEndpoint):
@@ -163,7 +165,7 @@ class RestoreRevision(RoutineEndpoint):
         made = routine.restore(revision, by=self.actor)
         told = {
             "routine": self.detail(routine),
-            "revision": RevisionShape(routine.revisions.first()).data,
+            "revision": RoutineRevisionShape(routine.revisions.first()).data,
             "secretMaterials": [
                 {"triggerId": str(trigger.pk), **(secret_of(trigger, secret) or {})}
                 for trigger, secret in made
@@ -233,7 +235,7 @@ def told_once(
     return {
         "trigger": TriggerShape(trigger).data,
         "secretMaterial": secret_of(trigger, secret),
-        "revision": RevisionShape(revision).data,
+        "revision": RoutineRevisionShape(revision).data,
     }
 
 

@@ -29,6 +29,20 @@ SIGNING = [
     ("github_hmac", gettext_lazy("a signature as GitHub makes it")),
     ("none", gettext_lazy("nothing: whoever knows the address may call it")),
 ]
+HOW_TO_CALL = {
+    "bearer": gettext_lazy("Send it in the header Authorization: Bearer SECRET."),
+    "hmac_sha256": gettext_lazy(
+        "Send the Unix time as X-Paperclip-Timestamp and, as X-Paperclip-Signature, the"
+        " HMAC SHA-256 in hex of that time, a dot and the body."
+    ),
+    "github_hmac": gettext_lazy(
+        "Put both into a webhook of your repository, with the content type"
+        " application/json."
+    ),
+    "none": gettext_lazy(
+        "Whoever knows the address can start it: keep it to yourself."
+    ),
+}
 
 
 def one(request: HttpRequest, pk: Any) -> Routine:
@@ -94,6 +108,7 @@ def show(
         catch_up=dict(CATCH_UP)[routine.catch_up_policy],
         signing=SIGNING,
         hook=hook,
+        how_to_call=HOW_TO_CALL[hook.signing_mode or "none"] if hook else "",
         secret=secret,
         refusal=refusal,
     )

@@ -161,6 +161,31 @@ def test_of_many_firings_at_once_one_files_an_issue() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_firing_changing_and_closing_never_wait_for_each_other() -> None:
+    """One order of locks: the routine, its issue's company, agents."""
+    company = make.company()
+    agent, other = make.agent(company), make.agent(company)
+    pk = make.routine(company, assignee_agent=agent).pk
+    make.schedule(Routine.objects.get(pk=pk))
+    for number in range(15):
+        fire(Routine.objects.get(pk=pk))
+
+        def act(n: int, odd: int = number % 2) -> None:
+            routine = Routine.objects.get(pk=pk)
+            if n % 3 == 0:
+                fire(routine)
+            elif n % 3 == 1:
+                routine.change(by=SYSTEM, assignee_agent=other if odd else agent)
+            else:
+                for issue in Issue.objects.open():
+                    issue.change(by=SYSTEM, status="done")
+
+        assert together(6, act) == [None] * 6
+    opened = RoutineRun.objects.filter(status="issue_created")
+    assert opened.count() == Issue.objects.open().count() <= 1
+
+
+@pytest.mark.django_db(transaction=True)
 def test_the_index_keeps_equal_work_from_being_open_twice() -> None:
     """Whatever the code before it does: two open runs of equal work cannot stand."""
     run = fire(make.routine())
@@ -333,6 +358,11 @@ def test_a_schedule_in_words(line: str, words: str) -> None:
     assert cron.in_words(line, "Europe/Lisbon") == f"{words}, Europe/Lisbon"
     rhythm = cron.Rhythm.of(line)
     assert rhythm is None or rhythm.expression == line.replace("7", "0")
+
+
+def test_minutes_have_no_time_zone() -> None:
+    assert cron.in_words("*/15 * * * *", "Europe/Lisbon") == "every 15 minutes"
+    assert "Lisbon" in cron.in_words("*/7 * * * *", "Europe/Lisbon")
 
 
 # --- who may -------------------------------------------------------------------------

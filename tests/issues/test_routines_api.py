@@ -55,6 +55,10 @@ def test_it_is_defined_scheduled_and_fired(
     seen = operator.get(one).json()
     assert seen["activeIssue"]["id"] == seen["lastRun"]["linkedIssueId"]
     assert operator.post(f"{one}/run").json()["status"] == "coalesced"
+    listed = operator.get(
+        f"/api/companies/{company.pk}/issues?originId={routine['id']}"
+    )
+    assert [row["id"] for row in listed.json()] == [seen["activeIssue"]["id"]]
     runs = operator.get(f"{one}/runs").json()
     assert [row["status"] for row in runs] == ["coalesced", "issue_created"]
     assert runs[0]["coalescedIntoRunId"] == runs[1]["id"]
