@@ -115,7 +115,8 @@ class RoutineRunQuerySet(ScopedQuerySet):
 
 class RoutineRun(Scoped):
     """One firing of a routine and what came of it, or the slots that passed without
-    one. Made by Routine.fire."""
+    one. Made by Routine.fire in one transaction with its issue, so that none is ever
+    seen half done."""
 
     class Source(models.TextChoices):
         SCHEDULE = "schedule", _("schedule")
