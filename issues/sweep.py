@@ -14,9 +14,10 @@ from django.db.models import CharField, Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Cast, Coalesce
 from django.utils.timezone import now
 
+from agents import stopping
 from agents.models import Agent, Attempt, Run
 from agents.models.attempt import NO_PROGRESS
-from issues import gate, recovery
+from issues import gate, outage, recovery
 from issues.models import Issue, Relation
 from issues.models.base import Status
 from issues.models.issue import IssueQuerySet
@@ -38,8 +39,12 @@ Row = TypeVar("Row")
 
 def sweep() -> None:
     """One round. Every step is safe beside another sweep at the same moment."""
+    pulse.step("look at the time")
+    outage.notice(now())
     pulse.step("end expired runs")
     each(Run.objects.expired().select_related("agent__company")[:BATCH], end_expired)
+    pulse.step("end what was stopped")
+    stopping.carry_through()
     pulse.step("wake due agents")
     gate.wake_due(now(), BATCH)
     pulse.step("ring again")

@@ -22,6 +22,8 @@ WORDS = {
     "company.updated": gettext_lazy("changed the company"),
     "company.paused": gettext_lazy("stopped the company"),
     "company.resumed": gettext_lazy("resumed the company"),
+    "instance.stopped": gettext_lazy("stopped everything, in all companies"),
+    "instance.resumed": gettext_lazy("resumed everything"),
     "agent.created": gettext_lazy("hired"),
     "agent.updated": gettext_lazy("changed"),
     "agent.paused": gettext_lazy("paused"),

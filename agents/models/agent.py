@@ -17,7 +17,7 @@ from agents.models.run import Run
 from agents.models.wakeup import Wakeup
 from paperclip import audit
 from paperclip.exceptions import Conflict, Invalid
-from paperclip.models import Company, Scoped, ScopedQuerySet, Spender
+from paperclip.models import Company, Instance, Scoped, ScopedQuerySet, Spender
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -56,7 +56,7 @@ class AgentQuerySet(ScopedQuerySet):
         return self.filter(
             status__in=[Agent.Status.IDLE, Agent.Status.ERROR],
             company__status=Company.Status.ACTIVE,
-        )
+        ).exclude(Exists(Instance.objects.filter(stopped_at__isnull=False)))
 
     def due(self, at: datetime) -> Self:
         """Those whose timer rang."""

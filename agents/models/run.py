@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from agents.models.queue import ORDINARY, Queue, in_order
 from paperclip import audit, doorbell, home, live, tokens
 from paperclip.actors import SYSTEM
-from paperclip.models import Company, Scoped
+from paperclip.models import Company, Instance, Scoped
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -216,7 +216,7 @@ class Run(Scoped):
         is nothing to do. It is told what earlier runs did not bring to an end."""
         self._lock_places(host)
         agent = self._lock_agent()
-        if not agent.is_invokable:
+        if not agent.is_invokable or Instance.objects.is_stopped():
             self.cancel(by=SYSTEM, why=f"{agent} cannot run now.")
             return None
         if why := agent.parked_at_work(self.issue_id):

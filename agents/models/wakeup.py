@@ -15,7 +15,7 @@ from agents.models.queue import MOST_FACTS, ORDINARY, due, in_order
 from agents.models.run import Run, RunQuerySet
 from paperclip import doorbell
 from paperclip.exceptions import Conflict
-from paperclip.models import Scoped, ScopedQuerySet
+from paperclip.models import Instance, Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -146,6 +146,8 @@ class Wakeup(Scoped):
     def refusal(self) -> str:
         """Why this wake may not start anything; empty when it may."""
         agent = self.agent
+        if Instance.objects.is_stopped():
+            return "Everything is stopped, in all companies. Resume it first."
         if agent.company.status != "active":
             return f"{agent.company} is {agent.company.status}."
         if not agent.is_invokable:

@@ -118,6 +118,12 @@ _markdown.add_render_rule("link_open", _link_open)
 
 
 @register.filter
+def may_write(desk: Any, company: Any) -> bool:
+    """Whether to offer this person buttons that change the company."""
+    return bool(desk.may_write(company))
+
+
+@register.filter
 @lru_cache(maxsize=500)  # a page that refreshes itself shows the same texts again
 def markdown(text: str | None) -> SafeString:
     """Markdown as HTML. What it was written with stays text."""
