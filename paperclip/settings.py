@@ -230,6 +230,8 @@ UNFOLD = {
 LEASE_SECONDS = env.float("PAPERCLIP_LEASE_SECONDS", default=15)
 # So many runs at once on one host; 0: as many as its workers have threads.
 HOST_RUNS = env.int("PAPERCLIP_HOST_RUNS", default=0)
+# So many processes a run may have at once; 0: any number.
+MOST_PROCESSES = env.int("PAPERCLIP_MOST_PROCESSES", default=256)
 # So many runs of an agent about an issue may change nothing before it is parked.
 PROGRESS_LIMIT = env.int("PAPERCLIP_PROGRESS_LIMIT", default=3)
 # So many issues in a row agents may file from one another's work.

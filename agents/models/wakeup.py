@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Facts that are somebody else's doing: with them a parked issue may go on.
 NEWS = {
     "issue_blockers_resolved",
+    "issue_blocker_cancelled",
     "issue_children_completed",
     "approval_approved",
     "approval_rejected",

@@ -59,6 +59,7 @@ REASONS = {
     "issue_reopened_via_comment": _("an issue was opened again"),
     "issue_status_changed": _("an issue left the backlog"),
     "issue_blockers_resolved": _("what blocked an issue is done"),
+    "issue_blocker_cancelled": _("what blocks an issue was cancelled"),
     "issue_children_completed": _("all parts of an issue are closed"),
     "process_lost_retry": _("the run before was lost"),
     "transient_failure_retry": _("the run before failed; it is tried again"),

@@ -171,6 +171,63 @@ def test_the_alarm_of_a_busy_agent_moves_and_says_so(company: Any) -> None:
     assert agent.next_heartbeat_at > now()
 
 
+@pytest.mark.parametrize("event", ["arrives", "is lost"])
+def test_a_cancelled_blocker_asks_its_owner_once(company: Any, event: str) -> None:
+    """T-09b: one request for a decision, not silence and not a storm."""
+    agent = make.agent(company)
+    blocker = make.issue(company)
+    issue = make.issue(company, assignee_agent=agent, blocked_by=[blocker])
+    issue.change(by=SYSTEM, status="blocked")
+    make.live_run(agent, issue)[0].finish("succeeded")
+    if event == "arrives":
+        blocker.change(by=SYSTEM, status="cancelled")
+    else:
+        gone = {"status": "cancelled", "cancelled_at": now()}
+        Issue.objects.filter(pk=blocker.pk).update(**gone)
+    for _ in range(3):
+        look()
+    run = agent.runs.get(status="queued")
+    assert [wake["reason"] for wake in run.wakes] == ["issue_blocker_cancelled"]
+    assert run.claim(host="test")
+    run.finish("succeeded")
+    for _ in range(3):
+        look()
+    assert not agent.runs.filter(status="queued").exists()
+
+
+@pytest.mark.parametrize("way", ["checkout", "change", "operator", "comment", "wake"])
+def test_no_path_starts_what_is_blocked(company: Any, way: str) -> None:
+    """T-09d."""
+    agent = make.agent(company)
+    blocker = make.issue(company)
+    issue = make.issue(company, assignee_agent=agent, blocked_by=[blocker])
+    run, token = make.live_run(agent, issue)
+    person = make.client_of(make.operator(company))
+    paths: dict[str, Any] = {
+        "checkout": lambda: make.client(token).post(
+            f"/api/issues/{issue.pk}/checkout",
+            {"agentId": str(agent.pk), "expectedStatuses": ["todo", "blocked"]},
+        ),
+        "change": lambda: make.client(token).patch(
+            f"/api/issues/{issue.pk}", {"status": "in_progress"}
+        ),
+        "operator": lambda: person.patch(
+            f"/api/issues/{issue.pk}", {"status": "in_progress"}
+        ),
+        "comment": lambda: person.post(
+            f"/api/issues/{issue.pk}/comments", {"body": "Go!", "reopen": True}
+        ),
+        "wake": lambda: person.post(
+            f"/api/agents/{agent.pk}/wakeup", {"payload": {"issueId": str(issue.pk)}}
+        ),
+    }
+    status = paths[way]().status_code
+    assert status == 422 if way in ("checkout", "change", "operator") else status < 300
+    issue.refresh_from_db()
+    assert issue.status != "in_progress"
+    assert run.is_live
+
+
 def test_a_blocker_that_is_done_wakes_once_even_when_the_event_was_lost(
     company: Any,
 ) -> None:
