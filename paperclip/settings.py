@@ -236,6 +236,8 @@ MOST_PROCESSES = env.int("PAPERCLIP_MOST_PROCESSES", default=256)
 PROGRESS_LIMIT = env.int("PAPERCLIP_PROGRESS_LIMIT", default=3)
 # So many issues in a row agents may file from one another's work.
 LONGEST_CHAIN = env.int("PAPERCLIP_LONGEST_CHAIN", default=24)
+# More adapters: "name=package.module.Class", the class one of agents.adapters.base.
+ADAPTERS = env.dict("PAPERCLIP_ADAPTERS", default={})
 # Whether the built-in loop may run shell commands where no sandbox works.
 UNSANDBOXED_SHELL = env.bool("PAPERCLIP_UNSANDBOXED_SHELL", default=False)
 
