@@ -59,12 +59,16 @@ def beat(run_id: UUID | str) -> None:
             return
 
 
-@transaction.atomic
 def claim(run: Run) -> str | None:
     """Its token when it starts here and now. It lets another agent's run about the same
     issue finish first, unless it was only mentioned there."""
     if run.issue_id is None or run.is_aside:
         return run.claim(host=HOST)
+    return claim_in_turn(run)
+
+
+@transaction.atomic
+def claim_in_turn(run: Run) -> str | None:
     # Of two agents that start on one issue at once, the second sees the first.
     Issue.objects.select_for_update(no_key=True).filter(pk=run.issue_id).first()
     others = Run.objects.live().exclude(agent=run.agent_id).select_related("agent")
@@ -118,7 +122,10 @@ def write_down(outcome: Outcome, lease: Lease) -> None:
 @transaction.atomic
 def conclude(run: Run, outcome: Outcome) -> None:
     """Write down how it went, and see to what becomes of its work."""
-    if not run.finish(outcome.status, **outcome.columns):
+    columns = outcome.columns
+    if outcome.status == Run.Status.SUCCEEDED:
+        columns = columns | progress.of(run)
+    if not run.finish(outcome.status, **columns):
         return
     if outcome.put_off is not None:
         recovery.work_again(run, recovery.PUT_OFF, outcome.put_off, counts=False)

@@ -185,6 +185,12 @@ class Agent(Spender, ActiveHours, Scoped):
         active = self.company.status == Company.Status.ACTIVE
         return active and self.status in (self.Status.IDLE, self.Status.ERROR)
 
+    def refusal(self, issue_id: UUID | None) -> str:
+        """Why a run of it about this issue may not start now; empty when it may."""
+        if not self.is_invokable or Instance.objects.is_stopped():
+            return f"{self} cannot run now."
+        return self.parked_at_work(issue_id)
+
     def parked_at_work(self, issue_id: UUID | None) -> str:
         """Why it is kept from this work (see Attempt); empty when it is not."""
         blocking = Attempt.objects.blocking(self, issue_id)
@@ -328,15 +334,15 @@ class Agent(Spender, ActiveHours, Scoped):
         audit.record(by, "agent.terminated", self)
 
     def settle(self, run: Run) -> None:
-        """What the end of one of its runs says about the agent itself."""
+        """What the end of one of its runs says about the agent itself, whose row the
+        caller has locked."""
         at_work = [self.Status.IDLE, self.Status.ERROR]
-        mine = Agent.objects.filter(pk=self.pk)
-        mine.update(last_heartbeat_at=run.finished_at, updated_at=now())
         failed = run.status in (Run.Status.FAILED, Run.Status.TIMED_OUT)
-        mine.filter(status__in=at_work).update(
-            status=self.Status.ERROR if failed else self.Status.IDLE,
-            error_reason=run.error if failed else None,
-        )
+        told = {"last_heartbeat_at": run.finished_at, "updated_at": now()}
+        if self.status in at_work:
+            told["status"] = self.Status.ERROR if failed else self.Status.IDLE
+            told["error_reason"] = run.error if failed else None
+        Agent.objects.filter(pk=self.pk).update(**told)
 
     def wake(
         self,

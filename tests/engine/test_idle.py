@@ -145,7 +145,6 @@ def test_a_timer_with_work_that_never_moves_is_left_alone(
     company: Any, settings: Any
 ) -> None:
     """Open work opens the gate only while the agent does something about it."""
-    from issues import recovery
 
     agent = make.agent(company, **TIMER)
     issue = make.issue(company)
@@ -154,8 +153,7 @@ def test_a_timer_with_work_that_never_moves_is_left_alone(
         wakeup = ring(agent)
         assert wakeup.status == "queued" and wakeup.run is not None
         assert wakeup.run.claim(host="test")
-        wakeup.run.finish("succeeded")
-        recovery.follow_up(wakeup.run)
+        make.end(wakeup.run)
     assert ring(agent).note == gate.UNCHANGED
     assert "nothing moved" in agent.attempts.parked().get(issue_id=None).reason
     issue.comment("Well?", by=make.by(make.operator(company)))

@@ -39,8 +39,7 @@ def end(run: Run, how: str, issue: Issue, person: Actor) -> list[str]:
     """End it like that; the comments that were read to an end."""
     run.refresh_from_db()
     if how == "well":
-        run.finish("succeeded")
-        recovery.follow_up(run)
+        make.end(run)
         return run.comment_ids
     if how == "fails":
         run.finish("failed", error="500", error_code="provider_error")

@@ -213,8 +213,7 @@ def test_success_forgives(company: Any) -> None:
         assert run.claim(host="test")
         if status == "succeeded":
             Issue.objects.filter(pk=issue.pk).update(status="done")
-        run.finish(status, error=None, error_code=None)
-        recovery.follow_up(run)
+        make.end(run, status)
         assert list(agent.attempts.values_list("tries", flat=True)) == kept
 
 
@@ -239,8 +238,7 @@ def test_standing_work_is_not_called_stranded(company: Any) -> None:
     make.issue(company, parent=issue, title="A part")
     run = agent.runs.get()
     run.claim(host="test")
-    run.finish("succeeded")
-    recovery.follow_up(run)
+    make.end(run)
     with time_machine.travel(now() + timedelta(days=30)):
         look()
     assert not Run.objects.filter(status="queued").exists()
