@@ -265,11 +265,12 @@ def test_a_dry_run_only_counts(capsys: Any) -> None:
     ended(agent, 1)
     call_command("retain", "--dry-run")
     said = capsys.readouterr().out
-    assert "1 ended runs would be removed" in said
-    assert "1 logs of runs would be removed" in said
+    assert said.startswith("Would be removed:")
+    assert "1  ended runs" in said and "1  logs of runs" in said
     assert Run.objects.count() == 2 and len(directories()) == 2
     call_command("retain")
-    assert "1 ended runs removed" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.startswith("Removed:") and "1  ended runs" in said
     assert Run.objects.count() == 1 and len(directories()) == 1
 
 

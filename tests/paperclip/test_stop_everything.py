@@ -179,7 +179,7 @@ def test_the_command_ends_every_run_and_every_process(capsys: Any) -> None:
     assert child.wait(5) != 0
     assert set(Run.objects.values_list("status", flat=True)) == {"cancelled"}
     assert Instance.objects.stopped().stopped_by == "The command line"
-    assert "1 processes" in capsys.readouterr().out
+    assert "this machine: 1." in capsys.readouterr().out
     call_command("stop_everything", "--resume")
     assert not Instance.objects.is_stopped()
 

@@ -19,6 +19,7 @@ class Command(PaperclipCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         dry_run = options["dry_run"]
-        done = "would be removed" if dry_run else "removed"
-        for kind, count in retention.retain(dry_run=dry_run).items():
-            self.stdout.write(f"{count:>9,} {kind} {done}")
+        removed = retention.retain(dry_run=dry_run)
+        self.stdout.write("Would be removed:" if dry_run else "Removed:")
+        for kind, count in removed.items():
+            self.stdout.write(f"{count:>9,}  {kind}")
