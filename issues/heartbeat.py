@@ -38,6 +38,8 @@ AWAY = (InterfaceError, OperationalError)
 leaving = threading.Event()
 
 
+# An outcome waits so many seconds for a database that is away.
+PATIENCE = 6 * 3600
 # A worker that was rung for looks at so many runs for one that it can start.
 LOOK_AT = 9
 
@@ -157,14 +159,16 @@ class Lease:
         return bool(held)
 
     def patiently(self, write: Callable[[], object]) -> None:
-        """Write the outcome, again and again while the database is away and the lease
-        still holds: after that the run is lost and its work is done anew."""
+        """Write the outcome, again and again while the database is away: nobody else
+        can take the work over meanwhile, and when it is back, the sweep gives every
+        lease a little longer (T-04d). What was taken over all the same stays so."""
+        until = time.monotonic() + PATIENCE
         while True:
             try:
                 write()
                 return
             except AWAY:
-                if time.monotonic() > self.ends:
+                if leaving.is_set() or time.monotonic() > until:
                     raise
                 connection.close()
                 time.sleep(0.5)

@@ -90,6 +90,11 @@ def go_on(run: Run) -> None:
 
 
 def park_stuck(run: Run, how: str) -> None:
+    """Keep everybody off the issue; one alert, whoever ends next. What is queued about
+    it is cancelled when its turn comes."""
+    stuck = Attempt.objects.parked().filter(cause=NO_PROGRESS, issue_id=run.issue_id)
+    if run.issue_id is not None and stuck.exists():
+        return
     times = settings.PROGRESS_LIMIT
     attempt = Attempt.objects.count_try(run, STUCK, "")
     attempt.park(

@@ -53,6 +53,8 @@ WORDS = {
     "project.created": gettext_lazy("planned the project"),
     "project.updated": gettext_lazy("changed a project"),
     "label.created": gettext_lazy("defined the label"),
+    "attempt.parked": gettext_lazy("parked, after trying in vain,"),
+    "attempt.retried": gettext_lazy("let try again"),
     "heartbeat.succeeded": gettext_lazy("finished"),
     "heartbeat.failed": gettext_lazy("failed in"),
     "heartbeat.cancelled": gettext_lazy("stopped a run of"),
@@ -114,6 +116,10 @@ def line(act: Activity, issues: dict[Any, Any], agents: dict[Any, Any]) -> Line:
     elif kind == "agent":
         what = agents.get(pk, [details.get("name", "")])[0]
         url = reverse("admin:agent", args=[pk]) if pk in agents else ""
+    elif kind == "attempt":
+        runner = uuid(details.get("agentId"))
+        what = agents.get(runner, [""])[0]
+        url = reverse("admin:agent", args=[runner]) if runner in agents else ""
     elif kind == "heartbeat_run":
         runner = agents.get(uuid(details.get("agentId")), [""])[0]
         url = reverse("admin:run", args=[pk])

@@ -39,6 +39,27 @@ class HeartbeatForm(ConfigForm):
     maxConcurrentRuns = Whole(
         source="max_concurrent_runs", min_value=1, max_value=10, required=False
     )
+    skipUnchanged = Flag(source="skip_unchanged", required=False)
+    activeDays = serializers.ListField(
+        child=Whole(max_value=6),
+        source="active_days",
+        max_length=7,
+        required=False,
+        help_text="0 is Monday. Empty: every day.",
+    )
+    activeFrom = serializers.TimeField(
+        source="active_from", allow_null=True, required=False
+    )
+    activeTo = serializers.TimeField(
+        source="active_to", allow_null=True, required=False
+    )
+    timeZone = Text(
+        source="time_zone",
+        max_length=64,
+        allow_blank=True,
+        required=False,
+        help_text="An IANA name; empty: the instance's.",
+    )
 
 
 class RuntimeForm(ConfigForm):

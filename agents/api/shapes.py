@@ -71,6 +71,11 @@ class AgentShape(Shape):
                 "intervalSec": agent.interval_seconds,
                 "wakeOnDemand": agent.wake_on_demand,
                 "maxConcurrentRuns": agent.max_concurrent_runs,
+                "skipUnchanged": agent.skip_unchanged,
+                "activeDays": agent.active_days,
+                "activeFrom": agent.active_from,
+                "activeTo": agent.active_to,
+                "timeZone": agent.time_zone,
             }
         }
 
@@ -153,6 +158,8 @@ class RunRow(Shape):
     triggerDetail = CharField(source="trigger_detail")
     status = CharField()
     attempt = IntegerField()
+    holdReason = CharField(source="hold")
+    progressed = BooleanField(allow_null=True)
     startedAt = Moment(source="started_at", allow_null=True)
     finishedAt = Moment(source="finished_at", allow_null=True)
     leaseExpiresAt = Moment(source="lease_expires_at", allow_null=True)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from agents.api import agents, costs, runs, skills, stop
+from agents.api import agents, attempts, costs, runs, skills, stop
 
 urlpatterns = [
     path("instance", stop.OneInstance.as_view()),
@@ -15,6 +15,8 @@ urlpatterns = [
     path("companies/<str:company_id>/live-runs", runs.LiveRuns.as_view()),
     path("companies/<str:company_id>/costs/summary", costs.Summary.as_view()),
     path("companies/<str:company_id>/costs/by-agent", costs.ByAgent.as_view()),
+    path("companies/<str:company_id>/attempts", attempts.Attempts.as_view()),
+    path("attempts/<str:attempt_id>/retry", attempts.RetryAttempt.as_view()),
     path("agents/me", agents.Myself.as_view()),
     path("agents/<str:agent_id>", agents.OneAgent.as_view()),
     path("agents/<str:agent_id>/pause", agents.Pause.as_view()),

@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.adapters import ADAPTERS, adapter_class, checked_config, checked_tools
+from agents.models.attempt import Attempt
 from agents.models.hours import ActiveHours
 from agents.models.run import Run
 from agents.models.wakeup import Wakeup
@@ -183,6 +184,12 @@ class Agent(Spender, ActiveHours, Scoped):
     def is_invokable(self) -> bool:
         active = self.company.status == Company.Status.ACTIVE
         return active and self.status in (self.Status.IDLE, self.Status.ERROR)
+
+    def parked_at_work(self, issue_id: UUID | None) -> str:
+        """Why it is kept from this work (see Attempt); empty when it is not."""
+        blocking = Attempt.objects.blocking(self, issue_id)
+        why = blocking.values_list("reason", flat=True).first()
+        return f"Parked: {why}" if why else ""
 
     def may(self, permission: str) -> bool:
         return bool(self.permissions.get(permission))

@@ -219,6 +219,9 @@ class Run(Scoped):
         if not agent.is_invokable or Instance.objects.is_stopped():
             self.cancel(by=SYSTEM, why=f"{agent} cannot run now.")
             return None
+        if why := agent.parked_at_work(self.issue_id):
+            self.cancel(by=SYSTEM, why=why)
+            return None
         if not self._has_room(agent, host):
             return None
         token, moment = tokens.new("pcr"), now()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Facts that are somebody else's doing: with them a parked issue may go on.
 NEWS = {
     "issue_blockers_resolved",
+    "issue_blocker_cancelled",
     "issue_children_completed",
     "approval_approved",
     "approval_rejected",
@@ -167,8 +168,7 @@ class Wakeup(Scoped):
             parked.reopen()
         elif self.reason in NEWS:
             parked.filter(whole_agent=False).reopen()
-        why = parked.values_list("reason", flat=True).first()
-        return f"Parked: {why}" if why else ""
+        return self.agent.parked_at_work(self.issue_id)
 
     def skip(self, why: str) -> Wakeup:
         """Leave a record; equal skips in a row count up on one row."""

@@ -9,6 +9,7 @@ from issues.api import (
     repositories,
     thread,
     wakes,
+    why,
     work,
 )
 
@@ -36,6 +37,7 @@ urlpatterns = [
     path("agents/<str:agent_id>/heartbeat/invoke", wakes.Invoke.as_view()),
     path("agents/<str:agent_id>/wakeup", wakes.Wake.as_view()),
     path("issues/<str:issue_id>", issues.OneIssue.as_view()),
+    path("issues/<str:issue_id>/why", why.IssueWhy.as_view()),
     path("issues/<str:issue_id>/checkout", issues.Checkout.as_view()),
     path("issues/<str:issue_id>/release", issues.Release.as_view()),
     path("issues/<str:issue_id>/children", issues.Children.as_view()),

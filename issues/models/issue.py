@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
+from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import now
@@ -17,6 +18,7 @@ from issues.models.relation import Relation
 from issues.models.status import StatusMachine
 from issues.models.wakes import Wake, send_wakes
 from paperclip import audit
+from paperclip.exceptions import Invalid
 from paperclip.models import Company, ScopedQuerySet
 
 if TYPE_CHECKING:
@@ -98,6 +100,7 @@ class IssueQuerySet(ScopedQuerySet):
         for name, value in fields.items():
             setattr(issue, name, value)
         issue._inherit()
+        issue._must_not_be_endless(by)
         issue.number = company.next_issue_number()
         issue.identifier = f"{company.issue_prefix}-{issue.number}"
         issue.save(force_insert=True)
@@ -182,6 +185,21 @@ class Issue(StatusMachine):
         if self.goal is None:
             project_goal = self.project.goal if self.project else None
             self.goal = project_goal or Goal.objects.default_of(self.company)
+
+    def _must_not_be_endless(self, by: Actor) -> None:
+        """Count from how far the run that files it came; Invalid when agents only hand
+        work on, each time as a new issue."""
+        if by.run is None or by.run.issue_id is None:
+            return
+        at_work_on = Issue.objects.filter(pk=by.run.issue_id)
+        depth = at_work_on.values_list("request_depth", flat=True).first() or 0
+        self.request_depth = max(self.request_depth, depth + 1)
+        if self.request_depth > settings.LONGEST_CHAIN:
+            raise Invalid(
+                f"{settings.LONGEST_CHAIN} issues in a row were filed from one"
+                " another. Do the work here, or ask a person.",
+                code="endless_chain",
+            )
 
     @transaction.atomic
     def comment(

@@ -53,6 +53,11 @@ def test_an_operator_hires_with_every_field(
         "intervalSec": 300,
         "wakeOnDemand": False,
         "maxConcurrentRuns": 3,
+        "skipUnchanged": False,
+        "activeDays": [0, 1, 2, 3, 4],
+        "activeFrom": "08:00:00",
+        "activeTo": "18:00:00",
+        "timeZone": "Europe/Lisbon",
     }
     response = hire(operator, company, runtimeConfig={"heartbeat": heartbeat}, **fields)
     assert response.status_code == 201
