@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.utils.timezone import now
 
-from agents.models import Run
+from agents.models import Agent, Run
 from paperclip.actors import SYSTEM
 from paperclip.models import Instance
 
@@ -27,16 +28,19 @@ def stop_everything(*, by: Actor) -> Instance:
     return instance
 
 
-def carry_through() -> None:
-    """Cancel what is still open while everything is stopped: a stop that was broken off
-    is a stop all the same."""
+def carry_through(most: int | None = None) -> None:
+    """Cancel what is still open while everything is stopped, at most so many runs: a
+    stop that was broken off is a stop all the same."""
     instance = Instance.objects.stopped()
     if instance is None:
         return
     # What runs first: its supervisor ends it while the others are cancelled. In the
     # system's name, for they are runs of companies the person may not even see.
     for status in (Run.Status.RUNNING, Run.Status.QUEUED):
-        runs = Run.objects.filter(status=status)
+        found = Run.objects.filter(status=status).order_by("created_at")
+        runs = Run.objects.filter(
+            pk__in=list(found.values_list("pk", flat=True)[:most])
+        )
         runs.cancel(by=SYSTEM, why=f"{instance.stopped_by} stopped everything.")
 
 
@@ -52,4 +56,11 @@ def resume_everything(*, by: Actor) -> Instance:
     # What was queued the very moment it was stopped.
     late = Run.objects.filter(status=Run.Status.QUEUED)
     late.cancel(by=SYSTEM, why="It was queued while everything was being stopped.")
+    # Timers that rang meanwhile would all start now.
+    moment = now()
+    for agent in Agent.objects.due(moment):
+        rang = Agent.objects.filter(
+            pk=agent.pk, next_heartbeat_at=agent.next_heartbeat_at
+        )
+        rang.update(next_heartbeat_at=agent.alarm_after(moment))
     return instance

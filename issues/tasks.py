@@ -5,6 +5,7 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_shutting_down
 
+from agents import retention
 from issues import heartbeat as heart
 from issues import remotes
 from issues import sweep as broom
@@ -33,6 +34,11 @@ def reap() -> None:
 @shared_task
 def push_branches() -> None:
     remotes.push_waiting()
+
+
+@shared_task
+def retain() -> None:
+    retention.retain(until=heart.leaving.is_set)
 
 
 @worker_shutting_down.connect

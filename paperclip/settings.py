@@ -241,6 +241,15 @@ ADAPTERS = env.dict("PAPERCLIP_ADAPTERS", default={})
 # Whether the built-in loop may run shell commands where no sandbox works.
 UNSANDBOXED_SHELL = env.bool("PAPERCLIP_UNSANDBOXED_SHELL", default=False)
 
+# --- How long things are kept ----------------------------------------------------
+
+# In days; 0: for ever. What is removed every night is in agents/retention.py.
+KEEP_RUNS_DAYS = env.int("PAPERCLIP_KEEP_RUNS_DAYS", default=90)
+KEEP_EVENTS_DAYS = env.int("PAPERCLIP_KEEP_EVENTS_DAYS", default=30)
+KEEP_LOGS_DAYS = env.int("PAPERCLIP_KEEP_LOGS_DAYS", default=30)
+KEEP_WAKEUPS_DAYS = env.int("PAPERCLIP_KEEP_WAKEUPS_DAYS", default=30)
+KEEP_IDEMPOTENCY_KEYS_DAYS = env.int("PAPERCLIP_KEEP_IDEMPOTENCY_KEYS_DAYS", default=7)
+
 # --- The HTTP API ----------------------------------------------------------------
 
 REST_FRAMEWORK = {

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils.timezone import now
 
 from agents import stopping
 from agents.models import Agent, Run
@@ -85,6 +86,18 @@ def test_what_was_said_during_the_stop_is_heard_after_it() -> None:
     stopping.resume_everything(by=SYSTEM)
     sweep.wake_waiting()
     assert Run.objects.open().get().issue_id == issue.pk
+
+
+def test_timers_that_rang_during_the_stop_wait_for_their_next_time() -> None:
+    agent = make.agent(heartbeat_enabled=True, interval_seconds=3600)
+    Agent.objects.update(skip_unchanged=False)
+    stopping.stop_everything(by=SYSTEM)
+    Agent.objects.update(next_heartbeat_at=agent.created_at)
+    stopping.resume_everything(by=SYSTEM)
+    assert gate.wake_due(now(), 10) == 0
+    agent.refresh_from_db()
+    assert gate.wake_due(agent.next_heartbeat_at, 10) == 1
+    assert agent.runs.count() == 1
 
 
 def test_a_company_that_is_stopped_itself_stays_so() -> None:
@@ -166,7 +179,7 @@ def test_the_command_ends_every_run_and_every_process(capsys: Any) -> None:
     assert child.wait(5) != 0
     assert set(Run.objects.values_list("status", flat=True)) == {"cancelled"}
     assert Instance.objects.stopped().stopped_by == "The command line"
-    assert "1 processes" in capsys.readouterr().out
+    assert "this machine: 1." in capsys.readouterr().out
     call_command("stop_everything", "--resume")
     assert not Instance.objects.is_stopped()
 

@@ -72,7 +72,7 @@ class Command(PaperclipCommand):
     def end_processes(self, **marks: str) -> None:
         marks |= {"PAPERCLIP_INSTANCE": home.instance_id()}
         ended = processes.end(marks, GRACE)
-        self.stdout.write(f"{ended} processes of agents ended on this machine.")
+        self.stdout.write(f"Processes of agents ended on this machine: {ended}.")
 
 
 class Note(threading.Thread):
