@@ -338,7 +338,10 @@ class Agent(Spender, ActiveHours, Scoped):
         caller has locked."""
         at_work = [self.Status.IDLE, self.Status.ERROR]
         failed = run.status in (Run.Status.FAILED, Run.Status.TIMED_OUT)
-        told = {"last_heartbeat_at": run.finished_at, "updated_at": now()}
+        told: dict[str, Any] = {
+            "last_heartbeat_at": run.finished_at,
+            "updated_at": now(),
+        }
         if self.status in at_work:
             told["status"] = self.Status.ERROR if failed else self.Status.IDLE
             told["error_reason"] = run.error if failed else None

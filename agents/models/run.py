@@ -373,6 +373,7 @@ class Run(Scoped):
         self, event_type: str, message: str, *, level: str = "info", **payload: Any
     ) -> None:
         """The next event of this run; numbers rise without gaps."""
-        told = [self.pk, event_type, level, message, json.dumps(payload or None)]
+        said = json.dumps(payload or None)
+        told = [str(self.pk), event_type, level, message, said]
         with connection.cursor() as cursor:
             cursor.execute(ADD_EVENT, told)
