@@ -43,6 +43,11 @@ class AgentAdmin(ConsoleAdmin):
             ),
             path("<uuid:pk>/keys", view(views.make_key), name="agent_keys"),
             path(
+                "attempts/<uuid:pk>/retry",
+                view(views.retry_attempt),
+                name="attempt_retry",
+            ),
+            path(
                 "<uuid:pk>/keys/<uuid:key>/revoke",
                 view(views.revoke_key),
                 name="agent_key_revoke",

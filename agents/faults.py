@@ -111,6 +111,15 @@ FAULTS = [
         Fault("provider_refused", "permanent", False, "Read what the provider said."),
         "provider_refused",
     ),
+    Sign(
+        Fault(
+            "too_many_processes",
+            "permanent",
+            False,
+            "Look what it starts, or raise PAPERCLIP_MOST_PROCESSES.",
+        ),
+        "too_many_processes",
+    ),
     Sign(Fault("provider_error", "transient"), "provider_error"),
     Sign(Fault("provider_timeout", "transient"), "provider_timeout"),
     Sign(Fault("internal_error", "transient"), "internal_error"),

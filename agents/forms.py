@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any, cast
+from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
+from django.utils.dates import WEEKDAYS
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -125,6 +127,15 @@ class AgentForm(ConsoleForm):
         help_text=_("It can use these and no other."),
     )
     interval_seconds = EveryField(label=_("Every"), required=False)
+    active_days = forms.TypedMultipleChoiceField(
+        label=_("Active on"),
+        required=False,
+        coerce=int,
+        choices=list(WEEKDAYS.items()),
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None chosen: every day. You can wake it at any time."),
+    )
+    time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
     budget_monthly_cents = DollarsField(
         label=_("Monthly budget in US dollars"),
         required=False,
@@ -144,7 +155,12 @@ class AgentForm(ConsoleForm):
             "adapter_type",
             "heartbeat_enabled",
             "interval_seconds",
+            "skip_unchanged",
             "wake_on_demand",
+            "active_days",
+            "active_from",
+            "active_to",
+            "time_zone",
             "max_concurrent_runs",
             "budget_monthly_cents",
         ]
@@ -152,14 +168,26 @@ class AgentForm(ConsoleForm):
             "reports_to": _("Manager"),
             "reviewer": _("Reviewer"),
             "heartbeat_enabled": _("Wake it by a timer"),
+            "skip_unchanged": _("Not when there is nothing new to do"),
             "wake_on_demand": _("Wake it for events and by hand"),
+            "active_from": _("Active from"),
+            "active_to": _("Active to"),
             "max_concurrent_runs": _("Runs at a time"),
         }
         help_texts = {
             "capabilities": _("What it is good at: colleagues read this."),
             "reviewer": _("Looks at its work before it counts as done."),
+            "skip_unchanged": _(
+                "Its timer starts it for open work of its own, or for what others have"
+                " changed since its last run. An idle agent then costs nothing."
+            ),
+            "active_to": _("At or before the beginning, it is on the next day."),
         }
-        widgets = {"capabilities": forms.Textarea(attrs={"rows": 2})}
+        widgets = {
+            "capabilities": forms.Textarea(attrs={"rows": 2}),
+            "active_from": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+            "active_to": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        }
 
     folded = _("Fine tuning")
     sections = [
@@ -176,7 +204,10 @@ class AgentForm(ConsoleForm):
         ),
         (
             _("When it wakes"),
-            ["heartbeat_enabled", "interval_seconds", "wake_on_demand"],
+            [
+                *("heartbeat_enabled", "interval_seconds", "skip_unchanged"),
+                "wake_on_demand",
+            ],
         ),
         (_("What it may spend"), ["budget_monthly_cents"]),
         (
@@ -184,6 +215,7 @@ class AgentForm(ConsoleForm):
             [
                 *("network", "apiBase", "temperature", "maxTurns", "maxTokens"),
                 *("timeoutSec", "max_concurrent_runs"),
+                *("active_days", "active_from", "active_to", "time_zone"),
             ],
         ),
     ]
@@ -201,6 +233,7 @@ class AgentForm(ConsoleForm):
             "env": {},
             **{name: config[name] for name in SETTINGS & set(config)},
             "tools": self.instance.tools,
+            "active_days": self.instance.active_days,
             "permissions": [n for n, on in self.instance.permissions.items() if on],
         }
         self._offer()
@@ -216,6 +249,11 @@ class AgentForm(ConsoleForm):
                 "adapter_type": kinds[0][0],
                 "tools": DEFAULT_TOOLS,
             }
+        zones = sorted(available_timezones())
+        cast(forms.ChoiceField, self.fields["time_zone"]).choices = [
+            ("", settings.TIME_ZONE),
+            *((name, name) for name in zones if "/" in name),
+        ]
         others = [(name, name) for name in self.instance.tools if name not in ACTS]
         known = [(name, in_words(name)) for name in TOOL_NAMES]
         cast(forms.ChoiceField, self.fields["tools"]).choices = [*known, *others]
@@ -266,6 +304,8 @@ class AgentForm(ConsoleForm):
             self.add_error("model", _("Name the model of that server: openai/NAME."))
         if found.get("heartbeat_enabled") and not found.get("interval_seconds"):
             self.add_error("interval_seconds", _("Say how often the timer rings."))
+        if bool(found.get("active_from")) != bool(found.get("active_to")):
+            self.add_error("active_to", _("Give a beginning and an end, or neither."))
         return found
 
     def values(self) -> dict[str, Any]:

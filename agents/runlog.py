@@ -15,9 +15,12 @@ from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
+from django.conf import settings
 from django.utils.timezone import now
+from django.utils.translation import gettext as _
 
 from agents.models.run import Run
+from agents.retention import is_over
 
 EXCERPT = 32 * 1024
 READ_LIMIT = 256_000
@@ -154,3 +157,17 @@ def lines(text: str) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
         except ValueError:
             continue
+
+
+def absence(run: Run) -> str:
+    """Why the log of an ended run cannot be read here; empty when it can, or when
+    nothing was ever printed."""
+    if run.is_open or not run.started_at or run.log_bytes == 0 or run.log_file.exists():
+        return ""
+    if is_over("KEEP_LOGS_DAYS", run.finished_at):
+        days = settings.KEEP_LOGS_DAYS
+        return _("This log was removed after %(days)s days.") % {"days": days}
+    host = run.host or "?"
+    return _("This log is not on this machine: the run was on %(host)s.") % {
+        "host": host
+    }

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -14,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from agents import org, spending, tool_words
 from agents.api.shapes import AgentShape
-from agents.models import Agent, ApiKey
+from agents.models import Agent, ApiKey, Attempt
 from agents.spending import Spend
 from paperclip.desk import Desk, View, attempt, back, button, page
 from paperclip.exceptions import Refused
@@ -60,9 +61,28 @@ def show(
         tools=[(name, tool_words.of(name).allows) for name in agent.tools],
         runs=agent.runs.defer("stdout_excerpt", "stderr_excerpt")[:RUNS],
         wakeups=agent.wakeups.all()[:WAKEUPS],
+        idle=idle_spell(agent),
+        parked=agent.attempts.parked(),
+        hours=hours_of(agent),
         reports=agent.reports.employed(),
         keys=agent.api_keys.order_by("-created_at"),
     )
+
+
+def idle_spell(agent: Agent) -> Any:
+    """The record of what its timer skipped, while that is the last that happened."""
+    last = agent.wakeups.first()
+    return last if last is not None and last.status == last.Status.SKIPPED else None
+
+
+def hours_of(agent: Agent) -> str:
+    """When it may be started, in words; empty around the clock."""
+    days = ", ".join(str(WEEKDAYS_ABBR[day]) for day in sorted(agent.active_days))
+    span = (
+        f"{agent.active_from:%H:%M}-{agent.active_to:%H:%M}" if agent.active_to else ""
+    )
+    parts = " ".join(filter(None, [days, span]))
+    return f"{parts} ({agent.zone})" if parts else ""
 
 
 @require_GET
@@ -111,6 +131,17 @@ ACTS: dict[str, View] = {
         lambda _none, agent: _("%(agent)s is terminated.") % {"agent": agent},
     ),
 }
+
+
+@require_POST
+def retry_attempt(request: HttpRequest, pk: str) -> HttpResponse:
+    """Try again what was parked."""
+    desk = Desk.of(request)
+    rows = Attempt.objects.select_related("agent__company")
+    row = desk.one(rows, pk)
+    done = _("%(agent)s tries it again.") % {"agent": row.agent}
+    attempt(request, lambda: row.retry(by=desk.actor), done)
+    return back(request, home(row.agent))
 
 
 @never_cache

@@ -15,6 +15,13 @@ def figure(name: str, value: float, unit: str, limit: float | None = None) -> No
     print(line, flush=True)
 
 
+def least(name: str, value: float, unit: str, wanted: float) -> None:
+    """One line of what should be large; above 1 the ratio keeps what is wanted."""
+    verdict = "ok" if value >= wanted else "UNDER"
+    line = f"{name:<52} {value:>10,.1f} {unit:<5}"
+    print(f"{line} least {wanted:>8,.1f}  ratio {value / wanted:5.2f} {verdict}")
+
+
 def heading(text: str) -> None:
     print(f"\n{text}", flush=True)
 

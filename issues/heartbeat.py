@@ -38,6 +38,8 @@ AWAY = (InterfaceError, OperationalError)
 leaving = threading.Event()
 
 
+# An outcome waits so many seconds for a database that is away.
+PATIENCE = 6 * 3600
 # A worker that was rung for looks at so many runs for one that it can start.
 LOOK_AT = 9
 
@@ -57,12 +59,16 @@ def beat(run_id: UUID | str) -> None:
             return
 
 
-@transaction.atomic
 def claim(run: Run) -> str | None:
     """Its token when it starts here and now. It lets another agent's run about the same
     issue finish first, unless it was only mentioned there."""
     if run.issue_id is None or run.is_aside:
         return run.claim(host=HOST)
+    return claim_in_turn(run)
+
+
+@transaction.atomic
+def claim_in_turn(run: Run) -> str | None:
     # Of two agents that start on one issue at once, the second sees the first.
     Issue.objects.select_for_update(no_key=True).filter(pk=run.issue_id).first()
     others = Run.objects.live().exclude(agent=run.agent_id).select_related("agent")
@@ -116,7 +122,10 @@ def write_down(outcome: Outcome, lease: Lease) -> None:
 @transaction.atomic
 def conclude(run: Run, outcome: Outcome) -> None:
     """Write down how it went, and see to what becomes of its work."""
-    if not run.finish(outcome.status, **outcome.columns):
+    columns = outcome.columns
+    if outcome.status == Run.Status.SUCCEEDED:
+        columns = columns | progress.of(run)
+    if not run.finish(outcome.status, **columns):
         return
     if outcome.put_off is not None:
         recovery.work_again(run, recovery.PUT_OFF, outcome.put_off, counts=False)
@@ -157,14 +166,16 @@ class Lease:
         return bool(held)
 
     def patiently(self, write: Callable[[], object]) -> None:
-        """Write the outcome, again and again while the database is away and the lease
-        still holds: after that the run is lost and its work is done anew."""
+        """Write the outcome, again and again while the database is away: nobody else
+        can take the work over meanwhile, and when it is back, the sweep gives every
+        lease a little longer (T-04d). What was taken over all the same stays so."""
+        until = time.monotonic() + PATIENCE
         while True:
             try:
                 write()
                 return
             except AWAY:
-                if time.monotonic() > self.ends:
+                if leaving.is_set() or time.monotonic() > until:
                     raise
                 connection.close()
                 time.sleep(0.5)

@@ -66,14 +66,13 @@ def note_start(run: Run) -> None:
         Run.objects.filter(pk=run.pk).update(digest_before=run.digest_before)
 
 
-def note_end(run: Run) -> None:
-    """Write down whether the ended run moved anything."""
+def of(run: Run) -> dict[str, str | bool]:
+    """The columns that say whether a run which ends now has moved anything."""
     after, moved = "", did_elsewhere(run)
     if run.issue_id is not None:
         after = digest(run.issue_id)
         moved = moved or after not in seen(run, since_person(run.issue_id))
-    run.digest, run.progressed = after, moved
-    Run.objects.filter(pk=run.pk).update(digest=after, progressed=moved)
+    return {"digest": after, "progressed": moved}
 
 
 def did_elsewhere(run: Run) -> bool:
@@ -116,4 +115,5 @@ def streak(run: Run) -> int:
 
 
 def is_stuck(run: Run) -> bool:
-    return streak(run) >= settings.PROGRESS_LIMIT
+    """Whether it was one run too many that moved nothing."""
+    return not run.progressed and streak(run) >= settings.PROGRESS_LIMIT

@@ -39,7 +39,6 @@ def follow_up(run: Run) -> None:
     """See to the work of a run that has just ended, in the same transaction."""
     if run.status == Run.Status.SUCCEEDED:
         Attempt.objects.went_well(run)
-        progress.note_end(run)
         go_on(run)
     elif run.status in (Run.Status.FAILED, Run.Status.TIMED_OUT):
         try_again(run)
@@ -67,13 +66,10 @@ def try_again(run: Run) -> None:
 def go_on(run: Run) -> None:
     """A run has ended well. When its issue is still its agent's to do, it goes on; when
     that moved nothing time after time, everybody is kept off it."""
-    stuck = not run.progressed and progress.is_stuck(run)
     if run.issue_id is None:
-        if stuck and Issue.objects.workable().filter(assignee_agent=run.agent_id):
-            park_stuck(run, f"its timer woke {run.agent}, which had work to do")
-        elif run.progressed:
-            Attempt.objects.filter(agent=run.agent_id, issue_id=None).reopen()
+        go_on_at_large(run)
         return
+    stuck = progress.is_stuck(run)
     if stuck:
         park_stuck(run, f"runs of {run.agent} ended")
     elif run.progressed:
@@ -87,6 +83,17 @@ def go_on(run: Run) -> None:
             tries=idle, next_at=now() + timedelta(seconds=wait)
         )
         work_again(run, UNFINISHED, wait, counts=False)
+
+
+def go_on_at_large(run: Run) -> None:
+    """A run about nothing in particular has ended well. An agent that has work and
+    moves nothing is not woken for that by its timer any more."""
+    if run.progressed:
+        Attempt.objects.filter(agent=run.agent_id, issue_id=None).reopen()
+        return
+    work = Issue.objects.workable().filter(assignee_agent=run.agent_id)
+    if work.exists() and progress.is_stuck(run):
+        park_stuck(run, f"its timer woke {run.agent}, which had work to do")
 
 
 def park_stuck(run: Run, how: str) -> None:

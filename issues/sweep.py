@@ -10,24 +10,18 @@ from datetime import timedelta
 from typing import TypeVar
 
 from django.db import connection, transaction
-from django.db.models import CharField, Exists, OuterRef, Q, Subquery
-from django.db.models.functions import Cast, Coalesce
 from django.utils.timezone import now
 
-from agents.models import Agent, Attempt, Run
-from agents.models.attempt import NO_PROGRESS
-from issues import gate, recovery
-from issues.models import Issue, Relation
+from agents import stopping
+from agents.models import Agent, Run
+from issues import gate, lying, outage, recovery
+from issues.models import Issue
 from issues.models.base import Status
-from issues.models.issue import IssueQuerySet
 from paperclip import doorbell, processes, pulse
-from paperclip.actors import SYSTEM
-from paperclip.models import Activity
 
 log = logging.getLogger(__name__)
 
 BATCH = 500
-STUCK = Q(cause=NO_PROGRESS)
 # How long a doorbell may take before it is rung again.
 PATIENCE = timedelta(seconds=2)
 # A cancelled run's own supervisor ends its processes; only after this do we.
@@ -38,8 +32,12 @@ Row = TypeVar("Row")
 
 def sweep() -> None:
     """One round. Every step is safe beside another sweep at the same moment."""
+    pulse.step("look at the time")
+    outage.notice(now())
     pulse.step("end expired runs")
     each(Run.objects.expired().select_related("agent__company")[:BATCH], end_expired)
+    pulse.step("end what was stopped")
+    stopping.carry_through(most=100)
     pulse.step("wake due agents")
     gate.wake_due(now(), BATCH)
     pulse.step("ring again")
@@ -69,61 +67,8 @@ def wake_waiting() -> None:
     gone = Agent.objects.filter(status=Agent.Status.TERMINATED)
     left = Issue.objects.open().exclude(status=Status.BACKLOG)
     each(left.filter(assignee_agent__in=gone)[:BATCH], Issue.leave_to_person)
-    each(waiting_issues()[:BATCH], wake_for)
-
-
-def waiting_issues() -> IssueQuerySet:
-    """Issues somebody could go on with and nobody was woken for: never, or somebody
-    else has changed a fact since the assignee's last run about it began."""
-    runs = Run.objects.filter(agent=OuterRef("assignee_agent"), issue_id=OuterRef("pk"))
-    began = runs.order_by("-created_at").values(at=Coalesce("started_at", "created_at"))
-    news = Activity.objects.filter(
-        entity_id=Cast(OuterRef("pk"), CharField()), created_at__gt=OuterRef("began")
-    ).exclude(agent_id=OuterRef("assignee_agent"))
-    parked = Attempt.objects.parked().filter(
-        Q(issue_id=OuterRef("pk")) & (Q(agent=OuterRef("assignee_agent")) | STUCK)
-        | Q(agent=OuterRef("assignee_agent"), whole_agent=True)
-    )
-    edges = Relation.objects.filter(blocked=OuterRef("pk"))
-    freed = edges.filter(blocker__completed_at__gt=OuterRef("began"))
-    # Its next try was queued, and whatever became of that, it is time. What a person
-    # cancelled is theirs to start again.
-    tries = Attempt.objects.filter(
-        agent=OuterRef("assignee_agent"), issue_id=OuterRef("pk"), parked_at=None
-    )
-    late = tries.filter(next_at__lte=now(), updated_at__gt=OuterRef("began"))
-    return (
-        Issue.objects.shown()
-        .filter(
-            Q(status__in=[Status.TODO, Status.IN_PROGRESS, Status.BLOCKED])
-            | Q(status=Status.IN_REVIEW, executor_agent__isnull=False),
-            assignee_agent__in=Agent.objects.invokable().filter(wake_on_demand=True),
-        )
-        .exclude(Exists(runs.open()))
-        .exclude(Exists(edges.unresolved()))
-        .exclude(Exists(Run.objects.live().filter(pk=OuterRef("checkout_run"))))
-        .exclude(Exists(parked))
-        .annotate(began=Subquery(began[:1]))
-        .filter(
-            Q(began=None) & ~Q(status=Status.BLOCKED)
-            | Exists(news)
-            | Exists(freed)
-            | Exists(late) & ~Q(status=Status.BLOCKED)
-        )
-        .select_related("assignee_agent__company")
-    )
-
-
-def wake_for(issue: Issue) -> None:
-    """Wake the assignee of an issue that waits."""
-    if issue.assignee_agent is not None:
-        issue.assignee_agent.wake(
-            "automation",
-            "issue_waiting",
-            by=SYSTEM,
-            issue_id=issue.pk,
-            rank=issue.priority,
-        )
+    each(lying.waiting()[:BATCH], lying.wake_waiting)
+    each(lying.undecided()[:BATCH], lying.wake_undecided)
 
 
 @transaction.atomic

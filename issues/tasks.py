@@ -6,6 +6,7 @@ from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.utils.timezone import now
 
+from agents import retention
 from issues import heartbeat as heart
 from issues import remotes, routines
 from issues import sweep as broom
@@ -39,6 +40,11 @@ def push_branches() -> None:
 @shared_task
 def fire_routines() -> None:
     routines.fire_due(now())
+
+
+@shared_task
+def retain() -> None:
+    retention.retain(until=heart.leaving.is_set)
 
 
 @worker_shutting_down.connect

@@ -82,7 +82,7 @@ def working(issue: Issue) -> Why | None:
     behind = Run.objects.filter(issue_id=issue.pk, status=Run.Status.QUEUED)
     event = "its run ends"
     if behind.exists():
-        event += ", then the run that waits for that"
+        event += "; then the next one reads what came meanwhile"
     return Why("working", f"{run.agent} is at work on it.", event, holder=run)
 
 

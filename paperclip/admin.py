@@ -221,7 +221,12 @@ class ConsoleAdmin(ModelAdmin):
 class CompanyForm(ConsoleForm):
     class Meta:
         model = Company
-        fields = ["name", "description"]
+        fields = ["name", "description", "max_concurrent_runs"]
+        help_texts = {
+            "max_concurrent_runs": _(
+                "Over all its agents. Empty: as many as the workers take."
+            )
+        }
 
 
 @admin.register(Company)

@@ -54,7 +54,7 @@ def install_aside() -> None:
     marks = {"PAPERCLIP_UP": home.instance_id(), "PAPERCLIP_PROGRAM": "browser"}
     with (
         contextlib.suppress(OSError),
-        (home.directory("logs") / "browser.log").open("ab") as log,
+        (home.directory("logs") / "browser.log").open("wb") as log,
     ):
         subprocess.Popen(
             [sys.executable, "-m", "paperclip.browsers"],

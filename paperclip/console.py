@@ -89,6 +89,8 @@ class ConsoleSite(UnfoldAdminSite):
             path("company/<uuid:pk>/choose", view(views.choose), name="company_choose"),
             path("company/<uuid:pk>/stop", view(views.stop), name="company_stop"),
             path("company/<uuid:pk>/resume", view(views.resume), name="company_resume"),
+            path("stop", view(views.stop_all), name="instance_stop"),
+            path("resume", view(views.resume_all), name="instance_resume"),
             path("sign-in/<str:token>", views.sign_in, name="sign_in"),
             path("live/<str:token>", views.version, name="live"),
             *urls,

@@ -10,7 +10,7 @@ from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils.timezone import localtime
 
 from agents import spending, transcript
-from agents.models import Agent, Run
+from agents.models import Agent, Attempt, Run
 from agents.spending import Spend
 from issues.models import Document, Issue, WorkProduct
 from paperclip import feed, machine
@@ -30,7 +30,8 @@ def of(company: Company) -> dict[str, Any]:
         "counts": counts(company),
         "spend": sum(spent.values(), Spend()),
         "waiting": waiting(company),
-        "troubled": [agent for agent in agents if agent.status == Agent.Status.ERROR],
+        "parked": (stuck := parked(company)),
+        "troubled": troubled(agents, stuck),
         "results": results(company),
         "machine": machine.states(),
         "activity": feed.lines(Activity.objects.filter(company=company)[:NEWEST]),
@@ -76,6 +77,23 @@ def waiting(company: Company) -> list[Issue]:
     mine = people.filter(Q(status=Issue.Status.IN_REVIEW) | ~Q(assignee_user=None))
     mine = mine.exclude(status=Issue.Status.BACKLOG)
     return list(mine.select_related("assignee_user")[:WAITING])
+
+
+def parked(company: Company) -> list[Attempt]:
+    """What was tried in vain, each with its issue: one alert a row."""
+    rows = Attempt.objects.parked().filter(company=company).select_related("agent")
+    found = list(rows.exclude(agent__status=Agent.Status.TERMINATED)[:WAITING])
+    issues = Issue.objects.in_bulk([row.issue_id for row in found])
+    for row in found:
+        row.issue = issues.get(row.issue_id)
+    return found
+
+
+def troubled(agents: list[Agent], stuck: list[Attempt]) -> list[Agent]:
+    """Those in error for which there is no alert yet."""
+    known = {row.agent_id for row in stuck}
+    bad = [agent for agent in agents if agent.status == Agent.Status.ERROR]
+    return [agent for agent in bad if agent.pk not in known]
 
 
 def results(company: Company) -> list[Document | WorkProduct]:

@@ -20,7 +20,8 @@ from django_htmx.middleware import HtmxDetails
 from paperclip import live
 from paperclip.actors import Actor
 from paperclip.exceptions import Missing, Refused
-from paperclip.models import Company, Membership, User
+from paperclip.models import Company, Instance, Membership, User
+from paperclip.models.instance import RESUMERS, STOPPERS
 
 View = Callable[..., HttpResponse]
 
@@ -91,6 +92,24 @@ class Desk:
         """Whether to offer buttons. The verbs decide, whatever was offered."""
         mine = self.memberships.get(company.pk)
         return mine is not None and mine.role != Membership.Role.VIEWER
+
+    @cached_property
+    def stop(self) -> Instance | None:
+        """The stop of everything, while there is one."""
+        return Instance.objects.stopped()
+
+    @property
+    def may_stop_all(self) -> bool:
+        return self._has_role(*STOPPERS)
+
+    @property
+    def may_resume_all(self) -> bool:
+        return self._has_role(*RESUMERS)
+
+    def _has_role(self, *roles: str) -> bool:
+        """As User.has_role, of what was read already."""
+        mine = self.memberships.values()
+        return self.user.is_superuser or any(one.role in roles for one in mine)
 
     @property
     def can_leave(self) -> bool:

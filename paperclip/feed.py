@@ -22,6 +22,8 @@ WORDS = {
     "company.updated": gettext_lazy("changed the company"),
     "company.paused": gettext_lazy("stopped the company"),
     "company.resumed": gettext_lazy("resumed the company"),
+    "instance.stopped": gettext_lazy("stopped everything, in all companies"),
+    "instance.resumed": gettext_lazy("resumed everything"),
     "agent.created": gettext_lazy("hired"),
     "agent.updated": gettext_lazy("changed"),
     "agent.paused": gettext_lazy("paused"),
@@ -57,6 +59,8 @@ WORDS = {
     "project.created": gettext_lazy("planned the project"),
     "project.updated": gettext_lazy("changed a project"),
     "label.created": gettext_lazy("defined the label"),
+    "attempt.parked": gettext_lazy("parked, after trying in vain,"),
+    "attempt.retried": gettext_lazy("let try again"),
     "heartbeat.succeeded": gettext_lazy("finished"),
     "heartbeat.failed": gettext_lazy("failed in"),
     "heartbeat.cancelled": gettext_lazy("stopped a run of"),
@@ -118,6 +122,10 @@ def line(act: Activity, issues: dict[Any, Any], agents: dict[Any, Any]) -> Line:
     elif kind == "agent":
         what = agents.get(pk, [details.get("name", "")])[0]
         url = reverse("admin:agent", args=[pk]) if pk in agents else ""
+    elif kind == "attempt":
+        runner = uuid(details.get("agentId"))
+        what = agents.get(runner, [""])[0]
+        url = reverse("admin:agent", args=[runner]) if runner in agents else ""
     elif kind == "heartbeat_run":
         runner = agents.get(uuid(details.get("agentId")), [""])[0]
         url = reverse("admin:run", args=[pk])

@@ -230,12 +230,25 @@ UNFOLD = {
 LEASE_SECONDS = env.float("PAPERCLIP_LEASE_SECONDS", default=15)
 # So many runs at once on one host; 0: as many as its workers have threads.
 HOST_RUNS = env.int("PAPERCLIP_HOST_RUNS", default=0)
+# So many processes a run may have at once; 0: any number.
+MOST_PROCESSES = env.int("PAPERCLIP_MOST_PROCESSES", default=256)
 # So many runs of an agent about an issue may change nothing before it is parked.
 PROGRESS_LIMIT = env.int("PAPERCLIP_PROGRESS_LIMIT", default=3)
 # So many issues in a row agents may file from one another's work.
 LONGEST_CHAIN = env.int("PAPERCLIP_LONGEST_CHAIN", default=24)
+# More adapters: "name=package.module.Class", the class one of agents.adapters.base.
+ADAPTERS = env.dict("PAPERCLIP_ADAPTERS", default={})
 # Whether the built-in loop may run shell commands where no sandbox works.
 UNSANDBOXED_SHELL = env.bool("PAPERCLIP_UNSANDBOXED_SHELL", default=False)
+
+# --- How long things are kept ----------------------------------------------------
+
+# In days; 0: for ever. What is removed every night is in agents/retention.py.
+KEEP_RUNS_DAYS = env.int("PAPERCLIP_KEEP_RUNS_DAYS", default=90)
+KEEP_EVENTS_DAYS = env.int("PAPERCLIP_KEEP_EVENTS_DAYS", default=30)
+KEEP_LOGS_DAYS = env.int("PAPERCLIP_KEEP_LOGS_DAYS", default=30)
+KEEP_WAKEUPS_DAYS = env.int("PAPERCLIP_KEEP_WAKEUPS_DAYS", default=30)
+KEEP_IDEMPOTENCY_KEYS_DAYS = env.int("PAPERCLIP_KEEP_IDEMPOTENCY_KEYS_DAYS", default=7)
 
 # --- The HTTP API ----------------------------------------------------------------
 

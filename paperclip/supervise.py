@@ -39,6 +39,7 @@ def configuration(embedded: Iterable[str]) -> str:
         "[supervisord]",
         "nodaemon = true",
         f"logfile = {escape(logs / 'supervisord.log')}",
+        *bounded("logfile"),
         f"pidfile = {escape(run / 'supervisord.pid')}",
         f"childlogdir = {escape(logs)}",
         # Said in words, or supervisord warns about it.
@@ -61,11 +62,15 @@ def configuration(embedded: Iterable[str]) -> str:
             "startsecs = 0",
             "startretries = 1000000000",
             f"stdout_logfile = {escape(logs / name)}.log",
-            "stdout_logfile_maxbytes = 10MB",
-            "stdout_logfile_backups = 3",
+            *bounded("stdout_logfile"),
             "redirect_stderr = true",
         ]
     return "\n".join(parts) + "\n"
+
+
+def bounded(log: str) -> list[str]:
+    """The options that keep a log from growing for ever."""
+    return [f"{log}_maxbytes = 10MB", f"{log}_backups = 3"]
 
 
 def escape(value: object) -> str:

@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from agents import spending
+from agents import spending, stopping
 from agents.models import Agent, Run
 from agents.spending import Month, Spend
 from paperclip import feed, first_start, live
@@ -98,6 +98,26 @@ def resume(request: HttpRequest, pk: str) -> HttpResponse:
     company = desk.one(Company.objects.all(), pk)
     done = _("The company works again. What was stopped stays stopped.")
     attempt(request, lambda: company.resume(by=desk.actor), done)
+    return back(request, "admin:index")
+
+
+@require_POST
+def stop_all(request: HttpRequest) -> HttpResponse:
+    """Every company of this instance."""
+    by = Desk.of(request).actor
+    done = _(
+        "Everything is stopped, in all companies. No agent starts until somebody"
+        " resumes it."
+    )
+    attempt(request, lambda: stopping.stop_everything(by=by), done)
+    return back(request, "admin:index")
+
+
+@require_POST
+def resume_all(request: HttpRequest) -> HttpResponse:
+    by = Desk.of(request).actor
+    done = _("Agents start again. What was stopped stays stopped.")
+    attempt(request, lambda: stopping.resume_everything(by=by), done)
     return back(request, "admin:index")
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from rest_framework.test import APIClient
 
+from agents.adapters.base import Outcome
 from agents.models import Agent, ApiKey, Run
+from issues import heartbeat
 from issues.models import Goal, Issue, Label, Project, Routine, RoutineTrigger
 from paperclip.actors import SYSTEM, Actor
 from paperclip.models import Company, Membership, User
@@ -94,6 +96,13 @@ def live_run(agent: Agent, issue: Issue | None = None) -> tuple[Run, str]:
     token = run.claim(host="test")
     assert token is not None
     return run, token
+
+
+def end(run: Run, status: str = "succeeded", **columns: Any) -> Run:
+    """The run, ended like that, with all that follows from it."""
+    heartbeat.conclude(run, Outcome(status, columns))
+    run.refresh_from_db()
+    return run
 
 
 def working(agent: Agent, issue: Issue | None = None) -> Actor:

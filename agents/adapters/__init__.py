@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+
 from paperclip.exceptions import Invalid
 
 if TYPE_CHECKING:
     from agents.adapters.base import Adapter
 
-ADAPTERS = {
+ADAPTERS: dict[str, str] = {
     "litellm": "agents.adapters.litellm.LiteLLM",
     "process": "agents.adapters.process.Process",
+    **settings.ADAPTERS,
 }
 
 

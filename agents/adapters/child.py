@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import psutil
+from django.conf import settings
 from django.db import connection
 
 from agents.adapters.base import Context
@@ -26,6 +27,7 @@ from paperclip import live, processes
 
 TICK = 0.5
 GRACE = 15
+COUNT_SECONDS = 2.0  # between two counts of a run's processes
 CHUNK = 65_536
 SIGNALLED = 128  # added by bwrap, as shells do, to the number of a signal
 LONGEST_WORD = 500
@@ -58,7 +60,8 @@ class Call:
 
 @dataclass(frozen=True)
 class Ended:
-    """How it ended. `by`: "itself", "timeout", or "us" (cancelled, or lease lost).
+    """How it ended. `by`: "itself", "timeout", "crowd" (it had more processes than a
+    run may), or "us" (cancelled, or lease lost).
 
     `columns` are for the run's row: exit_code or signal, and what it keeps of the log.
     """
@@ -148,9 +151,13 @@ def supervise(child: Popen, context: Context, call: Call, log: LogWriter) -> str
 
 
 def watch(child: Popen, context: Context, pipes: Pipes, timeout: float) -> str:
-    """Copy its output to the log until it ends: "itself", or by "timeout" or "us"."""
+    """Copy its output to the log until it ends: "itself", or by "timeout", "crowd" or
+    "us"."""
     deadline = time.monotonic() + timeout if timeout else float("inf")
+    crowd = Crowd(context)
     while context.beat():
+        if crowd.is_too_large():
+            return "crowd"
         # Asked before copying: what it printed before its end is copied below.
         over = child.poll() is not None
         if over:
@@ -163,6 +170,36 @@ def watch(child: Popen, context: Context, pipes: Pipes, timeout: float) -> str:
         if not left:
             return "timeout"
     return "us"
+
+
+class Crowd:
+    """Counts the processes of a run now and then: a program that starts ever more of
+    them would take the machine along (T-03c)."""
+
+    def __init__(self, context: Context) -> None:
+        self._run, self._due = context.run, time.monotonic() + COUNT_SECONDS
+
+    def is_too_large(self) -> bool:
+        most = settings.MOST_PROCESSES
+        if not most or time.monotonic() < self._due:
+            return False
+        self._due = time.monotonic() + COUNT_SECONDS
+        count = len(processes.tree(str(self._run.pk)))
+        if count <= most:
+            return False
+        said = f"It has {count} processes; a run may have {most}. It is ended."
+        self._run.log_event("processes", said, level="error")
+        connection.close()
+        return True
+
+
+def too_many() -> dict[str, str]:
+    """The columns of a run that was ended for its crowd."""
+    most = settings.MOST_PROCESSES
+    return {
+        "error": f"It had more than {most} processes at once.",
+        "error_code": "too_many_processes",
+    }
 
 
 def part(context: Context, pipes: Pipes, grace: float) -> None:

@@ -19,7 +19,7 @@ from rest_framework import serializers
 
 from agents import sandbox, skills, workspaces
 from agents.adapters import base
-from agents.adapters.child import Call, Ended, inherited, run_child
+from agents.adapters.child import Call, Ended, inherited, run_child, too_many
 from agents.loop.prompt import PROJECT
 from agents.loop.tools import DEFAULT_TOOLS, TOOL_NAMES
 from agents.models.run import Run
@@ -159,6 +159,8 @@ def outcome(ended: Ended) -> base.Outcome:
     if ended.by == "timeout" or result.get("errorCode") == "timeout":
         columns |= {"error": "It took too long.", "error_code": "timeout"}
         return base.Outcome(Run.Status.TIMED_OUT, columns)
+    if ended.by == "crowd":
+        return base.Outcome(Run.Status.FAILED, columns | too_many())
     if result.get("outcome") == "succeeded":
         return base.Outcome(Run.Status.SUCCEEDED, columns)
     code = result.get("errorCode") or "adapter_failed"

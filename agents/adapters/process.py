@@ -11,7 +11,14 @@ from rest_framework import serializers
 
 from agents import sandbox, workspaces
 from agents.adapters import base
-from agents.adapters.child import GRACE, Call, Ended, inherited, run_child
+from agents.adapters.child import (
+    GRACE,
+    Call,
+    Ended,
+    inherited,
+    run_child,
+    too_many,
+)
 from agents.models.run import Run
 from agents.sandbox import NETWORKS
 from paperclip.exceptions import Invalid, Refused
@@ -159,6 +166,8 @@ class Process(base.Adapter):
         if ended.by == "timeout":
             columns |= {"error": "It took too long.", "error_code": "timeout"}
             return base.Outcome(Run.Status.TIMED_OUT, columns)
+        if ended.by == "crowd":
+            return base.Outcome(Run.Status.FAILED, columns | too_many())
         if ended.went_well:
             return base.Outcome(Run.Status.SUCCEEDED, columns)
         how = f"exit code {columns['exit_code']}"

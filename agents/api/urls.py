@@ -1,8 +1,13 @@
 from django.urls import path
 
-from agents.api import agents, attempts, costs, runs, skills
+from agents.api import agents, attempts, costs, runs, skills, stop
 
 urlpatterns = [
+    path("instance", stop.OneInstance.as_view()),
+    path("instance/stop", stop.StopInstance.as_view()),
+    path("instance/resume", stop.ResumeInstance.as_view()),
+    path("companies/<str:company_id>/stop", stop.StopCompany.as_view()),
+    path("companies/<str:company_id>/resume", stop.ResumeCompany.as_view()),
     path("companies/<str:company_id>/agents", agents.Agents.as_view()),
     path("companies/<str:company_id>/org", agents.Org.as_view()),
     path("companies/<str:company_id>/org.svg", agents.OrgDrawing.as_view()),

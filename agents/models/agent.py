@@ -17,7 +17,7 @@ from agents.models.run import Run
 from agents.models.wakeup import Wakeup
 from paperclip import audit
 from paperclip.exceptions import Conflict, Invalid
-from paperclip.models import Company, Scoped, ScopedQuerySet, Spender
+from paperclip.models import Company, Instance, Scoped, ScopedQuerySet, Spender
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -56,7 +56,7 @@ class AgentQuerySet(ScopedQuerySet):
         return self.filter(
             status__in=[Agent.Status.IDLE, Agent.Status.ERROR],
             company__status=Company.Status.ACTIVE,
-        )
+        ).exclude(Exists(Instance.objects.filter(stopped_at__isnull=False)))
 
     def due(self, at: datetime) -> Self:
         """Those whose timer rang."""
@@ -184,6 +184,12 @@ class Agent(Spender, ActiveHours, Scoped):
     def is_invokable(self) -> bool:
         active = self.company.status == Company.Status.ACTIVE
         return active and self.status in (self.Status.IDLE, self.Status.ERROR)
+
+    def refusal(self, issue_id: UUID | None) -> str:
+        """Why a run of it about this issue may not start now; empty when it may."""
+        if not self.is_invokable or Instance.objects.is_stopped():
+            return f"{self} cannot run now."
+        return self.parked_at_work(issue_id)
 
     def parked_at_work(self, issue_id: UUID | None) -> str:
         """Why it is kept from this work (see Attempt); empty when it is not."""
@@ -328,15 +334,18 @@ class Agent(Spender, ActiveHours, Scoped):
         audit.record(by, "agent.terminated", self)
 
     def settle(self, run: Run) -> None:
-        """What the end of one of its runs says about the agent itself."""
+        """What the end of one of its runs says about the agent itself, whose row the
+        caller has locked."""
         at_work = [self.Status.IDLE, self.Status.ERROR]
-        mine = Agent.objects.filter(pk=self.pk)
-        mine.update(last_heartbeat_at=run.finished_at, updated_at=now())
         failed = run.status in (Run.Status.FAILED, Run.Status.TIMED_OUT)
-        mine.filter(status__in=at_work).update(
-            status=self.Status.ERROR if failed else self.Status.IDLE,
-            error_reason=run.error if failed else None,
-        )
+        told: dict[str, Any] = {
+            "last_heartbeat_at": run.finished_at,
+            "updated_at": now(),
+        }
+        if self.status in at_work:
+            told["status"] = self.Status.ERROR if failed else self.Status.IDLE
+            told["error_reason"] = run.error if failed else None
+        Agent.objects.filter(pk=self.pk).update(**told)
 
     def wake(
         self,

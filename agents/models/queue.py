@@ -109,7 +109,11 @@ class Queue(ScopedQuerySet):
 
     def owed(self, agent_id: UUID, issue_id: UUID | None) -> list[dict[str, Any]]:
         """The facts that runs of the agent about the issue were told, or waited with,
-        and that none has carried to a good end since: the next run is told them."""
+        and that none has carried to a good end since: the next run is told them. None
+        while one runs: it knows them, and what becomes of it is not decided yet."""
+        mine = self.filter(agent=agent_id, issue_id=issue_id)
+        if mine.filter(status="running").exists():
+            return []
         ended = self.filter(agent=agent_id, issue_id=issue_id).exclude(
             status__in=["queued", "running"]
         )

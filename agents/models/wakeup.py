@@ -15,7 +15,7 @@ from agents.models.queue import MOST_FACTS, ORDINARY, due, in_order
 from agents.models.run import Run, RunQuerySet
 from paperclip import doorbell
 from paperclip.exceptions import Conflict
-from paperclip.models import Scoped, ScopedQuerySet
+from paperclip.models import Instance, Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Facts that are somebody else's doing: with them a parked issue may go on.
 NEWS = {
     "issue_blockers_resolved",
+    "issue_blocker_cancelled",
     "issue_children_completed",
     "approval_approved",
     "approval_rejected",
@@ -146,6 +147,8 @@ class Wakeup(Scoped):
     def refusal(self) -> str:
         """Why this wake may not start anything; empty when it may."""
         agent = self.agent
+        if Instance.objects.is_stopped():
+            return "Everything is stopped, in all companies. Resume it first."
         if agent.company.status != "active":
             return f"{agent.company} is {agent.company.status}."
         if not agent.is_invokable:

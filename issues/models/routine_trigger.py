@@ -14,7 +14,7 @@ from agents.models import Agent
 from issues import cron, webhooks
 from paperclip import tokens
 from paperclip.exceptions import Invalid
-from paperclip.models import Company, Scoped, ScopedQuerySet
+from paperclip.models import Company, Instance, Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
     from issues.models.routine import Routine
@@ -39,8 +39,11 @@ WIRE = {
 
 class RoutineTriggerQuerySet(ScopedQuerySet):
     def due(self, at: datetime) -> Self:
-        """The schedules whose time has come, the longest due first. Those of a company
-        that is stopped wait, and catch up by their policy when it works again."""
+        """The schedules whose time has come, the longest due first. While everything
+        is stopped, or their company is, they wait, and catch up by their policy when
+        it works again."""
+        if Instance.objects.is_stopped():
+            return self.none()
         return self.filter(
             kind=SCHEDULE,
             enabled=True,

@@ -264,5 +264,4 @@ class StatusMachine(Review):
         return [Wake(self.assignee_agent, source, reason, self)]
 
     def _is_held_up(self) -> bool:
-        left = Relation.objects.filter(blocked_id=self.pk).unresolved()
-        return self.status == Status.BLOCKED and left.exists()
+        return Relation.objects.filter(blocked_id=self.pk).unresolved().exists()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from paperclip.actors import Actor
 
 BLOCKERS_DONE = "issue_blockers_resolved"
+BLOCKER_CANCELLED = "issue_blocker_cancelled"
 CHILDREN_DONE = "issue_children_completed"
 
 
@@ -101,7 +102,8 @@ class Waiting(IssueBase):
         return path[::-1]
 
     def freed_by_end(self) -> list[Wake]:
-        """Whose work can go on now that this issue is closed."""
+        """Whose work can go on now that this issue is closed, and who has to decide
+        what it means that a blocker was cancelled."""
         # Of two that close at once, the later one sees the other's end.
         self._lock_graph()
         issues = (
@@ -116,6 +118,12 @@ class Waiting(IssueBase):
             freed += [
                 Wake(issue.assignee_agent, "automation", BLOCKERS_DONE, issue)
                 for issue in issues.filter(~Exists(left), pk__in=waiting)
+            ]
+        else:
+            waiting = Relation.objects.filter(blocker_id=self.pk).values("blocked")
+            freed += [
+                Wake(issue.assignee_agent, "automation", BLOCKER_CANCELLED, issue)
+                for issue in issues.filter(pk__in=waiting)
             ]
         above = type(self)._default_manager.filter(pk=self.pk).values("parent")
         children = type(self)._default_manager.filter(parent=OuterRef("pk"))

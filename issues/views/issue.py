@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -14,9 +15,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from agents import spending
-from agents.models import Agent, Run
+from agents.models import Agent, Attempt, Run
 from issues.forms import PropertiesForm
 from issues.models import Comment, Issue
+from issues.why import waiting_messages, why
 from paperclip.api.views import is_uuid
 from paperclip.desk import Desk, View, button, page
 from paperclip.exceptions import BadRequest, Conflict, Invalid, Refused
@@ -108,6 +110,9 @@ def state_of(issue: Issue) -> dict[str, Any]:
     runs = Run.objects.filter(issue_id=issue.pk).select_related("agent")
     return {
         "holder": issue.live_holder(),
+        "why": why(issue),
+        "alerts": alerts(issue),
+        "unread": waiting_messages(issue),
         "review": review_of(issue),
         "approved_by": issue.approved_by(),
         "question": question,
@@ -118,6 +123,12 @@ def state_of(issue: Issue) -> dict[str, Any]:
         "spend": spending.of_issues([issue.pk]),
         "runs": runs.defer("stdout_excerpt", "stderr_excerpt")[:RUNS],
     }
+
+
+def alerts(issue: Issue) -> Any:
+    """What was tried in vain here, or keeps its assignee from everything."""
+    here = Q(issue_id=issue.pk) | Q(agent=issue.assignee_agent, whole_agent=True)
+    return Attempt.objects.parked().filter(here).select_related("agent")
 
 
 def family_of(issue: Issue) -> dict[str, Any]:

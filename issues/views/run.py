@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from agents import runlog, spending, transcript
+from agents import retention, runlog, spending, transcript
 from agents.models import CostEvent, Run
 from issues.models import Issue
 from paperclip.desk import Desk, attempt, back, page
@@ -40,6 +41,9 @@ def run(request: HttpRequest, pk: Any) -> HttpResponse:
         run=row,
         issue=about.first() if row.issue_id else None,
         events=row.events.all(),
+        events_gone=retention.is_over("KEEP_EVENTS_DAYS", row.finished_at),
+        keep_events=settings.KEEP_EVENTS_DAYS,
+        log_gone=runlog.absence(row),
         begin=begin,
         spend=spending.total(CostEvent.objects.filter(run=row)),
         has_talk=has_talk,

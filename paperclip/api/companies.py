@@ -24,6 +24,9 @@ class CompanyForm(Form):
     name = Text(max_length=120)
     description = Text(allow_null=True, allow_blank=True, required=False)
     budgetMonthlyCents = Whole(source="budget_monthly_cents", required=False)
+    maxConcurrentRuns = Whole(
+        source="max_concurrent_runs", allow_null=True, max_value=10_000, required=False
+    )
 
 
 class CompanyChange(CompanyForm):

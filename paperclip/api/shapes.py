@@ -62,6 +62,7 @@ class CompanyShape(Shape):
     budgetMonthlyCents = IntegerField(source="budget_monthly_cents")
     spentMonthlyCents = IntegerField(source="spent_monthly_cents")
     requireBoardApprovalForNewAgents = BooleanField(source="require_approval_for_hires")
+    maxConcurrentRuns = IntegerField(source="max_concurrent_runs", allow_null=True)
     rehearsal = BooleanField(help_text="a script plays the model: nothing is real")
     createdAt = Moment(source="created_at")
     updatedAt = Moment(source="updated_at")

@@ -1,6 +1,7 @@
 from paperclip.models.activity import Activity
 from paperclip.models.company import Company, Membership
 from paperclip.models.idempotency import IdempotencyKey
+from paperclip.models.instance import Instance
 from paperclip.models.scope import Scoped, ScopedQuerySet
 from paperclip.models.sign_in import SignInLink
 from paperclip.models.spender import Spender
@@ -10,6 +11,7 @@ __all__ = [
     "Activity",
     "Company",
     "IdempotencyKey",
+    "Instance",
     "Membership",
     "Scoped",
     "ScopedQuerySet",

@@ -26,3 +26,11 @@ class User(AbstractUser):
             .exclude(role=Membership.Role.VIEWER)
             .exists()
         )
+
+    def has_role(self, *roles: str) -> bool:
+        """Whether this person has one of these roles in some company, or is the
+        administrator of the instance."""
+        return (
+            self.is_superuser
+            or Membership.objects.filter(user=self, role__in=roles).exists()
+        )

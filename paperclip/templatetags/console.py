@@ -29,6 +29,7 @@ TONES = {
     "queued": "wait",
     "issue_created": "wait",
     "claimed": "live",
+    "deferred_issue_execution": "wait",
     "todo": "wait",
     "in_review": "wait",
     "planned": "wait",
@@ -49,6 +50,7 @@ LABELS = {
     "todo": _("to do"),
     "issue_created": _("issue filed"),
     "pending_approval": _("pending approval"),
+    "deferred_issue_execution": _("waits for another agent"),
 }
 REASONS = {
     "heartbeat_timer": _("its timer rang"),
@@ -59,9 +61,12 @@ REASONS = {
     "issue_reopened_via_comment": _("an issue was opened again"),
     "issue_status_changed": _("an issue left the backlog"),
     "issue_blockers_resolved": _("what blocked an issue is done"),
+    "issue_blocker_cancelled": _("what blocks an issue was cancelled"),
     "issue_children_completed": _("all parts of an issue are closed"),
     "process_lost_retry": _("the run before was lost"),
     "transient_failure_retry": _("the run before failed; it is tried again"),
+    "issue_unfinished": _("its issue is not finished yet"),
+    "issue_waiting": _("an issue waits for it"),
     "put_off": _("it was put off until there is room"),
     "not_picked": _("it was not picked for the start"),
     "rehearsal_left": _("the rehearsal was left"),
@@ -114,6 +119,12 @@ def _link_open(self: Any, tokens: Any, index: int, options: Any, env: Any) -> st
 
 
 _markdown.add_render_rule("link_open", _link_open)
+
+
+@register.filter
+def may_write(desk: Any, company: Any) -> bool:
+    """Whether to offer this person buttons that change the company."""
+    return bool(desk.may_write(company))
 
 
 @register.filter
@@ -254,6 +265,12 @@ def entries(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [f"{key}={text}" for key, text in value.items()]
     return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+
+
+@register.filter
+def of(found: dict[str, Any], key: Any) -> Any:
+    """What a dictionary has under the text of a key."""
+    return found.get(str(key))
 
 
 @register.filter

@@ -116,7 +116,7 @@ def test_lists_show_no_other_company(stranger, company, rows):
 
 
 def test_filters_offer_no_other_company(stranger, rows):
-    theirs = make.agent(name="Eve")
+    theirs = make.agent(name="Mallory")
     text = stranger.get("/issues/").content.decode()
     assert "Ada" not in text and theirs.name not in text
 

@@ -9,6 +9,7 @@ from issues.models import Issue
 from paperclip.actors import SYSTEM
 from paperclip.models import Activity
 from tests import make
+from tests.console.conftest import seen_by
 
 pytestmark = pytest.mark.django_db
 
@@ -349,3 +350,39 @@ def test_plans_are_made_by_their_verbs(console, company):
     assert console.post("/labels/add/", label).status_code == 422
     made = console.get("/activity/").content.decode()
     assert "set the goal" in made and "planned the project" in made
+
+
+@pytest.mark.parametrize("page", ["/", "/issues/", "/board/", "/agents/", "/costs/"])
+def test_the_red_button_and_the_banner_are_on_every_page(company, page):
+    owner, operator = (
+        seen_by(make.operator(company, role)) for role in ("owner", "operator")
+    )
+    shown = owner.get(page).content.decode()
+    assert f'action="/company/{company.pk}/stop"' in shown
+    assert 'action="/stop"' in shown and 'action="/resume"' not in shown
+    operator.post("/stop", {"next": page})
+    for console in (owner, operator):
+        shown = console.get(page).content.decode()
+        assert "Everything is stopped, in all companies." in shown
+        assert 'action="/stop"' not in shown
+    assert 'action="/resume"' in owner.get(page).content.decode()
+    assert 'action="/resume"' not in operator.get(page).content.decode()
+    assert "owner or admin" in said(operator.post("/resume", follow=True))[-1]
+    assert said(owner.post("/resume", {"next": page}, follow=True)) == [
+        "Agents start again. What was stopped stays stopped."
+    ]
+    assert "Everything is stopped" not in owner.get(page).content.decode()
+
+
+def test_an_open_page_learns_of_a_stop_elsewhere(console, company):
+    other = seen_by(make.owner_of(make.company("Elsewhere")))
+    other.post("/stop")
+    part = console.get("/", headers={"HX-Request": "true"}).content.decode()
+    assert "Everything is stopped" in part and "<html" not in part
+    assert Activity.objects.filter(company=company, action="instance.stopped").exists()
+
+
+def test_a_viewer_is_shown_no_red_button(viewer):
+    assert 'action="/stop"' not in viewer.get("/").content.decode()
+    answer = viewer.post("/stop", follow=True)
+    assert "To stop everything, ask somebody" in said(answer)[-1]

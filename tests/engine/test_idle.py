@@ -145,7 +145,6 @@ def test_a_timer_with_work_that_never_moves_is_left_alone(
     company: Any, settings: Any
 ) -> None:
     """Open work opens the gate only while the agent does something about it."""
-    from issues import recovery
 
     agent = make.agent(company, **TIMER)
     issue = make.issue(company)
@@ -154,8 +153,7 @@ def test_a_timer_with_work_that_never_moves_is_left_alone(
         wakeup = ring(agent)
         assert wakeup.status == "queued" and wakeup.run is not None
         assert wakeup.run.claim(host="test")
-        wakeup.run.finish("succeeded")
-        recovery.follow_up(wakeup.run)
+        make.end(wakeup.run)
     assert ring(agent).note == gate.UNCHANGED
     assert "nothing moved" in agent.attempts.parked().get(issue_id=None).reason
     issue.comment("Well?", by=make.by(make.operator(company)))
@@ -169,6 +167,63 @@ def test_the_alarm_of_a_busy_agent_moves_and_says_so(company: Any) -> None:
     assert ring(agent).note == "The last run has not ended yet."
     agent.refresh_from_db()
     assert agent.next_heartbeat_at > now()
+
+
+@pytest.mark.parametrize("event", ["arrives", "is lost"])
+def test_a_cancelled_blocker_asks_its_owner_once(company: Any, event: str) -> None:
+    """T-09b: one request for a decision, not silence and not a storm."""
+    agent = make.agent(company)
+    blocker = make.issue(company)
+    issue = make.issue(company, assignee_agent=agent, blocked_by=[blocker])
+    issue.change(by=SYSTEM, status="blocked")
+    make.live_run(agent, issue)[0].finish("succeeded")
+    if event == "arrives":
+        blocker.change(by=SYSTEM, status="cancelled")
+    else:
+        gone = {"status": "cancelled", "cancelled_at": now()}
+        Issue.objects.filter(pk=blocker.pk).update(**gone)
+    for _ in range(3):
+        look()
+    run = agent.runs.get(status="queued")
+    assert [wake["reason"] for wake in run.wakes] == ["issue_blocker_cancelled"]
+    assert run.claim(host="test")
+    run.finish("succeeded")
+    for _ in range(3):
+        look()
+    assert not agent.runs.filter(status="queued").exists()
+
+
+@pytest.mark.parametrize("way", ["checkout", "change", "operator", "comment", "wake"])
+def test_no_path_starts_what_is_blocked(company: Any, way: str) -> None:
+    """T-09d."""
+    agent = make.agent(company)
+    blocker = make.issue(company)
+    issue = make.issue(company, assignee_agent=agent, blocked_by=[blocker])
+    run, token = make.live_run(agent, issue)
+    person = make.client_of(make.operator(company))
+    paths: dict[str, Any] = {
+        "checkout": lambda: make.client(token).post(
+            f"/api/issues/{issue.pk}/checkout",
+            {"agentId": str(agent.pk), "expectedStatuses": ["todo", "blocked"]},
+        ),
+        "change": lambda: make.client(token).patch(
+            f"/api/issues/{issue.pk}", {"status": "in_progress"}
+        ),
+        "operator": lambda: person.patch(
+            f"/api/issues/{issue.pk}", {"status": "in_progress"}
+        ),
+        "comment": lambda: person.post(
+            f"/api/issues/{issue.pk}/comments", {"body": "Go!", "reopen": True}
+        ),
+        "wake": lambda: person.post(
+            f"/api/agents/{agent.pk}/wakeup", {"payload": {"issueId": str(issue.pk)}}
+        ),
+    }
+    status = paths[way]().status_code
+    assert status == 422 if way in ("checkout", "change", "operator") else status < 300
+    issue.refresh_from_db()
+    assert issue.status != "in_progress"
+    assert run.is_live
 
 
 def test_a_blocker_that_is_done_wakes_once_even_when_the_event_was_lost(

@@ -18,7 +18,7 @@ from issues import routines
 from issues.models import Issue, RoutineRun, RoutineTrigger
 from paperclip.actors import SYSTEM
 from paperclip.home import BASE_DIR
-from paperclip.models import Company
+from paperclip.models import Company, Instance
 from tests import make
 from tests.instance import wait_for
 from tests.races import together
@@ -280,12 +280,15 @@ def test_a_paused_routine_makes_up_for_nothing() -> None:
     assert routines.fire_due(moment("2026-06-01 16:00")) == 1
 
 
-def test_a_stopped_company_catches_up_when_it_works_again() -> None:
+@pytest.mark.parametrize("what", ["company", "instance"])
+def test_what_is_stopped_catches_up_when_it_works_again(what: str) -> None:
     start = moment("2026-06-01 12:00")
     trigger = scheduled(start, "0 * * * *")
-    trigger.company.pause(by=SYSTEM)
+    company = what == "company"
+    stop: Any = trigger.company if company else Instance.objects.current()
+    stop.pause(by=SYSTEM) if company else stop.stop(by=SYSTEM)
     assert routines.fire_due(moment("2026-06-01 15:30")) == 0
-    trigger.company.resume(by=SYSTEM)
+    stop.resume(by=SYSTEM)
     assert routines.fire_due(moment("2026-06-01 15:31")) == 1
     assert (fired(), skipped()) == (["2026-06-01 15:00"], 2)
 

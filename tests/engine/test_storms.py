@@ -8,7 +8,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from agents.models import Agent, Attempt, Run
-from issues import progress, recovery, sweep
+from issues import progress, sweep
 from issues.models import Issue
 from paperclip.actors import SYSTEM, Actor
 from tests import make
@@ -98,9 +98,7 @@ def turn(agent: Agent, issue: Issue, say: str) -> Run | None:
         return None
     progress.note_start(run)
     issue.comment(say, by=Actor.of_agent(agent, run))
-    run.finish("succeeded")
-    run.refresh_from_db()
-    recovery.follow_up(run)
+    make.end(run)
     return run
 
 
@@ -149,9 +147,7 @@ def test_a_ring_that_hands_the_issue_round_is_parked(company: Any) -> None:
             break
         progress.note_start(run)
         issue.change(by=SYSTEM, assignee_agent=after, comment="Yours.")
-        run.finish("succeeded")
-        run.refresh_from_db()
-        recovery.follow_up(run)
+        make.end(run)
         runs += 1
     assert runs < 15
     assert Attempt.objects.parked().count() == 1
@@ -213,9 +209,7 @@ def test_what_moves_something_is_no_loop(company: Any, deed: str) -> None:
             issue.file_child(by=by, title=f"Part {number}", status="backlog")
         else:
             issue.change(by=by, status="todo", title=f"It is {number}")
-        run.finish("succeeded")
-        run.refresh_from_db()
-        recovery.follow_up(run)
+        make.end(run)
         assert run.progressed is True
     assert not Attempt.objects.parked().exists()
 
@@ -257,7 +251,10 @@ def test_a_chain_of_issues_that_file_issues_comes_to_an_end(company: Any) -> Non
 # --- T-08d, coalescing -----------------------------------------------------------
 
 
-def test_500_comments_are_one_run_that_has_them_all_in_order(company: Any) -> None:
+def test_500_comments_are_one_run_that_has_them_all_in_order(
+    company: Any, settings: Any
+) -> None:
+    settings.LEASE_SECONDS = 600
     dev = make.agent(company)
     issue = make.issue(company, assignee_agent=dev)
     working = dev.runs.get()

@@ -56,9 +56,10 @@ def test_it_is_filed_with_every_field(company: Company, operator: APIClient) -> 
     assert answer["labelIds"] == [str(label.pk)]
     assert [issue["id"] for issue in answer["blockedBy"]] == [str(blocker.pk)]
     assert answer["createdByUserId"] == str(make.owner_of(company).pk)
-    assert (
-        agent.runs.get().issue_id == Issue.objects.get(number=answer["issueNumber"]).pk
-    )
+    # It waits for its blocker, so nobody is woken yet.
+    assert not agent.runs.exists()
+    blocker.change(by=SYSTEM, status="done")
+    assert str(agent.runs.get().issue_id) == answer["id"]
 
 
 def test_the_second_of_one_title_is_the_first(

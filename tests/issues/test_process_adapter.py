@@ -27,7 +27,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(scope="module", autouse=True)
 def _worker(django_db_setup: None) -> Iterator[None]:
-    with worker(PAPERCLIP_SECRET_KEY="canary-of-the-server"):
+    told = {"PAPERCLIP_SECRET_KEY": "canary-of-the-server"}
+    with worker(**told, PAPERCLIP_MOST_PROCESSES="20"):
         yield
 
 
@@ -148,6 +149,20 @@ def test_the_whole_tree_is_gone(company: Any, how: str) -> None:
     eventually(lambda: not processes.tree(str(run.pk)), timeout=10)
     expected = {"cancel": "cancelled", "timeout": "timed_out", "finish": "succeeded"}
     assert run.status == expected[how]
+
+
+def test_a_run_that_starts_ever_more_processes_is_ended(company: Any) -> None:
+    """T-03c."""
+    agent = hired(company, "for n in $(seq 40); do sleep 600 & done; wait")
+    run = ended(woken(agent), 30)
+    assert (run.status, run.error) == (
+        "failed",
+        "It had more than 20 processes at once.",
+    )
+    said = run.events.get(event_type="processes").message
+    assert said.startswith("It has 4") and "a run may have 20" in said
+    eventually(lambda: not processes.tree(str(run.pk)))
+    assert agent.attempts.parked().get().cause == "too_many_processes"
 
 
 def test_a_lost_doorbell_is_rung_again(company: Any) -> None:

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import pytest
 
 from agents.models import Agent, Run, Wakeup
-from issues import repositories
+from issues import lying, repositories
 from issues.models import Issue, Project
 from issues.models.base import Status
 from issues.models.review import FIX
-from issues.sweep import waiting_issues, wake_waiting
+from issues.sweep import wake_waiting
 from paperclip.actors import SYSTEM, Actor
 from paperclip.exceptions import BadRequest, Conflict, Invalid, NotAllowed
 from paperclip.models import Activity
@@ -230,7 +230,7 @@ def test_a_review_nobody_was_woken_for_is_found(team: Team) -> None:
     run.finish(Run.Status.SUCCEEDED)
     Wakeup.objects.filter(agent=team.qa).delete()
     team.qa.runs.all().delete()
-    assert issue in waiting_issues()
+    assert issue in lying.waiting()
 
 
 def handed_over(team: Team, title: str, text: str, place: Path) -> Issue:

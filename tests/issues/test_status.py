@@ -173,7 +173,7 @@ def test_reopen_brings_it_back_and_wakes_the_assignee(start: str) -> None:
     issue.change(by=make.by(make.owner_of(issue.company)), reopen=True)
     assert (issue.status, issue.completed_at) == ("todo", None)
     run = agent.runs.get(status="queued")
-    assert run.wakes[0]["reason"] == "issue_reopened_via_comment"
+    assert run.wakes[-1]["reason"] == "issue_reopened_via_comment"
 
 
 def test_leaving_the_backlog_wakes_the_assignee() -> None:

@@ -94,7 +94,8 @@ def test_reopen_wakes_the_assignee_for_that() -> None:
     agent.runs.open().cancel(by=SYSTEM, why="test")
     issue.comment("Once more.", by=SYSTEM, reopen=True)
     assert issue.status == "todo"
-    assert reasons(agent, issue) == ["issue_reopened_via_comment"]
+    # And told what it was never started for.
+    assert reasons(agent, issue) == ["issue_assigned", "issue_reopened_via_comment"]
 
 
 def test_interrupt_ends_the_running_run() -> None:

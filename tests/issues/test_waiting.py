@@ -148,7 +148,7 @@ def test_the_last_child_closed_wakes_the_parents_assignee() -> None:
     assert not agent.runs.open().exists()
     children[1].change(by=SYSTEM, status="done")
     reasons = [wake["reason"] for wake in agent.runs.open().get().wakes]
-    assert reasons == ["issue_children_completed"]
+    assert reasons == ["issue_assigned", "issue_children_completed"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -224,7 +224,6 @@ def test_a_refusal_of_the_gateway_ends_it(
     played = stage.play(worker, None, Refusal(status, {"error": error}))
     assert (played.outcome.status, played.code) == ("failed", code)
     assert played.run.error == "The key is wrong."
-    assert played.outcome.transient == (status >= 500)
     assert played.outcome.put_off is None
     assert len(played.model.requests) == 1
 

@@ -1,0 +1,66 @@
+"""Everybody at once: the red button over all companies, and what undoes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from agents.models import Agent, Run
+from paperclip.actors import SYSTEM
+from paperclip.models import Instance
+
+if TYPE_CHECKING:
+    from paperclip.actors import Actor
+
+
+def stop_everything(*, by: Actor) -> Instance:
+    """Nothing of any company runs until `resume_everything`: what runs ends within
+    seconds, what waits is cancelled. Safe to do again.
+
+    NotAllowed for those who may not (see Instance.stop).
+    """
+    # Not one transaction: once this is committed no claim can slip past.
+    instance = Instance.objects.current()
+    instance.stop(by=by)
+    carry_through()
+    return instance
+
+
+def carry_through(most: int | None = None) -> None:
+    """Cancel what is still open while everything is stopped, at most so many runs: a
+    stop that was broken off is a stop all the same."""
+    instance = Instance.objects.stopped()
+    if instance is None:
+        return
+    # What runs first: its supervisor ends it while the others are cancelled. In the
+    # system's name, for they are runs of companies the person may not even see.
+    for status in (Run.Status.RUNNING, Run.Status.QUEUED):
+        found = Run.objects.filter(status=status).order_by("created_at")
+        runs = Run.objects.filter(
+            pk__in=list(found.values_list("pk", flat=True)[:most])
+        )
+        runs.cancel(by=SYSTEM, why=f"{instance.stopped_by} stopped everything.")
+
+
+@transaction.atomic
+def resume_everything(*, by: Actor) -> Instance:
+    """Let agents start again. Only what comes from now on starts anything; companies
+    that were stopped by themselves stay so.
+
+    NotAllowed for those who may not, Conflict when nothing is stopped.
+    """
+    instance = Instance.objects.current()
+    instance.resume(by=by)
+    # What was queued the very moment it was stopped.
+    late = Run.objects.filter(status=Run.Status.QUEUED)
+    late.cancel(by=SYSTEM, why="It was queued while everything was being stopped.")
+    # Timers that rang meanwhile would all start now.
+    moment = now()
+    for agent in Agent.objects.due(moment):
+        rang = Agent.objects.filter(
+            pk=agent.pk, next_heartbeat_at=agent.next_heartbeat_at
+        )
+        rang.update(next_heartbeat_at=agent.alarm_after(moment))
+    return instance

@@ -1,0 +1,130 @@
+"""T-04b, T-04d, T-16c: what an outage leaves behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import OperationalError
+from django.utils.timezone import now
+
+from agents.adapters.base import Outcome
+from agents.models import Agent, Run, Wakeup
+from issues import heartbeat, sweep
+from issues.models import Issue
+from paperclip.models import Instance
+from tests import make
+from tests.engine.clock import START
+from tests.workers import ended, hired, running, worker
+
+pytestmark = pytest.mark.django_db
+INTERVAL = 600
+
+
+@pytest.fixture
+def company() -> Any:
+    return make.company()
+
+
+def test_after_six_hours_down_the_timers_ring_over_a_window(company: Any) -> None:
+    """T-16c: 30 agents with work and the same interval."""
+    with time_machine.travel(START, tick=False) as clock:
+        timer = {"heartbeat_enabled": True, "interval_seconds": INTERVAL}
+        agents = [make.agent(company, **timer) for _ in range(30)]
+        for agent in agents:
+            issue = make.issue(company, status="backlog")
+            todo = {"assignee_agent": agent, "status": "todo"}
+            Issue.objects.filter(pk=issue.pk).update(**todo)
+        sweep.sweep()
+        clock.shift(timedelta(hours=6))
+        assert Agent.objects.due(now()).count() == 30
+        woken: Counter[int] = Counter()
+        for tick in range(INTERVAL // 10 + 1):
+            before = Wakeup.objects.filter(status="queued").count()
+            sweep.sweep()
+            after = Wakeup.objects.filter(status="queued").count()
+            woken[tick * 10 // 60] += after - before
+            clock.shift(timedelta(seconds=10))
+    assert sum(woken.values()) == 30  # nobody is left out, nobody rings twice
+    assert len(woken) >= 10 and max(woken.values()) <= 10
+    assert {run.agent_id for run in Run.objects.all()} == {a.pk for a in agents}
+
+
+def test_a_short_pause_is_no_outage(company: Any) -> None:
+    timer = {"heartbeat_enabled": True, "interval_seconds": 30}
+    with time_machine.travel(START, tick=False) as clock:
+        agent = make.agent(company, **timer, skip_unchanged=False)
+        sweep.sweep()
+        clock.shift(timedelta(seconds=29))
+        rings = agent.next_heartbeat_at
+        sweep.sweep()
+        clock.move_to(rings)
+        sweep.sweep()
+    assert agent.runs.count() == 1
+
+
+def test_a_supervisor_that_outlived_the_outage_keeps_its_run(company: Any) -> None:
+    with time_machine.travel(START, tick=False) as clock:
+        sweep.sweep()
+        run, _ = make.live_run(make.agent(company))
+        clock.shift(timedelta(minutes=10))
+        sweep.sweep()
+        run.refresh_from_db()
+        assert run.is_live
+        # Nobody renews it: it is lost after one more lease.
+        clock.shift(timedelta(seconds=20))
+        sweep.sweep()
+        run.refresh_from_db()
+    assert (run.status, run.error_code) == ("failed", "process_lost")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_result_waits_for_the_database_and_is_delivered_once(
+    company: Any, settings: Any
+) -> None:
+    """T-04d: the run ends while the database is away, for longer than its lease."""
+    settings.LEASE_SECONDS = 1
+    run, _ = make.live_run(make.agent(company))
+    lease = heartbeat.Lease(run)
+    away = threading.Event()
+    tries = []
+
+    def write() -> None:
+        tries.append(1)
+        if not away.is_set():
+            raise OperationalError("the server closed the connection")
+        heartbeat.conclude(run, Outcome("succeeded", {"exit_code": 0}))
+
+    runner = threading.Thread(target=lease.patiently, args=[write])
+    runner.start()
+    time.sleep(2)
+    Instance.objects.update_or_create(
+        pk=1, defaults={"swept_at": now() - timedelta(minutes=10)}
+    )
+    sweep.sweep()
+    away.set()
+    runner.join(10)
+    run.refresh_from_db()
+    assert (run.status, run.exit_code) == ("succeeded", 0) and len(tries) > 3
+    assert Run.objects.count() == 1
+    assert not Run.objects.filter(status="running").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_silent_run_is_not_taken_for_a_dead_one(company: Any) -> None:
+    """T-04b: not a word for many leases, and it is alive."""
+    agent = hired(company, "sleep 6; echo done")
+    with worker(PAPERCLIP_LEASE_SECONDS="1"):
+        run = running(make.queued_run(agent))
+        leases = set()
+        while Run.objects.filter(pk=run.pk, status="running").exists():
+            sweep.sweep()
+            leases.add(Run.objects.get(pk=run.pk).lease_expires_at)
+            time.sleep(0.2)
+        assert ended(run).status == "succeeded"
+        assert len(leases) >= 5 and Run.objects.count() == 1
