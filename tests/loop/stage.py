@@ -10,9 +10,10 @@ from typing import Any
 
 from django.conf import settings
 
+from agents import sessions
 from agents.adapters.base import Context, Outcome
 from agents.adapters.litellm import LiteLLM
-from agents.models import Agent, Run
+from agents.models import Agent, Run, Session
 from issues.heartbeat import Lease, environment
 from issues.models import Issue
 from tests import make
@@ -63,9 +64,11 @@ def play(worker: Agent, issue: Issue | None, *answers: Answer) -> Played:
     token = run.claim(host="test")
     assert token is not None
     with model(*answers) as scripted, spoken_to(scripted):
-        context = Context(run, environment(run, token), Lease(run).hold)
-        outcome = LiteLLM().execute(context)
+        thread = sessions.begin(run)
+        env = environment(run, token)
+        outcome = LiteLLM().execute(Context(run, env, Lease(run).hold, thread))
     run.finish(outcome.status, **outcome.columns)
+    Session.objects.keep(run, thread)
     assert token not in run.log_file.read_text()
     return Played(run, outcome, scripted)
 
