@@ -95,7 +95,8 @@ def run_child(context: Context, call: Call) -> Ended:
 
     OSError when it could not be started at all, which is no fault of the program."""
     pid_file = context.run.directory / "pid"
-    pid_file.unlink(missing_ok=True)  # of a program that ran before in this run
+    with suppress(OSError):  # then it cannot be written either, and that is said
+        pid_file.unlink()  # of a program that ran before in this run
     with LogWriter(context.run, call.secrets) as log:
         child = processes.spawn(
             call.argv,

@@ -13,10 +13,11 @@ from typing import Any
 from agents.loop.api import Api
 from agents.loop.clone import Clone
 from agents.loop.errors import ToolError
-from agents.loop.session import FOLDER
 from agents.loop.web import Broken
 
 GITS_OWN = {".git", ".gitconfig"}
+# Where conversations are kept from run to run; no file of the agent's.
+SESSIONS = ".sessions"
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Desk:
         names = {part.casefold() for part in found.relative_to(self.root).parts}
         if names & GITS_OWN:
             raise ToolError(f"{path!r} is git's own: it cannot be written.")
-        if FOLDER in names:
+        if SESSIONS in names:
             raise ToolError(f"{path!r} is Paperclip's own: it cannot be written.")
         return found
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from agents.loop.desk import SESSIONS
 from agents.loop.tools.base import cut
 from agents.loop.transcript import say
 
 Message = dict[str, Any]
 
-FOLDER = ".sessions"
 VERSION = 1
 # A result of an earlier run that is longer is cut to so many characters: what it was
 # needed for is done, and what is still needed is in a file or in the issue.
@@ -29,7 +29,7 @@ class Session:
 
     def __init__(self, workspace: Path, told: dict[str, Any] | None) -> None:
         self._told = told or {}
-        self._folder = workspace / FOLDER
+        self._folder = workspace / SESSIONS
         self.id = str(self._told.get("resumes") or uuid4())
         self.is_kept = False
 

@@ -59,11 +59,17 @@ def agent(company: Any = None, **fields: Any) -> Agent:
 
 def play(worker: Agent, issue: Issue | None, *answers: Answer) -> Played:
     """Wake the agent, run it to its end, and write down how it went."""
+    with model(*answers) as scripted:
+        return played(worker, issue, scripted)
+
+
+def played(worker: Agent, issue: Issue | None, scripted: Model) -> Played:
+    """The same with a model that the test has."""
     run = worker.runs.filter(status="queued", issue_id=issue and issue.pk).first()
     run = run or make.queued_run(worker, issue)
     token = run.claim(host="test")
     assert token is not None
-    with model(*answers) as scripted, spoken_to(scripted):
+    with spoken_to(scripted):
         thread = sessions.begin(run)
         env = environment(run, token)
         outcome = LiteLLM().execute(Context(run, env, Lease(run).hold, thread))
