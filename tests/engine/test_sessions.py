@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -210,6 +211,7 @@ def test_an_unknown_session_is_tried_once_and_begun_anew(
     assert any("unknown" in said for said in session_events(second))
     log = second.log_file.read_bytes()
     assert second.log_bytes == len(log)
+    assert second.log_sha256 == hashlib.sha256(log).hexdigest()
     assert [json.loads(line)["seq"] for line in log.splitlines()] == list(
         range(1, log.count(b"\n") + 1)
     )
