@@ -124,6 +124,11 @@ class Run(Scoped):
     process_started_at = models.DateTimeField(null=True)
     host = models.CharField(max_length=120, blank=True)
     result = models.JSONField(null=True)
+    # The session it went on with (null: it began afresh), the one it left, and the
+    # tokens that its program says it used.
+    session_id_before = models.CharField(max_length=128, null=True)  # noqa: DJ001
+    session_id_after = models.CharField(max_length=128, null=True)  # noqa: DJ001
+    usage = models.JSONField(null=True)
     log_bytes = models.PositiveBigIntegerField(null=True)
     log_sha256 = models.CharField(max_length=64, null=True)  # noqa: DJ001
     stdout_excerpt = models.TextField(null=True)  # noqa: DJ001

@@ -244,5 +244,6 @@ class WakeForm(Form):
         allow_null=True, required=False, help_text="Not needed: equal wakes coalesce."
     )
     forceFreshSession = Flag(
-        required=False, help_text="Every run starts without a session as yet."
+        required=False,
+        help_text="Forget the session about payload.issueId first: it begins afresh.",
     )
