@@ -133,7 +133,7 @@ def conclude(run: Run, outcome: Outcome) -> None:
         return
     Session.objects.keep(run, outcome.thread)
     if outcome.put_off is not None:
-        recovery.work_again(run, recovery.PUT_OFF, outcome.put_off, counts=False)
+        recovery.put_off(run, outcome.put_off)
     else:
         recovery.follow_up(run)
 

@@ -44,6 +44,12 @@ class LiteLLMConfig(base.SessionConfig):
 
     model = serializers.RegexField(r"^\S+$", max_length=200, required=False)
     apiBase = serializers.RegexField(r"^https?://\S+$", max_length=300, required=False)
+    # Asked when the account of the one before is closed.
+    fallbackModels = serializers.ListField(
+        child=serializers.RegexField(r"^[\w.-]+/\S+$", max_length=200),
+        max_length=5,
+        required=False,
+    )
     maxTurns = serializers.IntegerField(min_value=1, max_value=500, required=False)
     timeoutSec = serializers.IntegerField(
         min_value=10, max_value=86_400, required=False
