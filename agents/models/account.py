@@ -143,8 +143,11 @@ class ProviderAccount(models.Model):
             setattr(self, name, value)
         share = self.left_percent
         if share is not None and self.reserve_percent and share < self.reserve_percent:
-            self.close(
-                resets_in, f"{share} % of its window is left and is kept for people."
+            # No strike: the provider has not refused anybody.
+            ProviderAccount.objects.filter(pk=self.pk).update(
+                closed_until=Greatest("closed_until", reset),
+                said=f"{share} % of its window is left and is kept for people.",
+                updated_at=now(),
             )
 
     @transaction.atomic
