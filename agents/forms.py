@@ -24,7 +24,7 @@ from paperclip.admin import ConsoleForm
 SETTINGS = {
     *("command", "args", "cwd", "env", "timeoutSec", "network"),
     *("resumeArgs", "sessionTokens"),
-    *("model", "apiBase", "maxTurns", "maxTokens", "temperature"),
+    *("model", "apiBase", "fallbackModels", "maxTurns", "maxTokens", "temperature"),
 }
 PROCESS, LOOP = "process", "litellm"
 ADAPTER_NAMES = {
@@ -85,6 +85,14 @@ class AgentForm(ConsoleForm):
         help_text=_(
             "For a local or OpenAI-compatible server, such as"
             " http://127.0.0.1:11434/v1; the model is then openai/NAME."
+        ),
+    )
+    fallbackModels = LinesField(
+        label=_("Models to fall back on"),
+        rows=2,
+        help_text=_(
+            "One per line, asked in this order when the provider of the one before is"
+            " resting."
         ),
     )
     maxTurns = forms.IntegerField(
@@ -232,7 +240,14 @@ class AgentForm(ConsoleForm):
         (
             folded,
             [
-                *("network", "apiBase", "temperature", "maxTurns", "maxTokens"),
+                *(
+                    "network",
+                    "apiBase",
+                    "fallbackModels",
+                    "temperature",
+                    "maxTurns",
+                    "maxTokens",
+                ),
                 *("timeoutSec", "max_concurrent_runs"),
                 *("sessionTokens", "resumeArgs"),
                 *("active_days", "active_from", "active_to", "time_zone"),
@@ -250,6 +265,7 @@ class AgentForm(ConsoleForm):
         self.initial = {
             **self.initial,
             "args": [],
+            "fallbackModels": [],
             "resumeArgs": [],
             "env": {},
             **{name: config[name] for name in SETTINGS & set(config)},

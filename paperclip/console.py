@@ -86,6 +86,16 @@ class ConsoleSite(UnfoldAdminSite):
             path("board/", view(board), name="issue_board"),
             path("org/", view(org_chart), name="org"),
             path("costs/", view(views.costs), name="costs"),
+            path(
+                "costs/account/<int:pk>/open",
+                view(views.open_account),
+                name="account_open",
+            ),
+            path(
+                "costs/account/<int:pk>/change",
+                view(views.change_account),
+                name="account_change",
+            ),
             path("company/<uuid:pk>/choose", view(views.choose), name="company_choose"),
             path("company/<uuid:pk>/stop", view(views.stop), name="company_stop"),
             path("company/<uuid:pk>/resume", view(views.resume), name="company_resume"),

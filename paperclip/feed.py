@@ -59,6 +59,8 @@ WORDS = {
     "project.created": gettext_lazy("planned the project"),
     "project.updated": gettext_lazy("changed a project"),
     "label.created": gettext_lazy("defined the label"),
+    "provider_account.opened": gettext_lazy("opened a provider's account again:"),
+    "provider_account.updated": gettext_lazy("changed a provider's account:"),
     "attempt.parked": gettext_lazy("parked, after trying in vain,"),
     "attempt.retried": gettext_lazy("let try again"),
     "heartbeat.succeeded": gettext_lazy("finished"),
@@ -122,6 +124,8 @@ def line(act: Activity, issues: dict[Any, Any], agents: dict[Any, Any]) -> Line:
     elif kind == "agent":
         what = agents.get(pk, [details.get("name", "")])[0]
         url = reverse("admin:agent", args=[pk]) if pk in agents else ""
+    elif "account" in details:
+        what = str(details["account"])
     elif kind == "attempt":
         runner = uuid(details.get("agentId"))
         what = agents.get(runner, [""])[0]

@@ -16,11 +16,11 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agents import spending, stopping
-from agents.models import Agent, Run
+from agents.models import Agent, ProviderAccount, Run
 from agents.spending import Month, Spend
 from paperclip import feed, first_start, live
 from paperclip.desk import LIVE_SALT, Desk, attempt, back, page
-from paperclip.exceptions import Refused
+from paperclip.exceptions import Invalid, Refused
 from paperclip.models import Activity, Company, SignInLink
 
 PER_PAGE = 50
@@ -198,7 +198,46 @@ def costs(request: HttpRequest) -> HttpResponse:
         days=[(day, days.get(day, Spend())) for day in month.days],
         size=size,
         most=max((getattr(spend, size) for spend in days.values()), default=0),
+        accounts=ProviderAccount.objects.with_waiting(),
     )
+
+
+def account(pk: int) -> ProviderAccount:
+    found = ProviderAccount.objects.filter(pk=pk).first()
+    if found is None:
+        raise Http404(_("Provider account not found"))
+    return found
+
+
+@require_POST
+def open_account(request: HttpRequest, pk: int) -> HttpResponse:
+    desk, row = Desk.of(request), account(pk)
+    done = _("Agents may call %(account)s again.") % {"account": row}
+    attempt(request, lambda: row.open(by=desk.actor), done)
+    return back(request, "admin:costs")
+
+
+@require_POST
+def change_account(request: HttpRequest, pk: int) -> HttpResponse:
+    desk, row = Desk.of(request), account(pk)
+
+    def change() -> None:
+        row.change(
+            by=desk.actor,
+            max_concurrent_runs=whole(request.POST.get("max_concurrent_runs")) or None,
+            reserve_percent=whole(request.POST.get("reserve_percent")),
+        )
+
+    attempt(request, change, _("%(account)s is changed.") % {"account": row})
+    return back(request, "admin:costs")
+
+
+def whole(text: str | None) -> int:
+    """A number as a form sends it; Invalid for anything else."""
+    text = (text or "0").strip() or "0"
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        raise Invalid(_("Write a whole number."))
+    return int(text)
 
 
 @require_GET

@@ -1,8 +1,9 @@
 from django.urls import path
 
-from agents.api import agents, attempts, costs, runs, sessions, skills, stop
+from agents.api import accounts, agents, attempts, costs, runs, sessions, skills, stop
 
 urlpatterns = [
+    path("provider-accounts", accounts.Accounts.as_view()),
     path("instance", stop.OneInstance.as_view()),
     path("instance/stop", stop.StopInstance.as_view()),
     path("instance/resume", stop.ResumeInstance.as_view()),

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
-from django.db.models import F, Func, Value
+from django.db.models import Count, F, Func, Q, Value
 from django.db.models.functions import Greatest
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
@@ -53,6 +53,11 @@ class ProviderAccountQuerySet(models.QuerySet["ProviderAccount"]):
     def of(self, model: str, api_base: str | None) -> ProviderAccount | None:
         """The account that pays for the model; None before its first call."""
         return self.filter(pays_for__contains=[line_of(model, api_base)]).first()
+
+    def with_waiting(self) -> Self:
+        """Adds `waiting`: how many runs wait for it to open."""
+        waits = Q(runs__status="queued", runs__ready_at__gt=now())
+        return self.annotate(waiting=Count("runs", filter=waits))
 
     def opening_for(
         self, agent: Agent
