@@ -89,11 +89,13 @@ class Instance:
         finally:
             connection.close()
 
-    def patiently(self, method: str, path: str, body: Any = None) -> Answer:
+    def patiently(
+        self, method: str, path: str, body: Any = None, **headers: str
+    ) -> Answer:
         """The same through an outage: tried again until it answers."""
         for _ in range(100):
             with suppress(OSError, http.client.HTTPException, ValueError):
-                answer = self.api(method, path, body)
+                answer = self.api(method, path, body, **headers)
                 if answer.status < 500:
                     return answer
             time.sleep(0.2)
