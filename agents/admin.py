@@ -41,6 +41,11 @@ class AgentAdmin(ConsoleAdmin):
                 path(f"<uuid:pk>/{act}", view(views.ACTS[act]), name=f"agent_{act}")
                 for act in views.ACTS
             ),
+            path(
+                "sessions/<uuid:pk>/reset",
+                view(views.reset_session),
+                name="session_reset",
+            ),
             path("<uuid:pk>/keys", view(views.make_key), name="agent_keys"),
             path(
                 "attempts/<uuid:pk>/retry",

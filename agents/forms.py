@@ -23,6 +23,7 @@ from paperclip.admin import ConsoleForm
 # The keys of the adapters' configurations that have a field here.
 SETTINGS = {
     *("command", "args", "cwd", "env", "timeoutSec", "network"),
+    *("resumeArgs", "sessionTokens"),
     *("model", "apiBase", "maxTurns", "maxTokens", "temperature"),
 }
 PROCESS, LOOP = "process", "litellm"
@@ -103,6 +104,24 @@ class AgentForm(ConsoleForm):
     )
     args = LinesField(
         label=_("Arguments"), help_text=_("One per line, or a JSON list.")
+    )
+    resumeArgs = LinesField(
+        rows=2,
+        label=_("Arguments to go on with a session"),
+        help_text=_(
+            "One per line, added after the arguments when there is a session;"
+            " {sessionId} stands for its id. Such as --resume and {sessionId}."
+        ),
+    )
+    sessionTokens = forms.IntegerField(
+        label=_("Tokens of a session, at most"),
+        required=False,
+        min_value=1000,
+        help_text=_(
+            "A conversation about an issue goes on from run to run and begins afresh,"
+            " with a hand-over, before it reads more than this. Empty: 40,000 for a"
+            " model, 100,000 for a program."
+        ),
     )
     cwd = forms.CharField(
         label=_("Working directory"),
@@ -215,6 +234,7 @@ class AgentForm(ConsoleForm):
             [
                 *("network", "apiBase", "temperature", "maxTurns", "maxTokens"),
                 *("timeoutSec", "max_concurrent_runs"),
+                *("sessionTokens", "resumeArgs"),
                 *("active_days", "active_from", "active_to", "time_zone"),
             ],
         ),
@@ -230,6 +250,7 @@ class AgentForm(ConsoleForm):
         self.initial = {
             **self.initial,
             "args": [],
+            "resumeArgs": [],
             "env": {},
             **{name: config[name] for name in SETTINGS & set(config)},
             "tools": self.instance.tools,

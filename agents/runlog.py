@@ -23,6 +23,8 @@ from agents.models.run import Run
 from agents.retention import is_over
 
 EXCERPT = 32 * 1024
+# What a program says of itself at its end may be longer than an excerpt.
+REPORT = 128 * 1024
 READ_LIMIT = 256_000
 LOG_LIMIT = 64 * 1024 * 1024
 CHUNK = 8 * 1024  # characters of a line, so that a reader need not take much at once
@@ -36,8 +38,10 @@ class LogWriter:
         run.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self._file = os.fdopen(os.open(run.log_file, flags, 0o600), "wb", buffering=0)
-        self._digest = hashlib.sha256()
-        self._bytes = self._seq = 0
+        # A run may start a second program: its log goes on where the first one ended.
+        before = run.log_file.read_bytes()
+        self._digest = hashlib.sha256(before)
+        self._bytes, self._seq = len(before), before.count(b"\n")
         self._is_full = False
         hidden = {one for one in secrets if len(one) >= SHORTEST_SECRET}
         self._streams = {name: Stream(hidden) for name in ("stdout", "stderr")}
@@ -80,14 +84,19 @@ class LogWriter:
         for stream in self._streams:
             self.write(stream, b"", final=True)
 
+    @property
+    def last_printed(self) -> str:
+        """The end of stdout, longer than what the row keeps of it."""
+        return self._streams["stdout"].tail
+
     def columns(self) -> dict[str, Any]:
         """What the run's row keeps of the log, which ends here."""
         self._end()
         return {
             "log_bytes": self._bytes,
             "log_sha256": self._digest.hexdigest(),
-            "stdout_excerpt": self._streams["stdout"].tail,
-            "stderr_excerpt": self._streams["stderr"].tail,
+            "stdout_excerpt": self._streams["stdout"].tail[-EXCERPT:],
+            "stderr_excerpt": self._streams["stderr"].tail[-EXCERPT:],
         }
 
 
@@ -113,7 +122,7 @@ class Stream:
         known = len(text) if final else self._known(text)
         self._held = text[known:]
         shown = self._pattern.sub("***", text[:known])
-        self.tail = (self.tail + shown)[-EXCERPT:]
+        self.tail = (self.tail + shown)[-REPORT:]
         return shown
 
     def _known(self, text: str) -> int:

@@ -59,6 +59,11 @@ ACTS = {
         "",
         gettext_lazy("See which issues are its own."),
     ),
+    "list_issues": Act(
+        gettext_lazy("looks at all issues"),
+        "",
+        gettext_lazy("See all issues of the company: where each is and who does it."),
+    ),
     "checkout": Act(
         gettext_lazy("takes up %(what)s"),
         "issue",

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from agents import runlog, tool_words
 from agents.models import Run
 
-KINDS = {"start", "prompt", "assistant", "tool", "retry", "result"}
+KINDS = {"start", "session", "prompt", "assistant", "tool", "retry", "result"}
 BEGIN = "0-0"
 ENOUGH = 400_000  # characters of log for one answer
 TAIL = 64 * 1024  # bytes of log the last acts are looked for in

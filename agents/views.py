@@ -15,12 +15,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from agents import org, spending, tool_words
 from agents.api.shapes import AgentShape
-from agents.models import Agent, ApiKey, Attempt
+from agents.models import Agent, ApiKey, Attempt, Session
 from agents.spending import Spend
 from paperclip.desk import Desk, View, attempt, back, button, page
 from paperclip.exceptions import Refused
 
-RUNS, WAKEUPS = 15, 10
+RUNS, WAKEUPS, SESSIONS = 15, 10, 10
 
 
 def one(request: HttpRequest, pk: str) -> Any:
@@ -47,6 +47,8 @@ def show(
     waiting = agent.runs.open().order_by("-created_at")
     by_status = {run.status: run for run in waiting}
     agent.running, agent.queued = by_status.get("running"), by_status.get("queued")
+    sessions = agent.sessions.filter(adapter_type=agent.adapter_type)
+    sessions = sessions.select_related("agent")
     return page(
         request,
         "agents/agent.html",
@@ -61,6 +63,8 @@ def show(
         tools=[(name, tool_words.of(name).allows) for name in agent.tools],
         runs=agent.runs.defer("stdout_excerpt", "stderr_excerpt")[:RUNS],
         wakeups=agent.wakeups.all()[:WAKEUPS],
+        sessions=list(sessions[:SESSIONS]),
+        reuse=Session.objects.reuse(agent),
         idle=idle_spell(agent),
         parked=agent.attempts.parked(),
         hours=hours_of(agent),
@@ -116,6 +120,11 @@ def woken(wakeup: Any, agent: Agent) -> str:
     )
 
 
+def reset_sessions(agent: Agent, desk: Desk) -> int:
+    desk.actor.must_be_operator(agent.company_id, "reset a session")
+    return agent.sessions.reset(by=desk.actor)
+
+
 ACTS: dict[str, View] = {
     "wake": act(wake, woken),
     "pause": act(
@@ -125,6 +134,10 @@ ACTS: dict[str, View] = {
     "resume": act(
         lambda agent, desk: agent.resume(by=desk.actor),
         lambda _none, agent: _("%(agent)s works again.") % {"agent": agent},
+    ),
+    "sessions_reset": act(
+        reset_sessions,
+        lambda many, agent: _("%(agent)s begins everything afresh.") % {"agent": agent},
     ),
     "terminate": act(
         lambda agent, desk: agent.terminate(by=desk.actor),
@@ -141,6 +154,16 @@ def retry_attempt(request: HttpRequest, pk: str) -> HttpResponse:
     row = desk.one(rows, pk)
     done = _("%(agent)s tries it again.") % {"agent": row.agent}
     attempt(request, lambda: row.retry(by=desk.actor), done)
+    return back(request, home(row.agent))
+
+
+@require_POST
+def reset_session(request: HttpRequest, pk: str) -> HttpResponse:
+    """Forget one session."""
+    desk = Desk.of(request)
+    row = desk.one(Session.objects.select_related("agent"), pk)
+    done = _("%(agent)s begins afresh there next time.") % {"agent": row.agent}
+    attempt(request, lambda: row.reset(by=desk.actor), done)
     return back(request, home(row.agent))
 
 

@@ -204,16 +204,14 @@ def unfinished(instance: Instance, company: str) -> list[str]:
     return [f"{row['identifier']} is still {row['status']}" for row in rows]
 
 
-def done_not_once(
-    instance: Instance, company: str, filed: dict[str, str]
-) -> list[str]:
+def done_not_once(instance: Instance, company: str, filed: dict[str, str]) -> list[str]:
     done = Counter(
         row["entityId"]
         for row in activity(instance, company)
         if row["action"] == "issue.updated" and row["details"].get("status") == "done"
     )
     return [
-        f"{filed.get(pk, f'an issue that nobody filed ({pk})')} was done {done[pk]} times"
+        f"{filed.get(pk, f'one that nobody filed ({pk})')} was done {done[pk]} times"
         for pk in {*filed, *done}
         if done[pk] != 1 or pk not in filed
     ]

@@ -22,7 +22,8 @@ from issues.forms import (
     ProjectForm,
     assignee,
 )
-from issues.models import Goal, Issue, Label, Project
+from issues.models import Goal, Issue, Label, Project, Routine
+from issues.routine_admin import RoutineAdmin
 from issues.views import board, work
 from issues.views import issue as issue_views
 from issues.views import run as run_views
@@ -30,6 +31,8 @@ from paperclip.admin import CompanyFilter, ConsoleAdmin, ConsoleForm
 from paperclip.desk import Desk
 from paperclip.models import Company
 from paperclip.templatetags.console import ago, badge, duration, reason, rehearsal
+
+admin.site.register(Routine, RoutineAdmin)
 
 
 @admin.register(Issue)

@@ -7,6 +7,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -21,9 +22,10 @@ from django.db import (
 from django.db.models import Q
 from django.utils.timezone import now
 
+from agents import found, sessions
 from agents.adapters import adapter_class
 from agents.adapters.base import Context, Outcome
-from agents.models import Run
+from agents.models import Run, Session
 from agents.texts import storable
 from issues import progress, recovery
 from issues.models import Issue
@@ -88,10 +90,12 @@ def carry_out(run: Run, token: str) -> None:
     env = environment(run, token)
     run.log_event("adapter.invoke", "adapter invocation", **invocation(run, env))
     end_predecessors(run)
+    thread = sessions.begin(run)
     # A heartbeat takes minutes; the connection is for those who need it meanwhile.
     connection.close()
     try:
-        outcome = adapter.execute(Context(run=run, env=env, beat=lease.hold))
+        context = Context(run=run, env=env, beat=lease.hold, thread=thread)
+        outcome = replace(adapter.execute(context), thread=thread)
     except Exception as error:
         said = f"Paperclip's own fault: {error!r}"
         lease.patiently(lambda: lose(run, said, "internal_error"))
@@ -127,8 +131,9 @@ def conclude(run: Run, outcome: Outcome) -> None:
         columns = columns | progress.of(run)
     if not run.finish(outcome.status, **columns):
         return
+    Session.objects.keep(run, outcome.thread)
     if outcome.put_off is not None:
-        recovery.work_again(run, recovery.PUT_OFF, outcome.put_off, counts=False)
+        recovery.put_off(run, outcome.put_off)
     else:
         recovery.follow_up(run)
 
@@ -198,6 +203,8 @@ def environment(run: Run, token: str) -> dict[str, str]:
         env["PAPERCLIP_TASK_ID"] = str(run.issue_id)
     if run.comment_ids:
         env["PAPERCLIP_WAKE_COMMENT_ID"] = run.comment_ids[-1]
+    if left := found.left_by_the_dead(run):
+        env["PAPERCLIP_WORK_FOUND"] = "\n".join(left)
     return env
 
 

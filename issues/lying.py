@@ -23,7 +23,8 @@ EDGES = Relation.objects.filter(blocked=OuterRef("pk"))
 
 def untouched() -> IssueQuerySet:
     """Open issues of agents that may be woken, about which no run waits or works.
-    With `began`: when the last one about them did, or was cancelled before."""
+    With `began`: when the last one about them did, or was cancelled before; and
+    `ended`, how that one ended."""
     runs = Run.objects.filter(agent=ASSIGNEE, issue_id=OuterRef("pk"))
     last = runs.order_by("-created_at").values(at=Coalesce("started_at", "created_at"))
     return (
@@ -36,7 +37,10 @@ def untouched() -> IssueQuerySet:
         .exclude(Exists(runs.open()))
         .exclude(Exists(Run.objects.live().filter(pk=OuterRef("checkout_run"))))
         .exclude(Exists(parked()))
-        .annotate(began=Subquery(last[:1]))
+        .annotate(
+            began=Subquery(last[:1]),
+            ended=Subquery(runs.order_by("-created_at").values("status")[:1]),
+        )
         .select_related("assignee_agent__company")
     )
 
@@ -55,11 +59,13 @@ def waiting() -> IssueQuerySet:
         entity_id=Cast(OuterRef("pk"), CharField()), created_at__gt=BEGAN
     ).exclude(agent_id=ASSIGNEE)
     freed = EDGES.filter(blocker__completed_at__gt=BEGAN)
-    # Its next try was queued, and whatever became of that, it is time. What a person
-    # cancelled is theirs to start again.
+    # Its next try was queued, and whatever became of that, it is time; or it failed,
+    # and what kept its agent from it is mended. What a person cancelled is theirs to
+    # start again.
     tries = Attempt.objects.filter(agent=ASSIGNEE, issue_id=OuterRef("pk"))
     late = tries.filter(parked_at=None, next_at__lte=now(), updated_at__gt=BEGAN)
-    fresh = Q(began=None) | Exists(late)
+    failed = Q(ended__in=[Run.Status.FAILED, Run.Status.TIMED_OUT])
+    fresh = Q(began=None) | Exists(late) | failed & ~Exists(tries)
     return untouched().filter(
         ~Exists(EDGES.unresolved()),
         fresh & ~Q(status=Status.BLOCKED) | Exists(news) | Exists(freed),

@@ -13,6 +13,7 @@ from django.utils.timezone import now
 from agents.faults import LOST, Fault, fault_of
 from agents.models import Attempt, Run
 from agents.models.attempt import NO_PROGRESS
+from agents.models.run import LONGEST_STAGGER
 from issues import progress
 from issues.models import Issue
 from paperclip.actors import SYSTEM
@@ -42,6 +43,14 @@ def follow_up(run: Run) -> None:
         go_on(run)
     elif run.status in (Run.Status.FAILED, Run.Status.TIMED_OUT):
         try_again(run)
+
+
+def put_off(run: Run, seconds: float) -> None:
+    """A provider was closed: begin anew when it opens, a second later for each that
+    waits for the same account already."""
+    run.refresh_from_db(fields=["account"])
+    ahead = Run.objects.queue_of(run.account).count() if run.account else 0
+    work_again(run, PUT_OFF, seconds + min(ahead, LONGEST_STAGGER), counts=False)
 
 
 def try_again(run: Run) -> None:

@@ -4,10 +4,11 @@ from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_shutting_down
+from django.utils.timezone import now
 
 from agents import retention
 from issues import heartbeat as heart
-from issues import remotes
+from issues import remotes, routines
 from issues import sweep as broom
 
 
@@ -34,6 +35,11 @@ def reap() -> None:
 @shared_task
 def push_branches() -> None:
     remotes.push_waiting()
+
+
+@shared_task
+def fire_routines() -> None:
+    routines.fire_due(now())
 
 
 @shared_task

@@ -21,8 +21,9 @@ from agents.loop.tools import TOOL_NAMES
 from agents.models import Agent
 from agents.models.agent import ROLES
 from agents.naming import name_problem
+from issues import routine_template
 from issues.models import Goal, Issue, Project
-from issues.models.base import Priority
+from issues.routine_template import PRIORITIES
 from paperclip.api.forms import Flag, Form, Text, Whole
 from paperclip.exceptions import Invalid
 from paperclip.models import Company
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 FILE = "company.toml"
 ADAPTER = "litellm"
-PRIORITIES = {str(one.label): one for one in Priority}
 LONGEST_INSTRUCTIONS = 40_000
 NOT_PICKED = "not_picked"
 
@@ -84,6 +84,7 @@ class CompanyForm(Form):
     project = NamedForm(required=False)
     agents = AgentForm(many=True, allow_empty=False)
     issues = IssueForm(many=True, required=False)
+    routines = routine_template.RoutineForm(many=True, required=False)
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,10 @@ class Template:
                 project=project,
                 assignee_agent=staff.get(one.get("assignee", "")),
             )
+        planned = self.content.get("routines", [])
+        routine_template.define(
+            company, planned, staff, by=by, project=project, goal=goal
+        )
 
 
 def free_name(name: str, owner: User) -> str:
@@ -274,6 +279,7 @@ def misfits(content: dict[str, Any]) -> Iterator[str]:
         if one.get("assignee", names[0]) not in names:
             where = f"issues: {number} ({one['title']}): assignee: "
             yield f"{where}{one['assignee']} is nobody in this file."
+    yield from routine_template.misfits(content.get("routines", []), names)
 
 
 def circles(managers: dict[str, str | None]) -> Iterator[str]:

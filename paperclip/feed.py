@@ -48,6 +48,12 @@ WORDS = {
     "issue.document_created": gettext_lazy("wrote a document of"),
     "issue.document_updated": gettext_lazy("revised a document of"),
     "issue.document_deleted": gettext_lazy("removed a document of"),
+    "routine.created": gettext_lazy("defined the routine"),
+    "routine.updated": gettext_lazy("changed the routine"),
+    "routine.paused": gettext_lazy("paused the routine"),
+    "routine.resumed": gettext_lazy("resumed the routine"),
+    "routine.archived": gettext_lazy("archived the routine"),
+    "routine.run_triggered": gettext_lazy("fired the routine"),
     "goal.created": gettext_lazy("set the goal"),
     "goal.updated": gettext_lazy("changed a goal"),
     "project.created": gettext_lazy("planned the project"),
@@ -129,6 +135,7 @@ def line(act: Activity, issues: dict[Any, Any], agents: dict[Any, Any]) -> Line:
             action = action.replace("cancelled", "ended")
     else:
         what = str(details.get("title") or details.get("name") or "")
+        url = reverse("admin:routine", args=[pk]) if kind == "routine" else ""
     did = WORDS.get(action)
     words = {"status": status_label(details.get("status"))}
     text = str(did) % words if did else _("did %(action)s") % {"action": act.action}

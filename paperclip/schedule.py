@@ -22,6 +22,11 @@ BEAT: dict[str, tuple[str, timedelta | str, str]] = {
         "clock",
     ),
     "Reap left-over processes": ("issues.tasks.reap", timedelta(seconds=5), "clock"),
+    "Fire due routines": (
+        "issues.tasks.fire_routines",
+        timedelta(seconds=1),
+        "clock",
+    ),
     "Push waiting branches": (
         "issues.tasks.push_branches",
         timedelta(seconds=10),

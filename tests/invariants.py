@@ -6,14 +6,15 @@ from django.db import connection
 from django.utils.timezone import now
 
 from agents.models import Agent, Run
-from issues.models import Issue
+from issues.models import Issue, RoutineRun
 from paperclip import processes
 from tests.instance import wait_for
 
 
 def check() -> None:
     """An agent is shown running exactly while a run of it is live, within its limit;
-    a held issue is in progress; no process lives whose run does not (T-04f)."""
+    a held issue is in progress; no process lives whose run does not (T-04f); a firing
+    of a routine is open no longer than its issue."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT agent_id, count(*) FROM agents_run"
@@ -27,6 +28,8 @@ def check() -> None:
         assert live.get(agent.pk, 0) <= agent.max_concurrent_runs, agent
     held = Issue.objects.exclude(checkout_run=None)
     assert not held.exclude(status="in_progress").exists()
+    closed = RoutineRun.objects.filter(linked_issue__status__in=["done", "cancelled"])
+    assert not closed.filter(status="issue_created").exists()
     wait_for(lambda: not orphans(), 10, lambda: f"orphans: {orphans()}")
 
 

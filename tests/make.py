@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from agents.adapters.base import Outcome
 from agents.models import Agent, ApiKey, Run
 from issues import heartbeat
-from issues.models import Goal, Issue, Label, Project
+from issues.models import Goal, Issue, Label, Project, Routine, RoutineTrigger
 from paperclip.actors import SYSTEM, Actor
 from paperclip.models import Company, Membership, User
 
@@ -60,6 +60,21 @@ def goal(company: Company, **fields: Any) -> Goal:
 def project(company: Company, **fields: Any) -> Project:
     values = {"name": f"Project {next(numbers)}", **fields}
     return Project.objects.plan(company, by=SYSTEM, **values)
+
+
+def routine(company: Company | None = None, **fields: Any) -> Routine:
+    values = {"title": f"Routine {next(numbers)}", **fields}
+    assignee = fields.get("assignee_agent")
+    company = company or (assignee and assignee.company) or globals()["company"]()
+    return Routine.objects.define(company, by=SYSTEM, **values)
+
+
+def schedule(
+    routine: Routine, cron: str = "0 9 * * *", zone: str = "UTC"
+) -> RoutineTrigger:
+    """A schedule of the routine, with its first time after now."""
+    fields = {"cron_expression": cron, "time_zone": zone}
+    return RoutineTrigger.objects.add(routine, by=SYSTEM, kind="schedule", **fields)[0]
 
 
 def label(company: Company, name: str = "bug") -> Label:

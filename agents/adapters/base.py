@@ -8,6 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from agents.models.run import Run
+from agents.sessions import Thread
 
 
 @dataclass
@@ -15,12 +16,13 @@ class Outcome:
     """How one execution went: the status of the run and its other columns.
 
     `put_off`: it could not begin through nobody's fault; the same work is begun anew
-    after so many seconds.
+    after so many seconds. `thread`: what it was given to go on with.
     """
 
     status: str
     columns: dict[str, Any] = field(default_factory=dict)
     put_off: float | None = None
+    thread: Thread = field(default_factory=Thread)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Context:
     run: Run
     env: dict[str, str]
     beat: Callable[[], bool]
+    thread: Thread = field(default_factory=Thread)
 
 
 class Config(serializers.Serializer[Any]):
@@ -48,12 +51,30 @@ class Config(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class SessionConfig(Config):
+    """For adapters that resume: a session ends before its context has `sessionTokens`,
+    after `maxSessionRuns` runs or `maxSessionAgeHours`; a fresh one takes over."""
+
+    sessionTokens = serializers.IntegerField(
+        min_value=1000, max_value=10_000_000, required=False
+    )
+    maxSessionRuns = serializers.IntegerField(
+        min_value=1, max_value=10_000, required=False
+    )
+    maxSessionAgeHours = serializers.IntegerField(
+        min_value=1, max_value=8760, required=False
+    )
+
+
 class Adapter(ABC):
     Config: type[Config] = Config
     # The tools it has; None when its programs bring their own, called what they like.
     TOOLS: Sequence[str] | None = None
     # What an agent gets of them that was hired without a list.
     DEFAULT_TOOLS: Sequence[str] = ()
+    # The context a session is kept below. Half of the smallest window that programs
+    # that resume come with (200,000), so that a run has as much again for itself.
+    SESSION_TOKENS = 100_000
 
     @abstractmethod
     def execute(self, context: Context) -> Outcome:

@@ -64,10 +64,12 @@ class Ended:
     run may), or "us" (cancelled, or lease lost).
 
     `columns` are for the run's row: exit_code or signal, and what it keeps of the log.
+    `printed` is the end of what it said on stdout.
     """
 
     by: str
     columns: dict[str, Any]
+    printed: str = ""
 
     @property
     def went_well(self) -> bool:
@@ -96,6 +98,8 @@ def run_child(context: Context, call: Call) -> Ended:
 
     OSError when it could not be started at all, which is no fault of the program."""
     pid_file = context.run.directory / "pid"
+    with suppress(OSError):  # then it cannot be written either, and that is said
+        pid_file.unlink()  # of a program that ran before in this run
     with LogWriter(context.run, call.secrets) as log:
         child = processes.spawn(
             call.argv,
@@ -110,7 +114,7 @@ def run_child(context: Context, call: Call) -> Ended:
         columns = log.columns() | ending(child.returncode, call.sandboxed)
         if child.returncode > 0 and processes.pid_in(pid_file) is None:
             raise OSError(f"It did not start: {columns['stderr_excerpt']}")
-    return Ended(by, columns)
+        return Ended(by, columns, log.last_printed)
 
 
 def ending(code: int, sandboxed: bool = False) -> dict[str, Any]:

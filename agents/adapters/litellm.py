@@ -23,6 +23,8 @@ from agents.adapters.child import Call, Ended, inherited, run_child, too_many
 from agents.loop.prompt import PROJECT
 from agents.loop.tools import DEFAULT_TOOLS, TOOL_NAMES
 from agents.models.run import Run
+from agents.models.session import MOST_HOURS
+from agents.sessions import Thread, lost
 from agents.texts import storable_json
 from paperclip import browsers
 
@@ -36,12 +38,18 @@ OVERTIME, GRACE = 30, 5
 SILENT = "The loop ended without saying how it went."
 
 
-class LiteLLMConfig(base.Config):
+class LiteLLMConfig(base.SessionConfig):
     """A run ends at the first of `maxTurns` model calls, `timeoutSec` seconds and
     `maxTokens` tokens. Without a `model` it is the instance's."""
 
     model = serializers.RegexField(r"^\S+$", max_length=200, required=False)
     apiBase = serializers.RegexField(r"^https?://\S+$", max_length=300, required=False)
+    # Asked when the account of the one before is closed.
+    fallbackModels = serializers.ListField(
+        child=serializers.RegexField(r"^[\w.-]+/\S+$", max_length=200),
+        max_length=5,
+        required=False,
+    )
     maxTurns = serializers.IntegerField(min_value=1, max_value=500, required=False)
     timeoutSec = serializers.IntegerField(
         min_value=10, max_value=86_400, required=False
@@ -56,6 +64,9 @@ class LiteLLMConfig(base.Config):
 class LiteLLM(base.Adapter):
     Config = LiteLLMConfig
     TOOLS, DEFAULT_TOOLS = TOOL_NAMES, DEFAULT_TOOLS
+    # A run has 1,000,000 tokens for 40 calls, 25,000 a call. One that begins with most
+    # of these still has them for some 25 calls, and nearly every model reads as much.
+    SESSION_TOKENS = 40_000
 
     def execute(self, context: base.Context) -> base.Outcome:
         """Succeeded is: the model said that it has nothing more to do."""
@@ -63,7 +74,7 @@ class LiteLLM(base.Adapter):
         env = environment(context, workspace)
         walled = has_walls(context.run)
         token = context.env["PAPERCLIP_API_KEY"]
-        told = document(context.run, token, walled=walled)
+        told = document(context.run, token, context.thread, walled=walled)
         call = Call(
             argv=behind_walls(context.run, workspace, env) if walled else PROGRAM,
             cwd=workspace,
@@ -74,7 +85,11 @@ class LiteLLM(base.Adapter):
             grace=GRACE,
             sandboxed=walled,
         )
-        return outcome(run_child(context, call))
+        done = outcome(run_child(context, call))
+        resumes, result = context.thread.resumes, done.columns["result"]
+        if resumes and result and result.get("sessionId") != resumes:
+            lost(context.run, resumes, "Its transcript says why.")
+        return done
 
 
 def has_walls(run: Run) -> bool:
@@ -114,7 +129,9 @@ def browser() -> str:
     return found
 
 
-def document(run: Run, token: str, *, walled: bool) -> dict[str, Any]:
+def document(
+    run: Run, token: str, thread: Thread | None = None, *, walled: bool
+) -> dict[str, Any]:
     """What the loop is told on stdin."""
     agent, config = run.agent, run.agent.adapter_config
     model = config.get("model") or settings.DEFAULT_MODEL
@@ -143,6 +160,7 @@ def document(run: Run, token: str, *, walled: bool) -> dict[str, Any]:
         "sandboxed": walled,
         "network": config.get("network", "none"),
         "unsandboxedShell": settings.UNSANDBOXED_SHELL,
+        "session": session(config, thread or Thread()) if run.issue_id else None,
     }
     if agent.company.rehearsal:
         # Here, so that only workers that rehearse have it in memory.
@@ -152,16 +170,27 @@ def document(run: Run, token: str, *, walled: bool) -> dict[str, Any]:
     return told
 
 
+def session(config: dict[str, Any], thread: Thread) -> dict[str, Any]:
+    """What the loop is told of the conversation to go on with."""
+    hours = config.get("maxSessionAgeHours", MOST_HOURS)
+    return {
+        "resumes": thread.resumes or None,
+        "handOver": thread.hand_over,
+        "keepSeconds": hours * 3600,
+    }
+
+
 def outcome(ended: Ended) -> base.Outcome:
     """What the last line of the transcript says about the run."""
     result = last_result(ended.columns["stdout_excerpt"])
-    columns = {**ended.columns, "result": result}
+    columns = {**ended.columns, "result": result, "usage": usage_in(result)}
     if ended.by == "timeout" or result.get("errorCode") == "timeout":
         columns |= {"error": "It took too long.", "error_code": "timeout"}
         return base.Outcome(Run.Status.TIMED_OUT, columns)
     if ended.by == "crowd":
         return base.Outcome(Run.Status.FAILED, columns | too_many())
     if result.get("outcome") == "succeeded":
+        columns["session_id_after"] = result.get("sessionId")
         return base.Outcome(Run.Status.SUCCEEDED, columns)
     code = result.get("errorCode") or "adapter_failed"
     said = result.get("message", SILENT + ended.last_word)
@@ -170,6 +199,19 @@ def outcome(ended: Ended) -> base.Outcome:
         wait = float(result["retryAfter"])
         return base.Outcome(Run.Status.CANCELLED, columns, put_off=wait)
     return base.Outcome(Run.Status.FAILED, columns)
+
+
+def usage_in(result: dict[str, Any]) -> dict[str, Any] | None:
+    """The tokens of the run, and those a run that goes on from there begins with."""
+    if "inputTokens" not in result:
+        return None
+    cached = result.get("cachedInputTokens", 0)
+    return {
+        "inputTokens": max(0, result["inputTokens"] - cached),
+        "cachedInputTokens": cached,
+        "outputTokens": result["outputTokens"],
+        "contextTokens": result.get("contextTokens", 0),
+    }
 
 
 def last_result(printed: str) -> dict[str, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rest_framework import serializers
 
-from agents import sandbox, workspaces
+from agents import found, sandbox, sessions, workspaces
 from agents.adapters import base
 from agents.adapters.child import (
     GRACE,
@@ -19,6 +21,8 @@ from agents.adapters.child import (
     run_child,
     too_many,
 )
+from agents.adapters.report import Report, report_in
+from agents.loop.prompt import fenced
 from agents.models.run import Run
 from agents.sandbox import NETWORKS
 from paperclip.exceptions import Invalid, Refused
@@ -27,15 +31,25 @@ if TYPE_CHECKING:
     from agents.models import Agent
 
 
-class ProcessConfig(base.Config):
+LONGEST_ERROR = 1000
+# Stands for the session's id in `resumeArgs`.
+SESSION = "{sessionId}"
+
+
+class ProcessConfig(base.SessionConfig):
     """`command` is a program, not a shell line: write ["-c", "..."] after `sh`.
 
     It is sandboxed unless `sandbox` is false, with the machine's network unless
-    `network` is "none", and may write in its workspace and in `writable`.
+    `network` is "none", and may write in its workspace and in `writable`. A run that
+    goes on with a session is started with `resumeArgs` after `args`.
     """
 
     command = serializers.CharField(max_length=1000)
     args = serializers.ListField(
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False),
+        required=False,
+    )
+    resumeArgs = serializers.ListField(
         child=serializers.CharField(allow_blank=True, trim_whitespace=False),
         required=False,
     )
@@ -59,6 +73,13 @@ class ProcessConfig(base.Config):
         except Invalid as error:
             raise serializers.ValidationError(str(error)) from error
 
+    def validate_resumeArgs(self, value: list[str]) -> list[str]:
+        if value and not any(SESSION in part for part in value):
+            raise serializers.ValidationError(
+                f"One of them must hold {SESSION}, such as --resume {SESSION}."
+            )
+        return value
+
     def validate_env(self, value: dict[str, str]) -> dict[str, str]:
         if ours := sorted(name for name in value if name.startswith("PAPERCLIP_")):
             raise serializers.ValidationError(
@@ -79,26 +100,43 @@ class Process(base.Adapter):
     Config = ProcessConfig
 
     def execute(self, context: base.Context) -> base.Outcome:
-        """Exit code 0 is success. The whole tree is gone when this returns."""
+        """Exit code 0 is success, unless the program reports an error. The whole tree
+        is gone when this returns. When a session cannot be resumed, the program is
+        started once more, without it."""
+        resumes = context.thread.resumes
+        began = time.monotonic()
         try:
-            call = self._call(context)
+            call = self._call(context, resumes)
         except Refused as error:
             return base.Outcome(
                 Run.Status.FAILED,
                 {"error": str(error), "error_code": "configuration_incomplete"},
             )
-        return self._outcome(run_child(context, call))
+        ended = run_child(context, call)
+        report = report_in(ended.printed)
+        if resumes and session_is_unknown(context.run, ended, report):
+            sessions.lost(context.run, resumes, last_words(ended, report))
+            again = self._call(context, "")
+            if call.timeout:
+                left = call.timeout - (time.monotonic() - began)
+                again = replace(again, timeout=max(1.0, left))
+            ended = run_child(context, again)
+            report = report_in(ended.printed)
+        return self._outcome(ended, report)
 
-    def _call(self, context: base.Context) -> Call:
+    def _call(self, context: base.Context, session_id: str) -> Call:
         agent = context.run.agent
         config = agent.adapter_config
         cwd = str(workspaces.of(agent, config.get("cwd", "")))
         walls = self._has_walls(context)
-        env = self._environment(context, cwd)
+        env = self._environment(context, cwd, session_id)
         if walls:
             env.pop("TMPDIR", None)  # inside, /tmp is
         program = self._program(config["command"], env["PATH"], cwd)
         argv = [program, *config.get("args", [])]
+        if session_id:
+            more = config.get("resumeArgs", [])
+            argv += [part.replace(SESSION, session_id) for part in more]
         return Call(
             argv=self._walled(argv, agent, env) if walls else argv,
             cwd=cwd,
@@ -138,7 +176,9 @@ class Process(base.Adapter):
             writable=writable,
         )
 
-    def _environment(self, context: base.Context, cwd: str) -> dict[str, str]:
+    def _environment(
+        self, context: base.Context, cwd: str, session_id: str
+    ) -> dict[str, str]:
         own = context.run.agent.adapter_config.get("env", {})
         workspace = str(workspaces.of(context.run.agent))
         return {
@@ -146,6 +186,7 @@ class Process(base.Adapter):
             "HOME": workspace,
             **own,
             **context.env,
+            **told(context.thread, session_id),
             "AGENT_HOME": workspace,
             "PAPERCLIP_WORKSPACE_CWD": cwd,
         }
@@ -161,20 +202,52 @@ class Process(base.Adapter):
             )
         return found
 
-    def _outcome(self, ended: Ended) -> base.Outcome:
-        columns = dict(ended.columns)
+    def _outcome(self, ended: Ended, report: Report) -> base.Outcome:
+        columns = {**ended.columns, "usage": report.usage}
+        if report.said:
+            columns["result"] = report.said
         if ended.by == "timeout":
             columns |= {"error": "It took too long.", "error_code": "timeout"}
             return base.Outcome(Run.Status.TIMED_OUT, columns)
         if ended.by == "crowd":
             return base.Outcome(Run.Status.FAILED, columns | too_many())
-        if ended.went_well:
+        if ended.went_well and not report.is_error:
+            columns["session_id_after"] = report.session_id
             return base.Outcome(Run.Status.SUCCEEDED, columns)
-        how = f"exit code {columns['exit_code']}"
-        if columns["exit_code"] is None:
-            how = f"signal {columns['signal']}"
         columns |= {
-            "error": f"The program ended with {how}.{ended.last_word}",
+            "error": last_words(ended, report),
             "error_code": "adapter_failed",
         }
         return base.Outcome(Run.Status.FAILED, columns)
+
+
+def told(thread: sessions.Thread, session_id: str) -> dict[str, str]:
+    """The session to go on with; else what the one before it left."""
+    if session_id:
+        return {"PAPERCLIP_SESSION_ID": session_id}
+    if thread.hand_over:
+        text = fenced("hand-over of your earlier conversation", thread.hand_over)
+        return {"PAPERCLIP_HAND_OVER": text}
+    return {}
+
+
+def session_is_unknown(run: Run, ended: Ended, report: Report) -> bool:
+    """Whether the session it was to go on with cannot have been there. By what is
+    known, not by what it says: it ended by itself without a turn that went well, used
+    no tokens, and changed nothing through the API."""
+    good = ended.went_well and report.is_good
+    if ended.by != "itself" or good or report.used_tokens:
+        return False
+    return not found.wrote_anything(run)
+
+
+def last_words(ended: Ended, report: Report) -> str:
+    """Why it failed: what it says itself, else how it ended."""
+    code = ended.columns["exit_code"]
+    if ended.went_well and not report.is_error:
+        return "It did not tell of a turn that went well."
+    if ended.went_well:
+        return report.text[:LONGEST_ERROR] or "The program reported an error."
+    how = f"signal {ended.columns['signal']}" if code is None else f"exit code {code}"
+    said = f" {report.text[:LONGEST_ERROR]}" if report.is_error else ended.last_word
+    return f"The program ended with {how}.{said}"

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from agents.api import agents, attempts, costs, runs, skills, stop
+from agents.api import agents, attempts, costs, runs, sessions, skills, stop
 
 urlpatterns = [
     path("instance", stop.OneInstance.as_view()),
@@ -22,6 +22,11 @@ urlpatterns = [
     path("agents/<str:agent_id>/pause", agents.Pause.as_view()),
     path("agents/<str:agent_id>/resume", agents.Resume.as_view()),
     path("agents/<str:agent_id>/terminate", agents.Terminate.as_view()),
+    path(
+        "agents/<str:agent_id>/runtime-state/reset-session",
+        sessions.ResetSession.as_view(),
+    ),
+    path("agents/<str:agent_id>/task-sessions", sessions.TaskSessions.as_view()),
     path("agents/<str:agent_id>/keys", agents.Keys.as_view()),
     path("agents/<str:agent_id>/keys/<str:key_id>", agents.OneKey.as_view()),
     path("skills/heartbeat", skills.HeartbeatSkill.as_view()),

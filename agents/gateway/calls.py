@@ -6,7 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
@@ -21,10 +21,7 @@ from tenacity import (
 from agents.gateway import budget, rehearse
 from agents.gateway.errors import NoAnswer
 from agents.gateway.usage import Usage
-from agents.models import ProviderAccount
-
-if TYPE_CHECKING:
-    from agents.models import Run
+from agents.models import ProviderAccount, Run
 
 ANY = "default"  # a client that knows no names may ask for the agent's model like this
 SECONDS = settings.MODEL_TIMEOUT
@@ -40,17 +37,23 @@ SETTLING = Retrying(
 def call_of(run: Run, request: dict[str, Any]) -> Call:
     """The call, ready to be made. NoAnswer for a model that is not the agent's and for
     a spent budget."""
-    name = run.agent.adapter_config.get("model") or settings.DEFAULT_MODEL
-    if request.get("model", ANY) not in (name, ANY):
+    config = run.agent.adapter_config
+    name = config.get("model") or settings.DEFAULT_MODEL
+    names = [name, *config.get("fallbackModels", [])]
+    asked = request.get("model", ANY)
+    if asked not in (*names, ANY):
         raise NoAnswer(
             "model_not_allowed",
-            f"{run.agent} works with {name}, not with {request['model']}. An operator"
-            " can change that.",
+            f"{run.agent} works with {name}, not with {asked}. An operator can change"
+            " that.",
         )
-    must_fit(run, name)
+    # Who asks for one of its fallbacks by name gets that one.
+    wanted = [asked] if asked in names[1:] else names
+    for each in wanted:
+        must_fit(run, each)
     budget.reserve(run)
-    kind = Rehearsed if name.startswith(rehearse.PREFIX) else Provided
-    return kind(run, {**request, "model": name})
+    kind = Rehearsed if wanted[0].startswith(rehearse.PREFIX) else Provided
+    return kind(run, {**request, "model": wanted[0]}, wanted)
 
 
 def server_of(model: str) -> str | None:
@@ -78,9 +81,10 @@ def must_fit(run: Run, name: str) -> None:
 
 
 class Call(ABC):
-    def __init__(self, run: Run, request: dict[str, Any]) -> None:
+    def __init__(self, run: Run, request: dict[str, Any], names: list[str]) -> None:
+        """`names`: the models to ask, the first one that answers counts."""
         self.id = uuid4()
-        self.run, self.request = run, request
+        self.run, self.request, self.names = run, request, names
 
     @abstractmethod
     def answer(self) -> str:
@@ -131,32 +135,64 @@ class Rehearsed(Call):
 class Provided(Call):
     """A call of a provider, through LiteLLM."""
 
-    def __init__(self, run: Run, request: dict[str, Any]) -> None:
+    def __init__(self, run: Run, request: dict[str, Any], names: list[str]) -> None:
         # Here, so that a rehearsal does without LiteLLM's memory.
         from agents.gateway.providers import Model
 
-        super().__init__(run, request)
+        super().__init__(run, request, names)
         own = run.agent.adapter_config.get("apiBase")
-        self._model = Model(request["model"], own or server_of(request["model"]))
+        self._models = [Model(name, own or server_of(name)) for name in names]
+        self._model = self._models[0]
+        self._closed = NoAnswer("provider_closed", "No account is open.")
+        self._has_begun = False
 
     def answer(self) -> str:
-        with self._account():
-            found = self._model.complete(self.request, SECONDS)
-            said = text_of(found.model_dump(mode="json", exclude_none=True))
-            stated = Usage.stated(getattr(found, "usage", None))
-            self._settle(stated or self._guess(said))
-        return said
+        for account in self._open_ones():
+            with self._watching(account):
+                found = self._model.complete(self.request, SECONDS)
+                account.note(self._model.window_of(found))
+                said = text_of(found.model_dump(mode="json", exclude_none=True))
+                stated = Usage.stated(getattr(found, "usage", None))
+                self._settle(stated or self._guess(said))
+                return said
+        raise self._closed
 
     def stream(self) -> Iterator[dict[str, Any]]:
-        with self._account():
-            chunks = self._model.complete(self.request, SECONDS)
-            yield from self._passed_on(chunks)
+        for account in self._open_ones():
+            with self._watching(account):
+                chunks = self._model.complete(self.request, SECONDS)
+                account.note(self._model.window_of(chunks))
+                yield from self._passed_on(chunks)
+                return
+        raise self._closed
+
+    def _open_ones(self) -> Iterator[ProviderAccount]:
+        """The accounts of its models in order, each with its model in place; those that
+        are closed are passed over. `_closed` says when the first of them opens."""
+        for model in self._models:
+            self._model, self.request["model"] = model, model.name
+            account = ProviderAccount.objects.paying(
+                model.account, model.name, model.api_base
+            )
+            mine = Run.objects.filter(pk=self.run.pk).exclude(account=account)
+            mine.update(account=account)
+            if wait := account.closed_for:
+                said = (
+                    f"{account} asked to be left alone until"
+                    f" {account.closed_until:%H:%M:%S} UTC: {account.said}"
+                )
+                self._pass_over(NoAnswer("provider_closed", said, retry_after=wait))
+                continue
+            # A model thinks for minutes; the connection is for others meanwhile.
+            connection.close()
+            yield account
 
     def _passed_on(self, chunks: Any) -> Iterator[dict[str, Any]]:
         stated, said = None, []
         try:
             for chunk in self._model.stream(chunks):
                 found = chunk.model_dump(mode="json", exclude_none=True)
+                self._has_begun = True
                 said.append(json.dumps([one["delta"] for one in found["choices"]]))
                 if here := Usage.stated(getattr(chunk, "usage", None)):
                     stated, found["choices"] = here, []
@@ -169,26 +205,28 @@ class Provided(Call):
                 self._settle(stated or self._guess("".join(said)))
 
     @contextmanager
-    def _account(self) -> Iterator[None]:
-        """Only while the account is open; closed when the provider says so."""
-        account = ProviderAccount.objects.named(self._model.account)
-        if wait := account.closed_for:
-            raise NoAnswer(
-                "provider_closed",
-                f"{account} asked to be left alone until"
-                f" {account.closed_until:%H:%M:%S} UTC: {account.said}",
-                retry_after=wait,
-            )
-        # A model thinks for minutes; the connection is for others meanwhile.
-        connection.close()
+    def _watching(self, account: ProviderAccount) -> Iterator[None]:
+        """Close the account when the provider says so; the block is left quietly then,
+        for another model to be asked, unless it has begun to speak."""
         try:
             yield
         except NoAnswer as no:
-            if no.code == "provider_closed":
-                account.close(no.retry_after, no.message)
-                no.retry_after = account.closed_for
-            raise
-        account.answered()
+            if no.code != "provider_closed":
+                raise
+            account.close(no.retry_after, no.message)
+            no.retry_after = account.closed_for
+            if self._has_begun:
+                raise
+            self._pass_over(no)
+        else:
+            account.answered()
+
+    def _pass_over(self, no: NoAnswer) -> None:
+        """Go on with the next model; the account that opens first is the answer when
+        there is none."""
+        first = self._closed.retry_after
+        if first is None or (no.retry_after or 0.0) < first:
+            self._closed = no
 
     def _guess(self, answer: str) -> Usage:
         return Usage.guessed(self.request["messages"], answer)

@@ -10,6 +10,9 @@ from typing import Any
 CODES = {
     "invalid_request": (400, "invalid_request_error"),
     "provider_refused": (400, "invalid_request_error"),
+    "provider_key": (400, "invalid_request_error"),
+    "provider_billing": (400, "insufficient_quota"),
+    "provider_model": (400, "invalid_request_error"),
     "invalid_token": (401, "authentication_error"),
     "budget_exceeded": (402, "insufficient_quota"),
     "model_not_allowed": (403, "permission_error"),

@@ -49,6 +49,29 @@ STATED_DELAY = re.compile(r'retryDelay"?:\s*"?([\d.]+)s')
 RESETS = ("retry-after", "x-ratelimit-reset-requests", "x-ratelimit-reset-tokens")
 # Google says 400 to a wrong key.
 BAD_KEY = re.compile(r"api[ _]key not valid|API_KEY_INVALID", re.IGNORECASE)
+# OpenAI says 429 to an empty account, Anthropic 400.
+# https://platform.openai.com/docs/guides/error-codes
+NO_MONEY = re.compile(
+    r"insufficient_quota|credit balance is too low|billing_hard_limit"
+    r"|exceeded your current quota, please check your plan and billing",
+    re.IGNORECASE,
+)
+NO_MODEL = re.compile(
+    r"model_not_found|model[^\n]{0,80}(does not exist|is not found|not supported)",
+    re.IGNORECASE,
+)
+# What a provider says of its windows, the tightest first where there are several.
+# https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
+# https://docs.claude.com/en/api/rate-limits#response-headers
+WINDOWS = [
+    ("x-ratelimit-limit-{0}", "x-ratelimit-remaining-{0}", "x-ratelimit-reset-{0}"),
+    (
+        "anthropic-ratelimit-{0}-limit",
+        "anthropic-ratelimit-{0}-remaining",
+        "anthropic-ratelimit-{0}-reset",
+    ),
+]
+COUNTED = ("requests", "tokens")
 UNREACHABLE = re.compile(r"Name or service not known|Connection error|Errno -\d")
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -76,7 +99,7 @@ class Model(NamedTuple):
             found = litellm().get_llm_provider(self.name, api_base=self.api_base)
         except openai.APIError as error:
             raise NoAnswer(
-                "provider_refused",
+                "provider_model",
                 f"{self.name!r} names no provider. Write it with one in front, such as"
                 " gemini/gemini-flash-lite-latest.",
             ) from error
@@ -93,7 +116,7 @@ class Model(NamedTuple):
         if wanted:
             name = usual if usual in wanted else wanted[0]
             raise NoAnswer(
-                "provider_refused",
+                "provider_key",
                 f"There is no key for {self.name}: put {name}=... into .env and start"
                 " again.",
             )
@@ -104,6 +127,23 @@ class Model(NamedTuple):
         """The name of the account the calls are billed to."""
         digest = hashlib.sha256(self.key.encode()).hexdigest()[:8]
         return " ".join(filter(None, [self.provider, self.api_base, f"key {digest}"]))
+
+    def window_of(self, answer: Any) -> tuple[int, int, float] | None:
+        """What the provider says with its answer of the window that is the fullest:
+        its limit, what is left of it, and the seconds until it begins anew."""
+        hidden = getattr(answer, "_hidden_params", None) or {}
+        told = hidden.get("additional_headers") or {}
+        headers = {
+            str(name).lower().removeprefix("llm_provider-"): str(value)
+            for name, value in told.items()
+        }
+        found = [
+            window
+            for names in WINDOWS
+            for counted in COUNTED
+            if (window := read_window(headers, *(n.format(counted) for n in names)))
+        ]
+        return min(found, key=lambda one: one[1] / one[0], default=None)
 
     def price(self, usage: Usage) -> int | None:
         """Millionths of a dollar; None when nobody told what this model costs."""
@@ -181,6 +221,8 @@ def explained(error: openai.APIError) -> NoAnswer:
     text = storable(str(error).split("Traceback")[0].strip())
     said = without_keys(text)[:600]
     status = getattr(error, "status_code", None)
+    if status == 402 or NO_MONEY.search(text):
+        return NoAnswer("provider_billing", f"The provider wants to be paid: {said}")
     if isinstance(error, openai.RateLimitError) or status == 429:
         return NoAnswer("provider_closed", said, retry_after=stated_wait(error))
     if isinstance(error, openai.APITimeoutError) or status == 408:
@@ -190,6 +232,9 @@ def explained(error: openai.APIError) -> NoAnswer:
         return NoAnswer("provider_error", f"The provider {why}: {said}")
     if status in (401, 403) or BAD_KEY.search(text):
         said = f"is the key in .env the right one? {said}"
+        return NoAnswer("provider_key", f"The provider refused the call: {said}")
+    if status == 404 or NO_MODEL.search(text):
+        return NoAnswer("provider_model", f"The provider refused the call: {said}")
     return NoAnswer("provider_refused", f"The provider refused the call: {said}")
 
 
@@ -212,6 +257,17 @@ def stated_wait(error: openai.APIError) -> float | None:
     # https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
     waits = (seconds_in(str(headers.get(name) or "")) for name in RESETS)
     return next((wait for wait in waits if wait is not None), None)
+
+
+def read_window(
+    headers: dict[str, str], limit: str, left: str, reset: str
+) -> tuple[int, int, float] | None:
+    try:
+        most, rest = int(headers[limit]), int(headers[left])
+    except (KeyError, ValueError):
+        return None
+    wait = seconds_in(headers.get(reset, ""))
+    return (most, rest, 60.0 if wait is None else wait) if most > 0 else None
 
 
 def seconds_in(text: str) -> float | None:

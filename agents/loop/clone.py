@@ -17,6 +17,8 @@ from agents.loop.api import Api
 from agents.loop.errors import ToolError
 
 SECONDS = 120
+# Of the commits that an earlier run left, so many and so much of each are told.
+MOST_COMMITS, SUBJECT = 10, 80
 # What a setting could start, off: what we do with git, git does alone.
 SETTINGS = {
     "core.hooksPath": "/dev/null",
@@ -100,6 +102,18 @@ class Clone:
         new = ("rev-list", "--count", "HEAD", "--not", "--remotes=origin")
         return self._git(*new) != "0"
 
+    def left_over(self) -> str:
+        """What earlier runs left here and did not hand over, in a line; or nothing."""
+        parts = []
+        if self._known(f"refs/heads/{self.branch}"):
+            new = ("log", "--format=%h %s", self.branch, "--not", "--remotes=origin")
+            if commits := self._git(*new).splitlines():
+                shown = "; ".join(line[:SUBJECT] for line in commits[:MOST_COMMITS])
+                parts.append(f"{counted(commits, 'commit')} not handed over: {shown}")
+        if changed := self._git("status", "--porcelain").splitlines():
+            parts.append(f"{counted(changed, 'file')} changed")
+        return f"Work found in your clone: {'; '.join(parts)}" if parts else ""
+
     def _fetch(self, api: Api) -> None:
         known = self._git("for-each-ref", "--format=%(objectname)", "refs/remotes")
         have = sorted(set(known.split()))[:100]
@@ -168,6 +182,10 @@ class Clone:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise ToolError(f"git {arguments[0]}: {error}") from error
+
+
+def counted(lines: list[str], what: str) -> str:
+    return f"{len(lines)} {what}{'s' if len(lines) != 1 else ''}"
 
 
 def environment(repository: Path, tree: Path) -> dict[str, str]:

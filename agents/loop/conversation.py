@@ -4,13 +4,14 @@ has nothing more to do or a limit ends it."""
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agents.loop.desk import Desk
 from agents.loop.errors import Over, ToolError, Unusable
 from agents.loop.gateway import Gateway, choice_of
+from agents.loop.session import spared
 from agents.loop.tools import TOOLS
 from agents.loop.tools.base import cut
 from agents.loop.transcript import say
@@ -44,9 +45,12 @@ class Conversation:
         request: dict[str, Any],
         tools: Sequence[str],
         limits: Limits,
+        keep: Callable[[list[dict[str, Any]]], None],
     ) -> None:
-        """`request` is what every call to the model has: its name, a temperature."""
+        """`request` is what every call to the model has: its name, a temperature.
+        `keep` is handed the conversation whenever it can be gone on with."""
         self._gateway, self._desk, self._limits = gateway, desk, limits
+        self._keep_it = keep
         self._tools = {name: TOOLS[name] for name in tools if name in TOOLS}
         self._request = dict(request)
         if self._tools:
@@ -54,10 +58,14 @@ class Conversation:
         self._messages: list[dict[str, Any]] = []
         self._slips = self._waits = 0
         self.turns = self.input_tokens = self.output_tokens = 0
+        self.cached_tokens = self._last_read = 0
 
-    def hold(self, system: str, first: str) -> str:
-        """Talk until the model is done; its last words. Over when it cannot go on."""
-        self._tell("system", system)
+    def hold(
+        self, system: str, first: str, history: Sequence[dict[str, Any]] = ()
+    ) -> str:
+        """Talk until the model is done; its last words. Over when it cannot go on.
+        `history` is what was said in earlier runs."""
+        self._messages = [{"role": "system", "content": system}, *history]
         self._tell("user", first)
         while True:
             self._must_be_within_limits()
@@ -65,6 +73,7 @@ class Conversation:
             message, finish = answer["message"], answer.get("finish_reason")
             if calls := message.get("tool_calls"):
                 self._do(calls, cut_off=finish == "length")
+                self.keep()
             elif finish == "length":
                 self._slip(TOO_LONG)
             elif not str(message.get("content") or "").strip():
@@ -72,6 +81,15 @@ class Conversation:
             else:
                 return str(message["content"])
             self._announce_end()
+
+    def keep(self) -> None:
+        # Not what it is told in every run anew.
+        self._keep_it(self._messages[1:])
+
+    @property
+    def context_tokens(self) -> int:
+        """What a run that goes on from here reads at its first call, about."""
+        return max(0, self._last_read - spared(self._messages[1:]))
 
     # --- asking ------------------------------------------------------------------
 
@@ -124,6 +142,9 @@ class Conversation:
         got = usage.get("completion_tokens") or len(str(answer)) // 4
         self.input_tokens += sent
         self.output_tokens += got
+        details = usage.get("prompt_tokens_details") or {}
+        self.cached_tokens += details.get("cached_tokens") or 0
+        self._last_read = sent + got
         return {"inputTokens": sent, "outputTokens": got}
 
     # --- doing -------------------------------------------------------------------

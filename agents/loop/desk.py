@@ -16,6 +16,8 @@ from agents.loop.errors import ToolError
 from agents.loop.web import Broken
 
 GITS_OWN = {".git", ".gitconfig"}
+# Where conversations are kept from run to run; no file of the agent's.
+SESSIONS = ".sessions"
 
 
 @dataclass
@@ -56,6 +58,8 @@ class Desk:
         names = {part.casefold() for part in found.relative_to(self.root).parts}
         if names & GITS_OWN:
             raise ToolError(f"{path!r} is git's own: it cannot be written.")
+        if SESSIONS in names:
+            raise ToolError(f"{path!r} is Paperclip's own: it cannot be written.")
         return found
 
     def named(self, path: Path) -> str:
@@ -64,7 +68,8 @@ class Desk:
 
     def take_up(self, issue: dict[str, Any]) -> str:
         """Work on this issue from now on. Says which clone of its project's repository
-        there is to work in; nothing when it has no project."""
+        there is to work in, and at the beginning what an earlier run left there;
+        nothing when it has no project."""
         self.issue = issue
         space, name = issue.get("currentExecutionWorkspace"), issue["identifier"]
         if not space:
@@ -77,6 +82,8 @@ class Desk:
             except (ToolError, *Broken) as error:
                 return f"none, the repository cannot be had: {error}"
             self.clones[name] = clone
+            left = clone.left_over()
+            return f"{clone.described(issue)}\n{left}".strip()
         return self.clones[name].described(issue)
 
     def clone_of(self, name: str) -> Clone | None:

@@ -17,6 +17,7 @@ from agents.loop.conversation import Conversation, Limits
 from agents.loop.desk import Desk
 from agents.loop.errors import Over, Stopped, ToolError
 from agents.loop.gateway import Gateway
+from agents.loop.session import Session
 from agents.loop.tools.base import cut
 from agents.loop.transcript import say
 
@@ -87,12 +88,31 @@ class Run:
         gateway = Gateway(near[1], token)
         tools = document["tools"]
         say("start", model=document["model"], tools=tools, limits=document["limits"])
-        self._talk = Conversation(gateway, self._desk, request, tools, limits)
+        self._session = Session(Path.cwd(), document.get("session"))
+        self._talk = Conversation(
+            gateway, self._desk, request, tools, limits, self._session.keep
+        )
 
     def work(self) -> str:
-        first = self._first_message()
+        history = self._session.recall()
+        try:
+            words = self._talk_about(history)
+        except Over as over:
+            # A history that a provider does not take, it takes at no other time.
+            first_call = history and self._talk.turns == 1
+            if not (first_call and over.code == "provider_refused"):
+                raise
+            self._session.forget(f"it is not taken: {over.message}")
+            words = self._talk_about([])
+        # Nothing was said to it and it did nothing: that is nothing to remember.
+        if self._talk.turns > 1 or self._document.get("commentIds"):
+            self._talk.keep()
+        return words
+
+    def _talk_about(self, history: list[dict[str, Any]]) -> str:
+        first = self._first_message("" if history else self._session.hand_over)
         say("prompt", text=first)
-        return self._talk.hold(prompt.system(self._document), first)
+        return self._talk.hold(prompt.system(self._document), first, history)
 
     def end(self, outcome: str, code: str | None, message: str, **more: Any) -> int:
         say(
@@ -104,10 +124,13 @@ class Run:
             turns=self._talk.turns,
             inputTokens=self._talk.input_tokens,
             outputTokens=self._talk.output_tokens,
+            cachedInputTokens=self._talk.cached_tokens,
+            contextTokens=self._talk.context_tokens,
+            sessionId=self._session.id if self._session.is_kept else None,
         )
         return EXIT_CODES[outcome]
 
-    def _first_message(self) -> str:
+    def _first_message(self, hand_over: str) -> str:
         issue, workspace = None, ""
         if issue_id := self._document.get("issueId"):
             try:
@@ -116,7 +139,12 @@ class Run:
             except ToolError as error:
                 workspace = f"the issue cannot be read: {error}"
         comments = self._comments(issue) if issue else []
-        return prompt.first(self._document, issue, workspace, comments)
+        found = os.environ.get("PAPERCLIP_WORK_FOUND", "")
+        text = prompt.first(self._document, issue, workspace, found, comments)
+        if hand_over:
+            source = "hand-over of your earlier conversation"
+            text = f"{text}\n{prompt.fenced(source, hand_over)}"
+        return text
 
     def _comments(self, issue: dict[str, Any]) -> list[dict[str, Any]]:
         """What it was woken by; what cannot be had, it finds in the thread."""

@@ -24,9 +24,10 @@ def first(
     document: dict[str, Any],
     issue: dict[str, Any] | None,
     workspace: str,
+    found: str,
     comments: list[dict[str, Any]],
 ) -> str:
-    """Why it was woken and about what."""
+    """Why it was woken and about what; `found` is what a run left that died."""
     lines = [f"Wake: {w['source']}: {w['reason']}" for w in document["wakes"]]
     if issue:
         lines.append(f"Issue: {issue['identifier']} {issue['title']}")
@@ -35,6 +36,7 @@ def first(
     if (world := document.get("rehearsalWorld")) and issue and issue["projectId"]:
         world = world.replace(PROJECT, issue["projectId"])
         lines.append(f"Rehearsal world: {world}")
+    lines += found.splitlines()
     lines += [fenced(f"comment by {c['by']}", c["body"]) for c in comments]
     return "\n".join(lines) or "Wake: on_demand: manual"
 

@@ -5,6 +5,7 @@ from agents.models.cost import CostEvent
 from agents.models.event import RunEvent
 from agents.models.key import ApiKey
 from agents.models.run import Run
+from agents.models.session import Session
 from agents.models.wakeup import Wakeup
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "ProviderAccount",
     "Run",
     "RunEvent",
+    "Session",
     "Wakeup",
 ]

@@ -1,27 +1,80 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from django.db import models
-from django.db.models import F
+from django.contrib.postgres.fields import ArrayField
+from django.db import models, transaction
+from django.db.models import F, Func, Value
 from django.db.models.functions import Greatest
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.texts import storable
+from paperclip import audit
+from paperclip.exceptions import Invalid, NotAllowed
+from paperclip.models import Company
+
+if TYPE_CHECKING:
+    from agents.models.agent import Agent
+    from paperclip.actors import Actor
 
 # Without a stated time: 15 s, 30 s, 1 min ... at most an hour, each up to a fifth more.
 FIRST_WAIT, LONGEST_WAIT, JITTER = 15, 3600, 0.2
 # What a provider states is believed up to a week: some count by the week.
 LONGEST_STATED = 7 * 86_400
+MOST_RESERVED = 90
+
+
+def must_be_person(by: Actor) -> None:
+    """Accounts are of the whole instance: whoever may write in some company may."""
+    if by.kind == "system":
+        return
+    writes = by.user is not None and by.is_person and by.user.may_found()
+    if not writes:
+        raise NotAllowed("Only a person who may write can change a provider's account.")
 
 
 class ProviderAccountQuerySet(models.QuerySet["ProviderAccount"]):
-    def named(self, name: str) -> ProviderAccount:
-        """The account of that name; made on first use."""
+    def paying(self, name: str, model: str, api_base: str | None) -> ProviderAccount:
+        """The account of that name, made on first use. It remembers that it pays for
+        this model, so that others know without asking LiteLLM."""
         account, _made = self.get_or_create(name=name[:300])
+        line = line_of(model, api_base)
+        if line not in account.pays_for:
+            # Of two that add at once, each adds its own.
+            added = Func(F("pays_for"), Value(line), function="array_append")
+            unknown = self.filter(pk=account.pk).exclude(pays_for__contains=[line])
+            unknown.update(pays_for=added)
+            account.pays_for = [*account.pays_for, line]
         return account
+
+    def of(self, model: str, api_base: str | None) -> ProviderAccount | None:
+        """The account that pays for the model; None before its first call."""
+        return self.filter(pays_for__contains=[line_of(model, api_base)]).first()
+
+    def opening_for(
+        self, agent: Agent
+    ) -> tuple[ProviderAccount | None, datetime | None]:
+        """The account that a run of the agent would use now, of its model or of the
+        first fallback that is open; and when none is, the account that opens first and
+        the time of that. None and None for an agent that calls no provider, or none
+        that anybody knows yet."""
+        closed: list[ProviderAccount] = []
+        for model, api_base in agent.models_in_order():
+            account = self.of(model, api_base)
+            if account is None or not account.closed_for:
+                return account, None
+            closed.append(account)
+        if not closed:
+            return None, None
+        first = min(closed, key=lambda account: account.closed_for)
+        return first, first.closed_until
+
+
+def line_of(model: str, api_base: str | None) -> str:
+    return f"{model} {api_base or ''}".strip()
 
 
 class ProviderAccount(models.Model):
@@ -34,6 +87,19 @@ class ProviderAccount(models.Model):
     # Refusals in a row without a stated time: each doubles the wait.
     strikes = models.PositiveSmallIntegerField(default=0)
     said = models.TextField(blank=True)
+    # The models it pays for, each with its address if it has one of its own.
+    pays_for = ArrayField(models.CharField(max_length=600), default=list)
+    max_concurrent_runs = models.PositiveSmallIntegerField(
+        _("runs at the same time"), null=True, blank=True
+    )
+    # So much of the provider's window agents leave for people.
+    reserve_percent = models.PositiveSmallIntegerField(
+        _("kept for people, in per cent"), default=0
+    )
+    # What the provider said last of its tightest window.
+    window_limit = models.BigIntegerField(null=True)
+    window_left = models.BigIntegerField(null=True)
+    resets_at = models.DateTimeField(null=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = ProviderAccountQuerySet.as_manager()
@@ -51,6 +117,70 @@ class ProviderAccount(models.Model):
         if self.closed_until is None:
             return 0.0
         return max(0.0, (self.closed_until - now()).total_seconds())
+
+    @property
+    def left_percent(self) -> int | None:
+        """How much of the provider's window is left; None when it does not say, or it
+        has begun anew since."""
+        if not self.window_limit or self.window_left is None:
+            return None
+        if self.resets_at is not None and self.resets_at <= now():
+            return None
+        return max(0, 100 * self.window_left // self.window_limit)
+
+    def note(self, window: tuple[int, int, float] | None) -> None:
+        """See note_window; None when the provider did not speak of one."""
+        if window is not None:
+            self.note_window(*window)
+
+    def note_window(self, limit: int, left: int, resets_in: float) -> None:
+        """What the provider says of its window. When no more is left than is kept for
+        people, agents leave it alone until it begins anew."""
+        reset = now() + timedelta(seconds=min(resets_in, LONGEST_STATED))
+        seen = {"window_limit": limit, "window_left": left, "resets_at": reset}
+        ProviderAccount.objects.filter(pk=self.pk).update(**seen)
+        for name, value in seen.items():
+            setattr(self, name, value)
+        share = self.left_percent
+        if share is not None and self.reserve_percent and share < self.reserve_percent:
+            # No strike: the provider has not refused anybody.
+            ProviderAccount.objects.filter(pk=self.pk).update(
+                closed_until=Greatest("closed_until", reset),
+                said=f"{share} % of its window is left and is kept for people.",
+                updated_at=now(),
+            )
+
+    @transaction.atomic
+    def open(self, *, by: Actor) -> None:
+        """Let agents call again now, whatever was said. For people."""
+        must_be_person(by)
+        ProviderAccount.objects.filter(pk=self.pk).update(
+            closed_until=None, strikes=0, said="", updated_at=now()
+        )
+        self.refresh_from_db()
+        self._record(by, "provider_account.opened")
+
+    @transaction.atomic
+    def change(
+        self, *, by: Actor, max_concurrent_runs: int | None, reserve_percent: int
+    ) -> None:
+        """Set how many runs it may have at once, and how much of its window is kept for
+        people. Invalid for a share over 90 per cent. For people."""
+        must_be_person(by)
+        if not 0 <= reserve_percent <= MOST_RESERVED:
+            raise Invalid(f"Keep 0 to {MOST_RESERVED} per cent for people.")
+        if max_concurrent_runs is not None and max_concurrent_runs < 1:
+            raise Invalid("At least one run at a time; empty for no limit.")
+        ProviderAccount.objects.filter(pk=self.pk).update(
+            max_concurrent_runs=max_concurrent_runs, reserve_percent=reserve_percent
+        )
+        self.refresh_from_db()
+        self._record(by, "provider_account.updated")
+
+    def _record(self, by: Actor, action: str) -> None:
+        # It is nobody's company's alone: each of the person's own is told.
+        for company in Company.objects.visible_to(by):
+            audit.record(by, action, company, account=self.name)
 
     def close(self, seconds: float | None, said: str) -> None:
         """Nobody calls for so long; without a stated time, for longer each time."""

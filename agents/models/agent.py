@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import IntegrityError, models, transaction
 from django.db.models import Exists, OuterRef, Q
@@ -184,6 +185,21 @@ class Agent(Spender, ActiveHours, Scoped):
     def is_invokable(self) -> bool:
         active = self.company.status == Company.Status.ACTIVE
         return active and self.status in (self.Status.IDLE, self.Status.ERROR)
+
+    def models_in_order(self) -> list[tuple[str, str | None]]:
+        """The models it may work with, each with the address it is called at: its own,
+        then its fallbacks. Empty for one that calls no provider."""
+        config = self.adapter_config
+        if self.adapter_type != "litellm" or self.company.rehearsal:
+            return []
+        own = config.get("apiBase")
+        names = [config.get("model") or settings.DEFAULT_MODEL]
+        names += config.get("fallbackModels", [])
+        ours = settings.MODEL_API_BASE or None
+        return [
+            (name, own or (ours if name == settings.DEFAULT_MODEL else None))
+            for name in names
+        ]
 
     def refusal(self, issue_id: UUID | None) -> str:
         """Why a run of it about this issue may not start now; empty when it may."""

@@ -128,6 +128,8 @@ class Attempt(Scoped):
         by.must_be_operator(self.company_id, "try it again")
         audit.record(by, "attempt.retried", self, agentId=str(self.agent_id))
         agent, issue_id = self.agent, self.issue_id
+        if issue_id is None and self.run is not None:
+            issue_id = self.run.issue_id  # at which the agent as a whole failed
         self.delete()
         if agent.is_invokable:
             agent.wake("on_demand", "manual", by=by, issue_id=issue_id, detail="manual")

@@ -97,6 +97,10 @@ class Queue(ScopedQuerySet):
             cursor.execute(NEXT_UP, told)
             return [row[0] for row in cursor.fetchall()]
 
+    def queue_of(self, account: Any) -> Self:
+        """Those that wait until this account opens."""
+        return self.filter(account=account, status="queued", ready_at__gt=now())
+
     def put_off(self, until: datetime, hold: str = "") -> int:
         """Start the queued ones among them not before then, and say why."""
         later = ExpressionWrapper(

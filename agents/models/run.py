@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from agents.models.account import ProviderAccount
 from agents.models.queue import ORDINARY, Queue, in_order
 from paperclip import audit, doorbell, home, live, tokens
 from paperclip.actors import SYSTEM
@@ -28,6 +29,8 @@ STOPPED = "stopped"
 # The acts of a heartbeat, which are done in one transaction of the caller's or a new
 # one: a savepoint of each would be a quarter of its statements.
 together = transaction.atomic(savepoint=False)
+# Seconds between the first and the last that a closed account lets begin again.
+LONGEST_STAGGER = 60
 ADD_EVENT = """
 WITH mine AS (
     UPDATE agents_run SET next_event_seq = next_event_seq + 1
@@ -109,6 +112,10 @@ class Run(Scoped):
     retry_of = models.ForeignKey("self", models.SET_NULL, null=True)
     # The live run of another agent that this one lets finish first.
     waits_for = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+")
+    # Who pays for its calls, once that is known.
+    account = models.ForeignKey(
+        "agents.ProviderAccount", models.SET_NULL, null=True, related_name="runs"
+    )
     # In words, why it has not been started yet.
     hold = models.TextField(blank=True)
     # 0 is critical, 3 is low, as an issue's priority.
@@ -124,6 +131,11 @@ class Run(Scoped):
     process_started_at = models.DateTimeField(null=True)
     host = models.CharField(max_length=120, blank=True)
     result = models.JSONField(null=True)
+    # The session it went on with (null: it began afresh), the one it left, and the
+    # tokens that its program says it used.
+    session_id_before = models.CharField(max_length=128, null=True)  # noqa: DJ001
+    session_id_after = models.CharField(max_length=128, null=True)  # noqa: DJ001
+    usage = models.JSONField(null=True)
     log_bytes = models.PositiveBigIntegerField(null=True)
     log_sha256 = models.CharField(max_length=64, null=True)  # noqa: DJ001
     stdout_excerpt = models.TextField(null=True)  # noqa: DJ001
@@ -231,7 +243,7 @@ class Run(Scoped):
         if why := agent.refusal(self.issue_id):
             self.cancel(by=SYSTEM, why=why)
             return None
-        if not self._has_room(agent, host):
+        if not (self._may_call(agent) and self._has_room(agent, host)):
             return None
         token, moment = tokens.new("pcr"), now()
         owed = Run.objects.owed(self.agent_id, self.issue_id)
@@ -247,6 +259,7 @@ class Run(Scoped):
             lease_expires_at=self._lease_end(),
             token_digest=tokens.digest(token),
             host=host,
+            account=self.account,
             hold="",
             updated_at=moment,
         )
@@ -258,12 +271,30 @@ class Run(Scoped):
         self.log_event("lifecycle", "run started")
         return token
 
+    def _may_call(self, agent: Agent) -> bool:
+        """Whether a provider would answer it; else it is put off until one opens, a
+        second later for each that waits already."""
+        self.account, opens_at = ProviderAccount.objects.opening_for(agent)
+        if self.account is None or opens_at is None:
+            return True
+        ahead = Run.objects.queue_of(self.account).exclude(pk=self.pk).count()
+        Run.objects.filter(pk=self.pk).update(account=self.account)
+        Run.objects.filter(pk=self.pk).put_off(
+            opens_at + timedelta(seconds=min(ahead, LONGEST_STAGGER)),
+            f"{self.account} is closed until {opens_at:%H:%M:%S} UTC:"
+            f" {self.account.said}",
+        )
+        return False
+
     def _lock_places(self, host: str) -> None:
-        """Of the claims that compete for the last place of a company or a host, one at
-        a time. Before the agent's lock, and in this order for everybody."""
+        """Of the claims that compete for the last place of a company, a provider's
+        account or a host, one at a time. Before the agent's lock, and in this order for
+        everybody."""
         names = [f"host {host}"] if settings.HOST_RUNS else []
         if self.agent.company.max_concurrent_runs is not None:
             names.insert(0, f"company {self.company_id}")
+        if self.agent.adapter_type == "litellm" and not self.agent.company.rehearsal:
+            names.append("accounts")
         with connection.cursor() as cursor:
             for name in names:
                 cursor.execute(
@@ -277,6 +308,10 @@ class Run(Scoped):
             (agent.max_concurrent_runs, live.filter(agent=agent)),
             (agent.company.max_concurrent_runs, live.filter(company=agent.company_id)),
             (settings.HOST_RUNS or None, live.filter(host=host)),
+            (
+                self.account.max_concurrent_runs if self.account else None,
+                live.filter(account=self.account),
+            ),
         ]
         return all(cap is None or runs.count() < cap for cap, runs in caps)
 

@@ -250,6 +250,7 @@ class Wakeup(Scoped):
             trigger_detail=self.trigger_detail,
             wakes=in_order(Run.objects.owed(self.agent_id, self.issue_id), facts),
             retry_of=retry_of,
+            account_id=retry_of.account_id if retry_of else None,
             attempt=attempt,
             ready_at=ready_at or now(),
             rank=rank,

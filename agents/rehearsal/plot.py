@@ -15,6 +15,8 @@ CMO_TITLE = "Find a keyword our rivals cover and we do not"
 CTO_TITLE = "Get one small tool built and plan Dev's week"
 DESIGNER_TITLE = "Look at the new post as readers see it"
 DEVOPS_TITLE = "Check that the new post is really online"
+# The routine of templates/digiton/company.toml.
+WEEKLY_TITLE = "Weekly report"
 REPORT_TITLE = "Write the weekly report"
 POST_TITLE = "Write the post: "
 

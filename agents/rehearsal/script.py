@@ -23,10 +23,23 @@ LOST = "I lost the thread: this conversation is not the one I remember. I stop h
 def reply(request: dict[str, Any]) -> dict[str, Any]:
     """The message that follows on an OpenAI chat request: `content`, and `tool_calls`
     when there is more to do. The same request has the same reply."""
-    messages = request["messages"]
+    messages = since_the_wake(request["messages"])
     scene = Scene.of(request.get("model", ""), messages, tools_of(request))
     answered = list(answers(messages))
     return next_act(perform(scene), answered)
+
+
+def since_the_wake(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without what was said in earlier runs: a story begins with its wake."""
+    wakes = [
+        at
+        for at, message in enumerate(messages)
+        if message["role"] == "user" and text_of(message).startswith("Wake: ")
+    ]
+    if not wakes:
+        return messages
+    who = [message for message in messages if message["role"] == "system"]
+    return who + messages[wakes[-1] :]
 
 
 def next_act(story: Story, answered: list[tuple[str, Answer]]) -> dict[str, Any]:

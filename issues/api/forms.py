@@ -170,6 +170,9 @@ class IssueFilter(serializers.Serializer):
     parentId = serializers.UUIDField(source="parent", required=False)
     labelId = serializers.UUIDField(source="labels", required=False)
     originKind = serializers.CharField(source="origin_kind", required=False)
+    originId = serializers.CharField(
+        source="origin_id", required=False, help_text="A routine's, for its issues."
+    )
     q = serializers.CharField(
         required=False, max_length=300, help_text="In title, description, identifier."
     )
@@ -241,5 +244,6 @@ class WakeForm(Form):
         allow_null=True, required=False, help_text="Not needed: equal wakes coalesce."
     )
     forceFreshSession = Flag(
-        required=False, help_text="Every run starts without a session as yet."
+        required=False,
+        help_text="Forget the session about payload.issueId first: it begins afresh.",
     )

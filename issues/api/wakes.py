@@ -55,13 +55,16 @@ class Wake(AgentEndpoint):
         must_be_itself(self, agent, "wake")
         form = self.read(WakeForm)
         payload = form.get("payload") or {}
+        subject = self.subject(agent, payload)
+        if form.get("forceFreshSession") and subject:
+            agent.sessions.filter(issue_id=subject["issue_id"]).reset(by=self.actor)
         wakeup = agent.wake(
             form["source"],
             form.get("reason") or "manual",
             by=self.actor,
             detail=form["triggerDetail"],
             payload=payload,
-            **self.subject(agent, payload),
+            **subject,
         )
         return outcome(wakeup)
 

@@ -5,6 +5,10 @@ from issues.models.issue import Issue
 from issues.models.label import Label
 from issues.models.project import Project
 from issues.models.relation import Relation
+from issues.models.routine import Routine
+from issues.models.routine_revision import RoutineRevision
+from issues.models.routine_run import RoutineRun
+from issues.models.routine_trigger import RoutineTrigger
 from issues.models.work_product import WorkProduct
 
 __all__ = [
@@ -16,5 +20,9 @@ __all__ = [
     "Label",
     "Project",
     "Relation",
+    "Routine",
+    "RoutineRevision",
+    "RoutineRun",
+    "RoutineTrigger",
     "WorkProduct",
 ]

@@ -11,6 +11,7 @@ from agents.models import Agent
 from issues.models.base import CLOSED, Status
 from issues.models.relation import Relation
 from issues.models.review import FIX, Review
+from issues.models.routine_run import RoutineRun
 from issues.models.thread import must_be_sayable
 from issues.models.wakes import Wake, send_wakes
 from paperclip import audit
@@ -118,6 +119,8 @@ class StatusMachine(Review):
                 changed=changed,
                 **({"status": status, "was": old[0]} if status != old[0] else {}),
             )
+        if self.is_closed and old[0] not in CLOSED:
+            RoutineRun.objects.issue_closed(self)
         if reviewed is not None and self.is_closed and old[0] not in CLOSED:
             reviewed.return_to_review(self, by=by)
         send_wakes(self._consequences(*old) + self.mentions(said), by=by, said=said)

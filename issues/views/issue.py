@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from agents import spending
-from agents.models import Agent, Attempt, Run
+from agents.models import Agent, Attempt, Run, Session
 from issues.forms import PropertiesForm
 from issues.models import Comment, Issue
 from issues.why import waiting_messages, why
@@ -122,6 +122,7 @@ def state_of(issue: Issue) -> dict[str, Any]:
         "products": issue.work_products.all(),
         "spend": spending.of_issues([issue.pk]),
         "runs": runs.defer("stdout_excerpt", "stderr_excerpt")[:RUNS],
+        "sessions": Session.objects.filter(issue_id=issue.pk).select_related("agent"),
     }
 
 

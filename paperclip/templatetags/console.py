@@ -27,6 +27,7 @@ TONES = {
     "done": "good",
     "achieved": "good",
     "queued": "wait",
+    "issue_created": "wait",
     "claimed": "live",
     "deferred_issue_execution": "wait",
     "todo": "wait",
@@ -47,6 +48,7 @@ LABELS = {
     "in_progress": _("in progress"),
     "in_review": _("in review"),
     "todo": _("to do"),
+    "issue_created": _("issue filed"),
     "pending_approval": _("pending approval"),
     "deferred_issue_execution": _("waits for another agent"),
 }
@@ -80,6 +82,7 @@ TOOL_ICONS = {
     "search_files": "search",
     "http_request": "language",
     "inbox": "inbox",
+    "list_issues": "checklist",
     "checkout": "front_hand",
     "read_issue": "task_alt",
     "comment": "chat",

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from agents.models import Agent, ApiKey, Run
-from issues.models import Issue
+from issues.models import Issue, Routine, RoutineTrigger
 from paperclip.actors import SYSTEM
 from paperclip.models import Company
 from tests import make
@@ -12,6 +12,7 @@ from tests.console.conftest import seen_by
 
 pytestmark = pytest.mark.django_db
 LISTS = ["", "issues/", "agents/", "runs/", "goals/", "projects/", "labels/"]
+LISTS += ["routines/"]
 MORE = ["board/", "org/", "costs/", "activity/", "companies/"]
 PAGES = [f"/{each}" for each in (*LISTS, *MORE)]
 
@@ -24,7 +25,12 @@ def rows(company):
     run, _token = make.live_run(agent, issue)
     goal, project = make.goal(company), make.project(company)
     make.label(company)
+    routine = make.routine(company, assignee_agent=agent)
+    make.schedule(routine)
+    RoutineTrigger.objects.add(routine, by=SYSTEM, kind="webhook")
     return [
+        f"/routines/{routine.pk}",
+        f"/routines/{routine.pk}/change/",
         f"/issues/{issue.identifier}",
         f"/issues/{issue.pk}",
         f"/issues/{issue.pk}/change/",
@@ -57,8 +63,23 @@ def acts(company):
             for a in ("change", "comment", "answer", "move", "wake", "stop")
         ),
         reverse("admin:run_stop", args=[run.pk]),
+        *routine_acts(company),
         reverse("admin:company_stop", args=[company.pk]),
         reverse("admin:company_resume", args=[company.pk]),
+    ]
+
+
+def routine_acts(company):
+    routine = Routine.objects.get(company=company)
+    hook = routine.triggers.get(kind="webhook")
+    acts = ["run", "pause", "resume", "hooks", "archive"]
+    hook_acts = ["rotate", "remove"]
+    return [
+        *(reverse(f"admin:routine_{act}", args=[routine.pk]) for act in acts),
+        *(
+            reverse(f"admin:routine_hook_{act}", args=[routine.pk, hook.pk])
+            for act in hook_acts
+        ),
     ]
 
 
@@ -190,6 +211,7 @@ def state_of(company):
         list(company.issues.values_list("status", "checkout_run")),
         sorted(company.runs.values_list("status", flat=True)),
         company.comments.count(),
+        list(company.routines.values_list("status", "revision_number")),
         ApiKey.objects.filter(revoked_at=None).exclude(name="k").count(),
     ]
 

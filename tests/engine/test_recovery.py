@@ -192,6 +192,23 @@ def test_how_a_parked_agent_goes_on(company: Any, way: str) -> None:
     assert agent.wake("automation", "test", by=SYSTEM).status != "skipped"
 
 
+def test_the_work_at_which_an_agent_was_parked_goes_on(company: Any) -> None:
+    """Mended by a change of the agent, which names no issue."""
+    agent = make.agent(company)
+    issue = make.issue(company, assignee_agent=agent)
+    later = make.issue(company)
+    run = agent.runs.get()
+    run.claim(host="test")
+    make.end(run, "failed", error="The key is wrong.", error_code="provider_key")
+    later.change(by=SYSTEM, assignee_agent=agent)
+    look()
+    assert not agent.runs.filter(status="queued").exists()
+    agent.change(by=make.by(make.operator(company)), title="Developer")
+    look()
+    waiting = agent.runs.filter(status="queued").values_list("issue_id", flat=True)
+    assert set(waiting) == {issue.pk, later.pk}
+
+
 def test_an_agent_cannot_unpark_itself(company: Any) -> None:
     agent = make.agent(company)
     run, _ = make.live_run(agent)

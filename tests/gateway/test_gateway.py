@@ -241,24 +241,48 @@ def test_a_provider_that_takes_too_long() -> None:
     assert asking.costs == []
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_what_another_try_does_not_help(gate: Gateway, status: int) -> None:
-    with provider(refuses(status, "not like this")) as model:
+NO_CREDIT = "Your credit balance is too low to access the Anthropic API."
+NO_QUOTA = (
+    "You exceeded your current quota, please check your plan and billing details."
+    " insufficient_quota"
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "code"),
+    [
+        (400, "not like this", "provider_refused"),
+        (401, "who?", "provider_key"),
+        (403, "not you", "provider_key"),
+        (404, "no such thing", "provider_model"),
+        (400, "The model `gpt-99` does not exist.", "provider_model"),
+        (402, "pay first", "provider_billing"),
+        (400, NO_CREDIT, "provider_billing"),
+        (429, NO_QUOTA, "provider_billing"),
+    ],
+)
+def test_what_another_try_does_not_help(
+    gate: Gateway, status: int, said: str, code: str
+) -> None:
+    with provider(refuses(status, said)) as model:
         answer = caller(gate, worker(model)).ask()
-        assert code_of(answer) == (400, "provider_refused"), gate.output()[-3000:]
-        assert "not like this" in answer.json()["error"]["message"]
+        assert code_of(answer) == (400, code), gate.output()[-3000:]
+        assert said in answer.json()["error"]["message"]
         assert len(model.requests) == 1
 
 
 @pytest.mark.parametrize(
-    ("model", "said"),
-    [("gemini/gemini-flash-lite-latest", "GEMINI_API_KEY="), ("nobody", "no provider")],
+    ("model", "said", "code"),
+    [
+        ("gemini/gemini-flash-lite-latest", "GEMINI_API_KEY=", "provider_key"),
+        ("nobody", "no provider", "provider_model"),
+    ],
 )
 def test_a_model_that_cannot_be_called_says_what_is_missing(
-    gate: Gateway, model: str, said: str
+    gate: Gateway, model: str, said: str, code: str
 ) -> None:
     answer = caller(gate, worker(config={"model": model})).ask()
-    assert code_of(answer) == (400, "provider_refused")
+    assert code_of(answer) == (400, code)
     assert said in answer.json()["error"]["message"]
 
 
@@ -268,7 +292,7 @@ def test_a_model_that_cannot_be_called_says_what_is_missing(
 def test_a_wrong_key_is_called_that(gate: Gateway, status: int, said: str) -> None:
     with provider(refuses(status, said)) as model:
         answer = caller(gate, worker(model)).ask()
-    assert code_of(answer) == (400, "provider_refused")
+    assert code_of(answer) == (400, "provider_key")
     message = answer.json()["error"]["message"]
     assert "is the key in .env the right one?" in message and said in message
 
@@ -372,7 +396,7 @@ def test_the_instances_own_server_has_the_instances_model_only() -> None:
             assert asking.ask().status_code == 200
             # What it was paid with is in no message of its.
             answer = asking.ask()
-            assert code_of(answer) == (400, "provider_refused")
+            assert code_of(answer) == (400, "provider_key")
             assert "Wrong key: ***" in answer.json()["error"]["message"]
             other = caller(gate, worker(config={"model": "mistral/small"})).ask()
             assert "MISTRAL_API_KEY=" in other.json()["error"]["message"]

@@ -224,7 +224,8 @@ def test_a_key_that_is_wrong(company: Any, provider: Model) -> None:
     dev = dev_of(company, provider)
     body = {"error": {"message": "Incorrect API key provided", "code": "invalid_key"}}
     run = run_of(dev, provider, Refusal(401, body))
-    assert (run.status, run.error_code) == ("failed", "provider_refused")
+    assert (run.status, run.error_code) == ("failed", "provider_key")
+    assert dev.attempts.parked().get().whole_agent
     assert "Incorrect API key" in run.error
     assert spent(run) == [] and waiting(dev) is None
 

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import pytest
 
 from agents.models import Agent, Run, Wakeup
-from issues import lying, repositories, wake_waiting
+from issues import lying, repositories
 from issues.models import Issue, Project
 from issues.models.base import Status
 from issues.models.review import FIX
+from issues.sweep import wake_waiting
 from paperclip.actors import SYSTEM, Actor
 from paperclip.exceptions import BadRequest, Conflict, Invalid, NotAllowed
 from paperclip.models import Activity

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils.timezone import now
 
 from agents.models import Agent
 from issues.models import Issue
@@ -76,6 +77,66 @@ def test_the_shipped_company_has_its_seven_agents() -> None:
     assert (issue.assignee_agent, issue.status) == (staff["CEO"], "todo")
     assert issue.goal and issue.project
     assert staff["CEO"].runs.filter(issue_id=issue.pk).exists()
+
+
+def test_its_weekly_report_is_a_routine() -> None:
+    company = digiton()
+    routine = company.routines.get()
+    assert (routine.title, str(routine.assignee_agent)) == ("Weekly report", "CEO")
+    assert routine.project and routine.goal and routine.origin_kind == "template"
+    (trigger,) = routine.triggers.all()
+    assert str(trigger) == "every Monday at 09:00, UTC"
+    assert trigger.next_run_at and trigger.next_run_at > now()
+    assert not routine.runs.exists()
+
+
+def test_routines_of_a_file(tmp_path: Path) -> None:
+    text = (
+        SMALL
+        + """
+[[routines]]
+title = "Look around"
+assignee = "Boss"
+priority = "high"
+schedule = "30 7 * * 1-5"
+time_zone = "Europe/Lisbon"
+concurrency_policy = "skip_if_active"
+catch_up_policy = "drop_missed"
+[[routines]]
+title = "By hand"
+"""
+    )
+    template = Template.read(written(tmp_path, text))
+    company = template.found(owner=make.operator(), by=SYSTEM)
+    one = company.routines.get(title="Look around")
+    assert (one.priority, one.concurrency_policy) == (1, "skip_if_active")
+    assert one.catch_up_policy == "drop_missed"
+    assert str(one.triggers.get()) == "Monday to Friday at 07:30, Europe/Lisbon"
+    other = company.routines.get(title="By hand")
+    assert other.assignee_agent is None and not other.triggers.exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            'schedule = "0 25 * * *"',
+            "schedule: The hour '25' of a cron line is 0 to 23",
+        ),
+        ('schedule = "daily"', "schedule: A cron line has five fields"),
+        ('time_zone = "Lisbon"', "time_zone: There is no time zone Lisbon"),
+        ('assignee = "Eve"', "assignee: Eve is nobody in this file"),
+        ('priority = "huge"', "priority: .*huge"),
+        ('catch_up_policy = "x"', "catch_up_policy: .*x"),
+        ('every = "day"', "every: Unknown field"),
+    ],
+)
+def test_a_mistake_in_a_routine_is_named_with_its_place(
+    tmp_path: Path, line: str, said: str
+) -> None:
+    text = f'{SMALL}[[routines]]\ntitle = "Go"\n{line}\n'
+    found = refusal(tmp_path, text)
+    assert re.search(rf"company\.toml: routines: 1 \(Go\): {said}", found)
 
 
 def test_it_is_another_company_under_another_name() -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 from django.conf import settings
 
+from agents import sessions
 from agents.adapters.base import Context, Outcome
 from agents.adapters.litellm import LiteLLM
-from agents.models import Agent, Run
+from agents.models import Agent, Run, Session
 from issues.heartbeat import Lease, environment
 from issues.models import Issue
 from tests import make
@@ -58,14 +59,22 @@ def agent(company: Any = None, **fields: Any) -> Agent:
 
 def play(worker: Agent, issue: Issue | None, *answers: Answer) -> Played:
     """Wake the agent, run it to its end, and write down how it went."""
+    with model(*answers) as scripted:
+        return played(worker, issue, scripted)
+
+
+def played(worker: Agent, issue: Issue | None, scripted: Model) -> Played:
+    """The same with a model that the test has."""
     run = worker.runs.filter(status="queued", issue_id=issue and issue.pk).first()
     run = run or make.queued_run(worker, issue)
     token = run.claim(host="test")
     assert token is not None
-    with model(*answers) as scripted, spoken_to(scripted):
-        context = Context(run, environment(run, token), Lease(run).hold)
-        outcome = LiteLLM().execute(context)
+    with spoken_to(scripted):
+        thread = sessions.begin(run)
+        env = environment(run, token)
+        outcome = LiteLLM().execute(Context(run, env, Lease(run).hold, thread))
     run.finish(outcome.status, **outcome.columns)
+    Session.objects.keep(run, thread)
     assert token not in run.log_file.read_text()
     return Played(run, outcome, scripted)
 

@@ -126,7 +126,7 @@ def test_an_issue_without_a_project_has_no_clone(dev: Agent) -> None:
     )
     assert "workspace" not in answers[0] and "no project" in answers[1]
     assert answers[2]["status"] == "done"
-    assert not list(workspaces.of(dev).iterdir())
+    assert [file.name for file in workspaces.of(dev).iterdir()] == [".sessions"]
 
 
 def test_leaving_the_branch_is_noticed(dev: Agent, issue: Issue) -> None:

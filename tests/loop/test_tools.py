@@ -215,12 +215,17 @@ def test_work_is_delegated_by_name(dev: Agent, issue: Issue) -> None:
         ("update_issue", {"issue": issue.identifier, "blocked_by": ["DIG-2"]}),
         ("update_issue", {"issue": issue.identifier}),
         ("list_colleagues", {}),
+        ("list_issues", {}),
+        ("list_issues", {"status": "todo"}),
     )
     assert answers[0]["assignee"] == "QA" and answers[0]["priority"] == "high"
     assert answers[1]["alreadyThere"] is True
     assert "There are: Dev, QA." in answers[3]
     assert "Say what is to change" in answers[5]
     assert {row["name"] for row in answers[6]} == {"Dev", "QA"}
+    told = {row["title"]: row["assignee"] for row in answers[7]}
+    assert told == {issue.title: "Dev", "Test it": "QA", "Alone": "nobody"}
+    assert answers[8] == [row for row in answers[7] if row["status"] == "todo"]
     child = Issue.objects.get(title="Test it")
     assert (child.parent, child.assignee_agent, child.status) == (issue, qa, "todo")
     assert child.project == issue.project

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agents.rehearsal.plot import GOAL, REPORT_TITLE, Plot
+from agents.rehearsal.plot import GOAL, REPORT_TITLE, WEEKLY_TITLE, Plot
 from paperclip.first_start import DIGITON, MODELS
 from tests.instance import Instance, wait_for
 from tests.rehearsal.board import OPEN, Card, Watched
@@ -144,6 +144,24 @@ def test_done_work_that_is_opened_again_is_done_honestly(played: Played) -> None
     words = [row["body"] for row in reversed(rows) if row["authorAgentId"]]
     assert words[-2].startswith("I have changed nothing since")
     assert words[-1].startswith("Approved as before, for nothing has changed")
+
+
+def test_the_weekly_report_is_a_routine(played: Played) -> None:
+    (routine,) = played.company.of("routines")
+    assert routine["title"] == WEEKLY_TITLE and routine["lastRun"] is None
+    (weekly,) = routine["triggers"]
+    assert (weekly["cronExpression"], weekly["timezone"]) == ("0 9 * * 1", "UTC")
+    fired = played.instance.api("POST", f"/routines/{routine['id']}/run", {})
+    assert (fired.status, fired.body["status"]) == (202, "issue_created")
+    path = f"/issues/{fired.body['linkedIssueId']}"
+
+    def run() -> str:
+        (last,) = played.company.get(f"/routines/{routine['id']}/runs")
+        return str(last["status"])
+
+    wait_for(lambda: run() == "completed", 60, run)
+    report = played.company.get(f"{path}/documents/weekly-report")["body"]
+    assert GOAL in report and "Rehearsal" in report
 
 
 @pytest.mark.long

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agents.rehearsal import reply
-from agents.rehearsal.plot import CMO_TITLE, GOAL, Plot
+from agents.rehearsal.plot import CMO_TITLE, GOAL, WEEKLY_TITLE, Plot
 from agents.rehearsal.roles.common import NOT_HEARD, NOT_MINE
 from agents.rehearsal.roles.dev import SECOND_TRY, UNCHANGED
 
@@ -98,6 +98,21 @@ def test_the_ceo_breaks_the_goal_down() -> None:
         ("CEO", ["REH-1", "REH-2", "REH-3", "REH-4"]),
     ]
     assert (name, part["blocked_by"]) == ("update_issue", ["REH-5"])
+    talk.next({})
+    assert talk.is_over
+
+
+def test_the_ceo_writes_the_report_of_a_week() -> None:
+    talk = opened("CEO", issue(WEEKLY_TITLE))
+    assert talk.call == ("checkout", {"issue": "REH-7"})
+    assert talk.next({}) == ("list_issues", {})
+    rows = [issue(WEEKLY_TITLE), issue("Sow", identifier="REH-1", status="done")]
+    name, document = talk.next([*rows, issue("Reap", identifier="REH-2")])
+    assert (name, document["key"]) == ("write_document", "weekly-report")
+    assert "2 issues, 1 of them closed." in document["body"]
+    assert "- Reap" in document["body"] and WEEKLY_TITLE not in document["body"]
+    name, change = talk.next({})
+    assert (name, change["status"]) == ("update_issue", "done")
     talk.next({})
     assert talk.is_over
 

@@ -95,6 +95,9 @@ OMITTED = {
     "advice in a refusal: our `error` says what to do": """
         boundary whoCanAct sanctionedPath
     """,
+    "folders of routines, and a gate before them: what is due is fired": """
+        folderId activityGatePolicy activityGateScope
+    """,
     "how a validator words it: ours has path, message and code": """
         expected origin minimum inclusive values
     """,

@@ -53,6 +53,8 @@ ARRANGED: dict[str, Arrangement] = {
     "issues_list_all": lambda w: w.held_by(w.agent),
     "issues_list_as_agent": lambda w: w.held_by(w.agent),
     "issues_list_filtered": lambda w: w.held_by(w.agent),
+    "routine_runs": lambda w: w.fired(),
+    "routines_list": lambda w: w.fired(),
 }
 
 

@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.timezone import now
+
 from agents.models import Agent, CostEvent, Run
-from issues.models import Comment, Document, Goal, Issue, Project
+from issues.models import Comment, Document, Goal, Issue, Project, Routine
 from paperclip.actors import SYSTEM
 from paperclip.models import Company, User
 from tests import make
@@ -21,6 +23,7 @@ SEGMENTS = {
     "issues": "issue",
     "goals": "goal",
     "heartbeat-runs": "run",
+    "routines": "routine",
 }
 FIELDS = {
     "agentId": "agent",
@@ -49,6 +52,7 @@ class World:
     issue: Issue
     comment: Comment
     run: Run
+    routine: Routine
 
     @classmethod
     def made(cls) -> World:
@@ -70,6 +74,7 @@ class World:
             issue=issue,
             comment=issue.comment("The first words.", by=make.by(owner)),
             run=make.live_run(agent)[0],
+            routine=make.routine(company, project=project),
         )
 
     def held_by(self, agent: Agent) -> None:
@@ -93,6 +98,10 @@ class World:
     def planned(self) -> None:
         owner = make.by(self.owner)
         Document.objects.write(self.issue, "plan", body="# Plan", by=owner)
+
+    def fired(self) -> None:
+        make.schedule(self.routine)
+        self.routine.fire(by=make.by(self.owner), source="manual", at=now())
 
     def translated(self, path: str, body: Any) -> tuple[str, Any]:
         """The recorded address and body with our ids in them."""

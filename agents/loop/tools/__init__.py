@@ -84,6 +84,12 @@ TABLE = [
     # --- the company -------------------------------------------------------------
     Tool("inbox", "Your open issues, the most urgent first.", company.inbox, {}),
     Tool(
+        "list_issues",
+        "All issues of the company, also those of others, the most urgent first.",
+        company.list_issues,
+        {"status": maybe(text("Only those.", STATUSES))},
+    ),
+    Tool(
         "checkout",
         "Take an issue before you work on it. A 409 means it is somebody else's: do"
         " not try again.",

@@ -11,6 +11,7 @@ from agents.loop.tools.base import compact, cut
 
 TAKEABLE = ["todo", "backlog", "blocked", "in_review"]
 MOST_COMMENTS = 50
+MOST_ISSUES = 200
 ROOM = 8_000  # characters of a thread that are shown: the newest ones
 NOBODY = "nobody"
 
@@ -29,6 +30,17 @@ def inbox(desk: Desk) -> str:
             for row in rows
         ]
     )
+
+
+def list_issues(desk: Desk, status: str | None = None) -> str:
+    """The most urgent first; with how many more there are when not all are shown."""
+    query = f"limit={MOST_ISSUES + 1}" + (f"&status={part(status)}" if status else "")
+    rows = desk.api.get(f"/companies/{desk.api.company_id}/issues?{query}")
+    shown = [
+        {**brief(desk, row), "changed": row["updatedAt"]} for row in rows[:MOST_ISSUES]
+    ]
+    more = len(rows) > MOST_ISSUES
+    return compact({"issues": shown, "more": "there are more"} if more else shown)
 
 
 def checkout(desk: Desk, issue: str) -> str:

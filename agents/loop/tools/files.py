@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from agents.loop.desk import Desk
+from agents.loop.desk import SESSIONS, Desk
 from agents.loop.errors import ToolError
 
 LARGEST = 1_000_000
@@ -15,7 +15,7 @@ MOST_LINES = 2_000
 MOST_FILES = 500
 MOST_HITS = 200
 # What fills a listing and interests nobody.
-PASSED_OVER = {".git", "__pycache__", "node_modules", ".venv"}
+PASSED_OVER = {".git", "__pycache__", "node_modules", ".venv", SESSIONS}
 
 
 def read_file(desk: Desk, path: str, offset: int = 1, limit: int = MOST_LINES) -> str:

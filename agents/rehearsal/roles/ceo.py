@@ -14,7 +14,7 @@ from agents.rehearsal.roles.common import (
     open_issue,
     read,
 )
-from agents.rehearsal.roles.report import written
+from agents.rehearsal.roles.report import counted, written
 from agents.rehearsal.scene import Scene
 from agents.rehearsal.view import View
 
@@ -31,6 +31,8 @@ def act(scene: Scene) -> Story:
         return (yield from settle(scene, view))
     if view.title == plot.REPORT_TITLE:
         return (yield from report(scene, view))
+    if view.title == plot.WEEKLY_TITLE:
+        return (yield from weekly(view))
     return (yield from not_in_script(scene, view))
 
 
@@ -203,5 +205,31 @@ def report(scene: Scene, view: View) -> Story:
         status="done",
         comment="The weekly report is in the document `weekly-report`, written from the"
         f" {len(issues)} issues as they stand now.",
+    )
+    return "The report is written."
+
+
+def weekly(view: View) -> Story:
+    """What the routine asks for every week, also when the story is over."""
+    if view.is_closed:
+        return "The report is written."
+    yield from check_out(view)
+    answer = yield from use("list_issues", "I look at every issue of the company.")
+    told = answer.json()
+    rows = told["issues"] if isinstance(told, dict) else told
+    issues = [View(one) for one in rows if one["identifier"] != view.identifier]
+    yield from use(
+        "write_document",
+        issue=view.identifier,
+        key="weekly-report",
+        title="Weekly report",
+        body=counted(issues),
+    )
+    yield from use(
+        "update_issue",
+        issue=view.identifier,
+        status="done",
+        comment=f"The document `weekly-report` counts {len(issues)} issues as they"
+        " stand now.",
     )
     return "The report is written."

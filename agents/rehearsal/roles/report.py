@@ -33,6 +33,20 @@ def written(goal: View, issues: list[View]) -> str:
     )
 
 
+def counted(issues: list[View]) -> str:
+    """The report of a week in which no story is played: where everything stands."""
+    rows = "\n".join(
+        f"| {one.title} | {one.assignee or 'nobody'} | {one.status} |" for one in issues
+    )
+    open_ones = [one.title for one in issues if not one.is_closed]
+    return (
+        "*Rehearsal: the work below was done by a script in a made-up world.*\n\n"
+        f"{len(issues)} issues, {len(issues) - len(open_ones)} of them closed.\n\n"
+        f"| Issue | Who | Status |\n|---|---|---|\n{rows}\n\n"
+        f"## What is open\n\n{listed(open_ones)}\n"
+    )
+
+
 def listed(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines) or "Nothing."
 

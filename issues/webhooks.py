@@ -1,0 +1,121 @@
+"""Whether a call to a webhook is from whom it should be: the ways of signing it, as a
+table. A secret is kept enclosed, under the key of this instance, because an HMAC cannot
+be checked with its hash."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from cryptography.fernet import Fernet, InvalidToken
+from django.conf import settings
+
+from paperclip.exceptions import Conflict, NotSignedIn
+
+if TYPE_CHECKING:
+    from issues.models import RoutineTrigger
+
+SIGNATURE, TIMESTAMP = "X-Paperclip-Signature", "X-Paperclip-Timestamp"
+GITHUB, DELIVERY = "X-Hub-Signature-256", "X-GitHub-Delivery"
+SHORTEST_WINDOW, LONGEST_WINDOW, WINDOW = 30, 86_400, 300
+REFUSED = "The webhook call did not verify."
+
+Headers = Mapping[str, str]
+
+
+def vault() -> Fernet:
+    """What opens and closes secrets here. Another SECRET_KEY opens none of them."""
+    digest = hashlib.sha256(b"webhook secrets:" + settings.SECRET_KEY.encode()).digest()
+    return Fernet(base64.urlsafe_b64encode(digest))
+
+
+def enclosed(secret: str) -> str:
+    return vault().encrypt(secret.encode()).decode()
+
+
+def opened(kept: str) -> str:
+    """The secret. Conflict when it was enclosed under another key of the instance."""
+    try:
+        return vault().decrypt(kept.encode()).decode()
+    except InvalidToken:
+        raise Conflict(
+            "The secret of this webhook cannot be read any more: the key of the"
+            " instance was changed. Rotate the secret.",
+            code="secret_lost",
+        ) from None
+
+
+def must_be_signed(
+    trigger: RoutineTrigger, headers: Headers, body: bytes, at: datetime
+) -> str:
+    """NotSignedIn (401) unless the call verifies. What tells this call from the next
+    one, for a call that is sent twice; empty when nothing does."""
+    return SIGNING[trigger.signing_mode or ""](trigger, headers, body, at)
+
+
+def bearer(trigger: RoutineTrigger, headers: Headers, body: bytes, at: datetime) -> str:
+    scheme, _space, token = headers.get("Authorization", "").partition(" ")
+    must_equal(opened(trigger.secret), token.strip() if scheme == "Bearer" else "")
+    return ""
+
+
+def hmac_sha256(
+    trigger: RoutineTrigger, headers: Headers, body: bytes, at: datetime
+) -> str:
+    """Over timestamp + "." + the body as sent; an old timestamp is refused, so that a
+    call somebody has recorded cannot be sent again later."""
+    stamp = headers.get(TIMESTAMP, "")
+    window = trigger.replay_window_sec or WINDOW
+    if not abs(seconds_of(stamp) - at.timestamp()) <= window:
+        raise NotSignedIn(
+            f"{TIMESTAMP} is a Unix time within {window} s of now.", code="too_old"
+        )
+    signature = headers.get(SIGNATURE, "").removeprefix("sha256=")
+    must_equal(digest_of(trigger, stamp.encode() + b"." + body), signature)
+    return f"signature:{signature}"
+
+
+def github_hmac(
+    trigger: RoutineTrigger, headers: Headers, body: bytes, at: datetime
+) -> str:
+    """As GitHub signs: over the body alone, without a time."""
+    signature = headers.get(GITHUB, "")
+    must_equal("sha256=" + digest_of(trigger, body), signature)
+    delivery = headers.get(DELIVERY, "")[:200]
+    return f"delivery:{delivery}" if delivery else ""
+
+
+def unsigned(
+    trigger: RoutineTrigger, headers: Headers, body: bytes, at: datetime
+) -> str:
+    """The operator chose that whoever knows the address may call."""
+    return ""
+
+
+SIGNING: dict[str, Callable[[RoutineTrigger, Headers, bytes, datetime], str]] = {
+    "bearer": bearer,
+    "hmac_sha256": hmac_sha256,
+    "github_hmac": github_hmac,
+    "none": unsigned,
+}
+
+
+def seconds_of(stamp: str) -> float:
+    """Seconds of the epoch, from a text in seconds or milliseconds."""
+    if not (stamp.isascii() and stamp.isdecimal()) or len(stamp) > 15:
+        return float("-inf")
+    return int(stamp) / 1000 if len(stamp) >= 13 else float(int(stamp))
+
+
+def digest_of(trigger: RoutineTrigger, signed: bytes) -> str:
+    key = opened(trigger.secret).encode()
+    return hmac.new(key, signed, hashlib.sha256).hexdigest()
+
+
+def must_equal(wanted: str, sent: str) -> None:
+    if not hmac.compare_digest(wanted.encode(), sent.encode()):
+        raise NotSignedIn(REFUSED, code="bad_signature")

@@ -1,0 +1,218 @@
+"""Routines in the console, for people who do not know cron."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Page, expect
+
+from issues.models import Issue, Routine, RoutineRun, RoutineTrigger
+from paperclip.actors import SYSTEM
+from paperclip.models import Company
+from tests import make
+from tests.console.test_browser import sign_in
+
+pytestmark = pytest.mark.django_db
+NEW = {
+    "title": "Weekly report",
+    "priority": "2",
+    "every": "week",
+    "weekday": "1",
+    "date": "1",
+    "at": "09:00",
+    "cron": "",
+    "time_zone": "Europe/Lisbon",
+    "concurrency_policy": "coalesce_if_active",
+    "catch_up_policy": "skip_missed",
+}
+
+
+def made(console: Client, **fields: Any) -> RoutineTrigger | None:
+    """The schedule of a routine that was filled in like this."""
+    answer = console.post("/routines/add/", {**NEW, **fields})
+    assert answer.status_code == 302, answer.context["form"].errors
+    return RoutineTrigger.objects.first()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "line"),
+    [
+        ({"every": "day", "at": "08:30"}, "30 8 * * *"),
+        ({"every": "weekday"}, "0 9 * * 1-5"),
+        ({"every": "week", "weekday": "0"}, "0 9 * * 0"),
+        ({"every": "month", "date": "15"}, "0 9 15 * *"),
+        ({"every": "month", "date": "L"}, "0 9 L * *"),
+        ({"every": "cron", "cron": " */5  * * * * "}, "*/5 * * * *"),
+    ],
+)
+def test_a_rhythm_is_chosen(console: Client, chosen: dict[str, str], line: str) -> None:
+    trigger = made(console, **chosen)
+    assert trigger and trigger.cron_expression == line
+    assert trigger.time_zone == "Europe/Lisbon" and trigger.next_run_at
+    page = console.get(f"/routines/{trigger.routine_id}/change/")
+    form = page.context["form"]
+    shown = {name: str(form[name].value()) for name in chosen if name != "cron"}
+    assert shown["every"] == chosen["every"]
+    assert shown.get("at", "08:30:00") == "08:30:00"
+    # Saved as it is shown, nothing changes.
+    same = {name: form[name].value() or "" for name in form.fields}
+    assert console.post(page.request["PATH_INFO"], same).status_code == 302
+    trigger.refresh_from_db()
+    assert trigger.cron_expression == line
+    assert trigger.routine.revision_number == 2
+
+
+def test_without_a_rhythm_it_has_no_schedule(console: Client) -> None:
+    assert made(console, every="") is None
+    routine = Routine.objects.get()
+    url = f"/routines/{routine.pk}/change/"
+    assert console.post(url, NEW).status_code == 302
+    assert routine.triggers.get().cron_expression == "0 9 * * 1"
+    assert console.post(url, {**NEW, "every": ""}).status_code == 302
+    assert not routine.triggers.exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "said"),
+    [
+        ({"every": "cron", "cron": "0 25 * * *"}, "cron", "is 0 to 23"),
+        ({"every": "cron", "cron": ""}, "cron", "has five fields"),
+        ({"at": ""}, "at", "Say at what time"),
+        ({"at": "25:00"}, "at", "valid time"),
+        ({"time_zone": "Mars/Base"}, "time_zone", "valid choice"),
+        ({"title": ""}, "title", "required"),
+    ],
+)
+def test_a_mistake_is_said_beside_its_field(
+    console: Client, wrong: dict[str, str], field: str, said: str
+) -> None:
+    answer = console.post("/routines/add/", {**NEW, **wrong})
+    assert answer.status_code == 422
+    assert said in str(answer.context["form"].errors[field])
+    assert not Routine.objects.exists()
+
+
+def test_it_is_run_paused_and_archived(console: Client, company: Company) -> None:
+    routine = make.routine(company, title="Water the plants")
+    url = f"/routines/{routine.pk}"
+    answer = console.post(f"{url}/run", follow=True)
+    issue = Issue.objects.get()
+    assert f"Filed {issue.identifier}." in answer.content.decode()
+    assert f"/issues/{issue.identifier}" in answer.content.decode()
+    console.post(f"{url}/pause")
+    assert "Paused: nothing starts it but you" in console.get(url).content.decode()
+    console.post(f"{url}/resume", follow=True)
+    console.post(f"{url}/archive", follow=True)
+    assert "Water" not in console.get("/routines/").content.decode()
+    assert "Water" in console.get("/routines/?archived=1").content.decode()
+    answer = console.post(f"{url}/run", follow=True)
+    assert "is archived" in answer.content.decode()
+    told = console.get("/activity/").content.decode()
+    assert "archived the routine" in told and url in told
+
+
+def test_values_are_asked_for(console: Client, company: Company) -> None:
+    declared: list[dict[str, Any]] = [
+        {"name": "pr", "type": "number", "required": True, "label": "Pull request"},
+        {"name": "deep", "type": "boolean"},
+        {"name": "kind", "type": "select", "options": ["fast", "slow"]},
+    ]
+    routine = make.routine(company, title="Review {{pr}} {{kind}}", variables=declared)
+    url = f"/routines/{routine.pk}"
+    page = console.get(url).content.decode()
+    assert "Pull request" in page and "slow" in page
+    answer = console.post(f"{url}/run", {"value-pr": "x"}, follow=True)
+    assert "is not a number" in answer.content.decode()
+    console.post(f"{url}/run", {"value-pr": "7", "value-kind": "slow"})
+    assert Issue.objects.get().title == "Review 7 slow"
+
+
+def test_a_webhook_is_shown_once(console: Client, company: Company) -> None:
+    routine = make.routine(company)
+    url = f"/routines/{routine.pk}"
+    form = {"label": "our shop", "signing_mode": "hmac_sha256"}
+    answer = console.post(f"{url}/webhooks", form)
+    secret, hook = answer.context["secret"], RoutineTrigger.objects.get()
+    assert secret in answer.content.decode()
+    assert hook.webhook_url in answer.content.decode()
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert secret not in console.get(url).content.decode()
+    answer = console.post(f"{url}/webhooks/{hook.pk}/rotate")
+    assert answer.context["secret"] not in ("", secret)
+    assert console.post(f"{url}/webhooks", {"signing_mode": "x"}).status_code == 422
+    console.post(f"{url}/webhooks/{hook.pk}/remove")
+    assert not RoutineTrigger.objects.exists()
+
+
+def test_a_schedule_that_cannot_be_read_does_not_break_the_pages(
+    console: Client, company: Company
+) -> None:
+    trigger = make.schedule(make.routine(company))
+    RoutineTrigger.objects.filter(pk=trigger.pk).update(cron_expression="nonsense")
+    for url in ("/routines/", f"/routines/{trigger.routine_id}"):
+        assert "nonsense" in console.get(url).content.decode()
+    assert console.get(f"/routines/{trigger.routine_id}/change/").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_person_makes_one_in_the_browser(live_server: Any, page: Page) -> None:
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    company = make.company()
+    agent = make.agent(company, name="Ada")
+    sign_in(page, live_server.url, make.owner_of(company))
+    page.get_by_role("link", name="Routines").click()
+    page.get_by_role("link", name="New routine").first.click()
+    page.get_by_label("Title").fill("Weekly report")
+    page.get_by_label("Who does it").select_option("Ada")
+    page.get_by_label("How often").select_option("every day")
+    expect(page.get_by_label("On", exact=True)).to_be_hidden()
+    page.get_by_label("How often").select_option("every week")
+    page.get_by_label("On", exact=True).select_option("Friday")
+    page.get_by_label("At", exact=True).fill("16:30")
+    expect(page.get_by_label("Cron line")).to_be_hidden()
+    page.get_by_label("Time zone").select_option("Lisbon")
+    page.get_by_text("Fine tuning").click()
+    page.get_by_label("Another issue is filed each time.").check()
+    page.get_by_role("button", name="Save").click()
+    when = page.locator("#routine-when")
+    expect(when).to_contain_text("every Friday at 16:30, Europe/Lisbon")
+    expect(when.get_by_role("listitem")).to_have_count(3)
+    expect(when.get_by_role("listitem").first).to_contain_text("Fri")
+    page.get_by_role("button", name="Run now").click()
+    runs = page.locator("#routine-runs")
+    expect(runs).to_contain_text("Weekly report")
+    run = RoutineRun.objects.get()
+    assert run.linked_issue and run.linked_issue.assignee_agent == agent
+    # What happens elsewhere is seen without a reload.
+    run.linked_issue.change(by=SYSTEM, status="done")
+    expect(runs).to_contain_text("is done.")
+    page.get_by_role("link", name="Routines").first.click()
+    row = page.get_by_role("article", name="Weekly report")
+    expect(row).to_contain_text("every Friday at 16:30")
+    row.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("article").get_by_text("paused")).to_be_visible()
+    row.get_by_role("button", name="Resume").click()
+    expect(row.get_by_role("button", name="Pause")).to_be_visible()
+    assert not faults
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_phone_shows_all_of_it(live_server: Any, page: Page) -> None:
+    company = make.company()
+    long = make.routine(company, title="Long" * 60, description="x" * 400)
+    make.schedule(long, "*/7 1-5,9 1,15 * 1-3", "America/Argentina/ComodRivadavia")
+    RoutineTrigger.objects.add(long, by=SYSTEM, kind="webhook", label="L" * 100)
+    long.fire(by=SYSTEM, source="manual", at=long.created_at)
+    page.set_viewport_size({"width": 390, "height": 844})
+    sign_in(page, live_server.url, make.owner_of(company))
+    for path in ("/routines/", "/routines/add/", f"/routines/{long.pk}"):
+        page.goto(live_server.url + path)
+        wide = page.evaluate("""() => {
+            const boxes = [...document.querySelectorAll("#content *")];
+            const ends = boxes.map((box) => box.getBoundingClientRect().right);
+            return Math.max(document.documentElement.scrollWidth, ...ends) - innerWidth;
+        }""")
+        assert wide <= 0, path
