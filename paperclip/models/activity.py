@@ -47,6 +47,11 @@ class Activity(models.Model):
             models.Index(fields=["company", "-seq"], name="activity_feed"),
             models.Index(fields=["entity_id", "-seq"], name="activity_of_entity"),
             models.Index(fields=["agent_id", "-seq"], name="activity_of_agent"),
+            models.Index(
+                fields=["run_id"],
+                condition=models.Q(run_id__isnull=False),
+                name="activity_of_run",
+            ),
         ]
 
     def __str__(self) -> str:
