@@ -102,7 +102,7 @@ class Instance:
         raise TimeoutError(f"{method} {path} got no answer")
 
     def company(self) -> str:
-        return str(self.api("GET", "/companies").body[0]["id"])
+        return str(self.patiently("GET", "/companies").body[0]["id"])
 
     def pid(self, program: str) -> int:
         return int((self.home / "run" / f"{program}.pid").read_text())
