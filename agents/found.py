@@ -11,7 +11,7 @@ from agents.models.run import Run
 from paperclip.models import Activity
 
 if TYPE_CHECKING:
-    from agents.models.run import RunQuerySet
+    from agents.models.base import RunQuerySet
 
 # The acts that leave something one can find, in words; the names are of their details.
 ACTS = {

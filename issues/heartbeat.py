@@ -28,8 +28,7 @@ from agents.adapters.base import Context, Outcome
 from agents.models import Run, Session
 from agents.texts import storable
 from issues import progress, recovery
-from issues.models import Issue
-from paperclip import home, processes
+from paperclip import home, processes, sql
 
 log = logging.getLogger(__name__)
 
@@ -42,23 +41,32 @@ leaving = threading.Event()
 
 # An outcome waits so many seconds for a database that is away.
 PATIENCE = 6 * 3600
-# A worker that was rung for looks at so many runs for one that it can start.
+# A worker looks at so many runs for one that it can start.
 LOOK_AT = 9
 
 
-def beat(run_id: UUID | str) -> None:
-    """Start one of the runs whose turn it is, and see it to its end: the one that was
-    rung for if it is among the first, else the very first. Nothing happens when none
-    is ours to start: a bell only says "look"."""
-    turn = Run.objects.next_up(now(), LOOK_AT)
-    turn.sort(key=lambda pk: str(pk) != str(run_id))
-    for pk in turn:
-        if leaving.is_set():
-            return
-        run = Run.objects.select_related("agent__company").filter(pk=pk).first()
-        if run is not None and (token := claim(run)) is not None:
+def beat_on() -> None:
+    """Heartbeats one after the other, until there is none to start here: a message only
+    says "look"."""
+    while beat():
+        pass
+
+
+def beat() -> bool:
+    """Start the run whose turn it is, and see it to its end. False when none is ours to
+    start."""
+    tried: list[UUID] = []
+    while len(tried) < LOOK_AT and not leaving.is_set():
+        with transaction.atomic():
+            run = Run.objects.take_next(now(), tried)
+            token = claim(run) if run else None
+        if run is None:
+            break
+        if token is not None:
             carry_out(run, token)
-            return
+            return True
+        tried.append(run.pk)
+    return False
 
 
 def claim(run: Run) -> str | None:
@@ -69,10 +77,11 @@ def claim(run: Run) -> str | None:
     return claim_in_turn(run)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def claim_in_turn(run: Run) -> str | None:
+    run.lock_agent()
     # Of two agents that start on one issue at once, the second sees the first.
-    Issue.objects.select_for_update(no_key=True).filter(pk=run.issue_id).first()
+    sql.lock(f"issue {run.issue_id}")
     others = Run.objects.live().exclude(agent=run.agent_id).select_related("agent")
     about = Q(issue_id=run.issue_id) | Q(held_issues=run.issue_id)
     for other in others.filter(about).order_by("started_at"):

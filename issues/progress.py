@@ -15,6 +15,7 @@ from django.db.models.functions import MD5
 
 from agents.models import Run
 from issues.models import Document, Issue, Relation, WorkProduct
+from paperclip import sql
 from paperclip.models import Activity
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ DEEDS = (
     "goal.created",
     "approval.created",
 )
+DID = """
+SELECT 1 FROM paperclip_activity WHERE run_id = %(run)s
+AND action = ANY(%(deeds)s) AND entity_id <> %(issue)s LIMIT 1
+"""
 
 
 def digest(issue_id: UUID) -> str:
@@ -77,8 +82,8 @@ def of(run: Run) -> dict[str, str | bool]:
 
 def did_elsewhere(run: Run) -> bool:
     """Whether it did something of use beside its own issue."""
-    deeds = Activity.objects.filter(run_id=run.pk, action__in=DEEDS)
-    return deeds.exclude(entity_id=str(run.issue_id)).exists()
+    told = {"run": run.pk, "deeds": list(DEEDS), "issue": str(run.issue_id)}
+    return bool(sql.planned(DID, **told))
 
 
 def seen(run: Run, since: datetime | None) -> set[str]:

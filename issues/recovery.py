@@ -13,9 +13,10 @@ from django.utils.timezone import now
 from agents.faults import LOST, Fault, fault_of
 from agents.models import Attempt, Run
 from agents.models.attempt import NO_PROGRESS
-from agents.models.run import LONGEST_STAGGER
+from agents.models.claim import LONGEST_STAGGER
 from issues import progress
 from issues.models import Issue
+from paperclip import sql
 from paperclip.actors import SYSTEM
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ PUT_OFF = "put_off"
 UNFINISHED = "issue_unfinished"
 # Until the next run of unfinished work: after progress, after none, after none again.
 UNFINISHED_WAITS = (5.0, 30.0, 120.0)
+HAS_OPEN = """
+SELECT 1 FROM issues_issue WHERE assignee_agent_id = %(agent)s
+AND status IN ('todo', 'in_progress', 'in_review') LIMIT 1
+"""
 # The cause of an attempt at unfinished work that is not parked.
 STUCK = Fault(NO_PROGRESS, "doubtful")
 
@@ -99,6 +104,9 @@ def go_on_at_large(run: Run) -> None:
     moves nothing is not woken for that by its timer any more."""
     if run.progressed:
         Attempt.objects.filter(agent=run.agent_id, issue_id=None).reopen()
+        return
+    # Most have nothing open, which is known sooner.
+    if not sql.planned(HAS_OPEN, agent=run.agent_id):
         return
     work = Issue.objects.workable().filter(assignee_agent=run.agent_id)
     if work.exists() and progress.is_stuck(run):

@@ -146,6 +146,8 @@ DATABASES = {
             if SERVING
             else False,
             "connect_timeout": 5,
+            # Django's cursors never prepare a statement; paperclip.sql says so itself.
+            "prepare_threshold": sys.maxsize,
         },
     }
 }

@@ -16,7 +16,7 @@ from agents.api.shapes import (
     RunShape,
 )
 from agents.models import Run, Wakeup
-from agents.models.run import RunQuerySet
+from agents.models.base import RunQuerySet
 from paperclip.api.schema import doc
 from paperclip.api.views import Endpoint
 from paperclip.exceptions import NotAllowed

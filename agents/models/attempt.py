@@ -9,7 +9,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models.run import Run
-from paperclip import audit
+from paperclip import audit, sql
 from paperclip.actors import SYSTEM
 from paperclip.models import Scoped, ScopedQuerySet
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 # The cause of an issue, or an agent, at which runs end and nothing moves.
 NO_PROGRESS = "no_progress"
+FORGET = """
+DELETE FROM agents_attempt WHERE agent_id = %(agent)s AND cause <> %(spared)s
+AND (whole_agent OR issue_id IS NOT DISTINCT FROM %(issue)s)
+"""
 
 
 class AttemptQuerySet(ScopedQuerySet):
@@ -61,8 +65,7 @@ class AttemptQuerySet(ScopedQuerySet):
 
     def went_well(self, run: Run) -> None:
         """A run has ended well: the faults before it do not count any more."""
-        here = Q(issue_id=run.issue_id) | Q(whole_agent=True)
-        self.filter(here, agent=run.agent_id).exclude(cause=NO_PROGRESS).delete()
+        sql.planned(FORGET, agent=run.agent_id, issue=run.issue_id, spared=NO_PROGRESS)
 
 
 class Attempt(Scoped):

@@ -6,19 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from django.db import connection
-from django.db.models import (
-    DateTimeField,
-    Exists,
-    ExpressionWrapper,
-    F,
-    OuterRef,
-    Q,
-    Value,
-)
+from django.apps import apps
+from django.db.models import DateTimeField, ExpressionWrapper, F, Value
 from django.utils.timezone import now
 
-from paperclip.models import ScopedQuerySet
+from paperclip import sql
+from paperclip.models import Company, ScopedQuerySet
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,17 +29,22 @@ OWN_REASONS = {"process_lost_retry", "transient_failure_retry", "put_off"}
 # The next runs in fair order: of every company in turn, fewest running first, the one
 # whose time is earliest. Each condition is one of a claim's, looked at without locks.
 NEXT_UP = """
-SELECT next.id FROM paperclip_company c
+SELECT next.id, next.agent_id,
+    row_number() OVER (
+        ORDER BY busy.running + next.place, next.due_at, next.id) AS turn
+FROM paperclip_company c
 CROSS JOIN LATERAL (
     SELECT count(*) AS running FROM agents_run l
     WHERE l.company_id = c.id AND l.status = 'running' AND l.lease_expires_at > %(at)s
 ) busy
 CROSS JOIN LATERAL (
-    SELECT r.id, r.due_at, row_number() OVER (ORDER BY r.due_at, r.id) AS place
+    SELECT r.id, r.agent_id, r.due_at,
+        row_number() OVER (ORDER BY r.due_at, r.id) AS place
     FROM (
-        SELECT q.id, q.due_at FROM agents_run q
+        SELECT q.id, q.agent_id, q.due_at FROM agents_run q
         JOIN agents_agent a ON a.id = q.agent_id
         WHERE q.company_id = c.id AND q.status = 'queued' AND q.ready_at <= %(at)s
+          AND q.id <> ALL(%(tried)s::uuid[])
           AND (%(unrung)s::timestamptz IS NULL
                OR q.rung_at IS NULL OR q.rung_at < %(unrung)s)
           AND NOT EXISTS (
@@ -64,8 +62,18 @@ CROSS JOIN LATERAL (
 WHERE c.status = 'active'
   AND (c.max_concurrent_runs IS NULL
        OR busy.running + next.place <= c.max_concurrent_runs)
-ORDER BY busy.running + next.place, next.due_at, next.id LIMIT %(limit)s
+ORDER BY turn LIMIT %(limit)s
 """
+# The first of them with its agent and company; nobody else claims or ends a run of it.
+TAKE_NEXT = """
+SELECT {columns} FROM ({next_up}) up
+JOIN agents_run r ON r.id = up.id
+JOIN agents_agent a ON a.id = up.agent_id
+JOIN paperclip_company c ON c.id = a.company_id
+ORDER BY up.turn LIMIT 1 FOR NO KEY UPDATE OF a
+"""
+# Of so many one is found whose agent nobody is just seeing to.
+AHEAD = 24
 
 
 def due(ready_at: datetime, rank: int) -> datetime:
@@ -74,28 +82,29 @@ def due(ready_at: datetime, rank: int) -> datetime:
 
 
 class Queue(ScopedQuerySet):
-    def startable(self, at: datetime) -> Self:
-        """Queued ones whose time has come, whose agent has nothing running there, and
-        that let nobody finish first."""
-        running = self.model._default_manager.filter(status="running")
-        of_agent = running.filter(agent=OuterRef("agent"))
-        on_issue = of_agent.filter(issue_id=OuterRef("issue_id"))
-        on_nothing = of_agent.filter(issue_id=None)
-        first = running.filter(pk=OuterRef("waits_for"), lease_expires_at__gt=at)
-        return self.filter(status="queued", ready_at__lte=at).exclude(
-            Exists(on_issue) | Q(issue_id=None) & Exists(on_nothing) | Exists(first)
-        )
-
     def next_up(
         self, at: datetime, limit: int, *, unrung_since: datetime | None = None
     ) -> list[UUID]:
         """The ids of those that could start now, in fair order: companies share the
         places, an urgent issue goes before an ordinary one, and the older before the
         younger. With `unrung_since`, only those no worker was told of since then."""
-        told: dict[str, Any] = {"at": at, "limit": limit, "unrung": unrung_since}
-        with connection.cursor() as cursor:
-            cursor.execute(NEXT_UP, told)
-            return [row[0] for row in cursor.fetchall()]
+        told = {"at": at, "limit": limit, "unrung": unrung_since, "tried": []}
+        return [row[0] for row in sql.planned(NEXT_UP, **told)]
+
+    def take_next(self, at: datetime, tried: list[UUID]) -> Any | None:
+        """The first of them that was not tried yet, with its agent locked. One whose
+        agent somebody else has locked is passed over; when there is no other, that
+        lock is waited for."""
+        told = {"at": at, "limit": AHEAD, "unrung": None, "tried": tried}
+        kinds = {"r": self.model, "a": apps.get_model("agents.Agent"), "c": Company}
+        columns = ", ".join(sql.columns(kind, name) for name, kind in kinds.items())
+        take_next = TAKE_NEXT.format(columns=columns, next_up=NEXT_UP)
+        for statement in (f"{take_next} SKIP LOCKED", take_next):
+            for row in sql.planned(statement, **told):
+                run, agent, agent.company = sql.made(row, *kinds.values())
+                run.agent, run.company = agent, agent.company
+                return run
+        return None
 
     def queue_of(self, account: Any) -> Self:
         """Those that wait until this account opens."""

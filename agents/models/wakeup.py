@@ -11,8 +11,9 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models.attempt import Attempt
+from agents.models.base import RunQuerySet
 from agents.models.queue import MOST_FACTS, ORDINARY, due, in_order
-from agents.models.run import Run, RunQuerySet
+from agents.models.run import Run
 from paperclip import doorbell
 from paperclip.exceptions import Conflict
 from paperclip.models import Instance, Scoped, ScopedQuerySet

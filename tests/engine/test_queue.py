@@ -75,14 +75,16 @@ def test_a_busy_company_lets_another_go_first(company: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_was_rung_for_starts_if_it_is_its_turn(company: Any) -> None:
+def test_a_worker_starts_one_after_the_other_in_fair_order(company: Any) -> None:
     agents = [make.agent(company) for _ in range(3)]
     runs = [make.queued_run(agent) for agent in agents]
     assert Run.objects.next_up(now(), 9) == [run.pk for run in runs]
-    heartbeat.beat(runs[2].pk)
-    assert Run.objects.get(status="succeeded") == runs[2]
-    heartbeat.beat("whatever")
-    assert Run.objects.filter(status="succeeded").count() == 2
+    assert heartbeat.beat()
+    assert Run.objects.get(status="succeeded") == runs[0]
+    heartbeat.beat_on()
+    ended = Run.objects.filter(status="succeeded").order_by("started_at")
+    assert list(ended) == runs
+    assert not heartbeat.beat()
 
 
 # --- caps ------------------------------------------------------------------------

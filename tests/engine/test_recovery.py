@@ -132,8 +132,7 @@ def a_day_of(agent: Agent) -> None:
         for _ in range(24 * 12):
             clock.shift(timedelta(minutes=5))
             look()
-            for run in agent.runs.filter(status="queued", ready_at__lte=now()):
-                heartbeat.beat(run.pk)
+            heartbeat.beat_on()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -282,12 +281,12 @@ def test_an_agent_that_ended_early_is_woken_again_and_finishes(
     settings.API_URL = live_server.url
     agent = hired(company, FINISHES_AT_THE_SECOND_TRY)
     issue = make.issue(company, assignee_agent=agent)
-    heartbeat.beat(agent.runs.get().pk)
+    heartbeat.beat()
     again = agent.runs.get(status="queued")
     assert again.wakes[-1]["reason"] == "issue_unfinished"
     assert 25 < (again.ready_at - now()).total_seconds() <= 30
     Run.objects.filter(pk=again.pk).update(ready_at=now())
-    heartbeat.beat(again.pk)
+    heartbeat.beat()
     issue.refresh_from_db()
     assert issue.status == "done"
     assert not Run.objects.open().exists() and not Attempt.objects.exists()

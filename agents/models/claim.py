@@ -1,0 +1,228 @@
+"""How a run starts: once, on one host, when there is room for it and nothing against
+it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.conf import settings
+from django.utils.timezone import now
+
+from agents.models.account import ProviderAccount
+from agents.models.base import together
+from agents.models.end import Endable
+from agents.models.queue import in_order
+from paperclip import sql, tokens
+from paperclip.actors import SYSTEM
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Self
+
+# Seconds between the first and the last that a closed account lets begin again.
+LONGEST_STAGGER = 60
+# What a claim looks at, once nobody else may start a run of the agent. `may_be_parked`
+# and `may_owe` say where to look closer.
+LOOK = """
+SELECT
+    r.status = 'queued' AS is_queued,
+    r.ready_at <= %(at)s
+        AND NOT EXISTS (
+            SELECT 1 FROM agents_run o WHERE o.status = 'running'
+            AND o.agent_id = r.agent_id AND o.issue_id IS NOT DISTINCT FROM r.issue_id)
+        AND NOT EXISTS (
+            SELECT 1 FROM agents_run h WHERE h.id = r.waits_for_id
+            AND h.status = 'running' AND h.lease_expires_at > %(at)s)
+        AS may_start,
+    EXISTS (SELECT 1 FROM paperclip_instance WHERE stopped_at IS NOT NULL)
+        AS all_is_stopped,
+    EXISTS (
+        SELECT 1 FROM agents_attempt p WHERE p.parked_at IS NOT NULL
+        AND (p.agent_id = r.agent_id OR p.issue_id = r.issue_id)) AS may_be_parked,
+    (SELECT count(*) FROM agents_run l WHERE l.status = 'running'
+        AND l.lease_expires_at > %(at)s AND l.agent_id = r.agent_id) AS of_agent,
+    CASE WHEN c.max_concurrent_runs IS NULL THEN 0 ELSE (
+        SELECT count(*) FROM agents_run l WHERE l.status = 'running'
+        AND l.lease_expires_at > %(at)s AND l.company_id = r.company_id)
+        END AS of_company,
+    CASE WHEN %(host)s::text IS NULL THEN 0 ELSE (
+        SELECT count(*) FROM agents_run l WHERE l.status = 'running'
+        AND l.lease_expires_at > %(at)s AND l.host = %(host)s) END AS of_host,
+    coalesce((
+        SELECT e.status <> 'succeeded' FROM agents_run e
+        WHERE e.agent_id = r.agent_id AND {about_the_same}
+        AND e.status NOT IN ('queued', 'running')
+        ORDER BY e.created_at DESC LIMIT 1), false) AS may_owe
+FROM agents_run r JOIN paperclip_company c ON c.id = r.company_id
+WHERE r.id = %(run)s
+"""
+# Two texts, for one could not use the index of runs by issue.
+ABOUT = LOOK.format(about_the_same="e.issue_id = r.issue_id")
+AT_LARGE = LOOK.format(about_the_same="e.issue_id IS NULL")
+# The claim itself, with all that goes with it: its row is held until the commit, so a
+# fact that comes now waits, and finds it started.
+CLAIM = """
+WITH mine AS (
+    UPDATE agents_run SET status = 'running', started_at = %(at)s,
+        lease_expires_at = %(until)s, token_digest = %(digest)s, host = %(host)s,
+        account_id = %(account)s, hold = '', updated_at = %(at)s,
+        next_event_seq = next_event_seq + 1
+    WHERE id = %(run)s AND status = 'queued' AND ready_at <= %(at)s
+    RETURNING id, agent_id, wakes, next_event_seq - 1 AS seq
+), at_work AS (
+    UPDATE agents_agent a SET last_run_started_at = %(at)s FROM mine
+    WHERE a.id = mine.agent_id
+), told AS (
+    UPDATE agents_wakeup w SET status = 'claimed', updated_at = %(at)s FROM mine
+    WHERE w.run_id = mine.id AND w.status IN ('queued', 'deferred_issue_execution')
+), said AS (
+    INSERT INTO agents_runevent
+        (run_id, seq, event_type, stream, level, message, created_at)
+    SELECT id, seq, 'lifecycle', 'system', 'info', 'run started', clock_timestamp()
+    FROM mine
+)
+SELECT wakes FROM mine
+"""
+
+
+class Look(NamedTuple):
+    """A row of LOOK."""
+
+    is_queued: bool
+    may_start: bool
+    all_is_stopped: bool
+    may_be_parked: bool
+    of_agent: int
+    of_company: int
+    of_host: int
+    may_owe: bool
+
+
+class Claimable(Endable):
+    class Meta:
+        abstract = True
+
+    @together
+    def claim(self, *, host: str) -> str | None:
+        """Start this run here, and get its token. None when somebody else started it,
+        its agent, its company or this host has no room, or it may not run: then there
+        is nothing to do. It is told what earlier runs did not bring to an end."""
+        self.lock_agent()
+        self._lock_places(host)
+        moment = now()
+        look = self._look(moment, host)
+        if not look.is_queued:
+            return None
+        if why := self._refusal(look):
+            self.cancel(by=SYSTEM, why=why)
+            return None
+        if not (look.may_start and self._may_call() and self._has_room(look)):
+            return None
+        return self._start(moment, host, owes=look.may_owe)
+
+    def _lock_places(self, host: str) -> None:
+        """Of the claims that compete for the last place of a company, a provider's
+        account or a host, one at a time. After the agent's lock, and in this order for
+        everybody."""
+        names = [f"host {host}"] if settings.HOST_RUNS else []
+        if self.agent.company.max_concurrent_runs is not None:
+            names.insert(0, f"company {self.company_id}")
+        if self.agent.adapter_type == "litellm" and not self.agent.company.rehearsal:
+            names.append("accounts")
+        for name in names:
+            sql.lock(name)
+
+    def _look(self, moment: datetime, host: str) -> Look:
+        counted = host if settings.HOST_RUNS else None
+        statement = ABOUT if self.issue_id else AT_LARGE
+        rows = sql.planned(statement, run=self.pk, at=moment, host=counted)
+        return Look(*rows[0])
+
+    def _refusal(self, look: Look) -> str:
+        if not self.agent.is_invokable or look.all_is_stopped:
+            return f"{self.agent} cannot run now."
+        return self.agent.parked_at_work(self.issue_id) if look.may_be_parked else ""
+
+    def _may_call(self) -> bool:
+        """Whether a provider would answer it; else it is put off until one opens, a
+        second later for each that waits already."""
+        self.account, opens_at = ProviderAccount.objects.opening_for(self.agent)
+        if self.account is None or opens_at is None:
+            return True
+        runs = type(self).objects
+        ahead = runs.queue_of(self.account).exclude(pk=self.pk).count()
+        runs.filter(pk=self.pk).update(account=self.account)
+        runs.filter(pk=self.pk).put_off(
+            opens_at + timedelta(seconds=min(ahead, LONGEST_STAGGER)),
+            f"{self.account} is closed until {opens_at:%H:%M:%S} UTC:"
+            f" {self.account.said}",
+        )
+        return False
+
+    def _has_room(self, look: Look) -> bool:
+        """Whether its agent, its company, this host and the account that pays may have
+        one run more."""
+        caps = [
+            (self.agent.max_concurrent_runs, look.of_agent),
+            (self.agent.company.max_concurrent_runs, look.of_company),
+            (settings.HOST_RUNS or None, look.of_host),
+        ]
+        if self.account is not None:
+            paid = type(self).objects.live().filter(account=self.account)
+            caps.append((self.account.max_concurrent_runs, paid.count()))
+        return all(cap is None or count < cap for cap, count in caps)
+
+    def _start(self, moment: datetime, host: str, *, owes: bool) -> str | None:
+        runs, token = type(self).objects, tokens.new("pcr")
+        owed = runs.owed(self.agent_id, self.issue_id) if owes else []
+        columns = {
+            "status": self.Status.RUNNING,
+            "started_at": moment,
+            "lease_expires_at": self._lease_end(),
+            "token_digest": tokens.digest(token),
+            "host": host,
+            "hold": "",
+            "updated_at": moment,
+        }
+        rows = sql.planned(
+            CLAIM,
+            run=self.pk,
+            at=moment,
+            until=columns["lease_expires_at"],
+            digest=columns["token_digest"],
+            host=host,
+            account=self.account_id,
+        )
+        if not rows:
+            return None
+        columns["wakes"] = in_order(owed, json.loads(rows[0][0]))
+        if owed:
+            runs.filter(pk=self.pk).update(wakes=columns["wakes"])
+        for name, value in columns.items():
+            setattr(self, name, value)
+        return token
+
+    def defer(self, holder: Self, hold: str) -> None:
+        """Let the live run of another agent finish first; its end rings for this."""
+        type(self).objects.filter(pk=self.pk, status=self.Status.QUEUED).update(
+            waits_for=holder, hold=hold, updated_at=now()
+        )
+        self.wakeups.filter(status="queued").update(
+            status="deferred_issue_execution", updated_at=now()
+        )
+        self.changed()
+
+    def renew(self) -> bool:
+        """Hold the lease a little longer. False once the run has ended: stop then."""
+        mine = type(self).objects.live().filter(pk=self.pk)
+        return bool(mine.update(lease_expires_at=self._lease_end()))
+
+    def _lease_end(self) -> datetime:
+        return now() + timedelta(seconds=settings.LEASE_SECONDS)
+
+    def started_process(self, pid: int) -> None:
+        """Remember the process that does the work."""
+        mine = type(self).objects.filter(pk=self.pk)
+        mine.update(process_pid=pid, process_started_at=now())
