@@ -100,8 +100,6 @@ def carry_out(run: Run, token: str) -> None:
     run.log_event("adapter.invoke", "adapter invocation", **invocation(run, env))
     end_predecessors(run)
     thread = sessions.begin(run)
-    # A heartbeat takes minutes; the connection is for those who need it meanwhile.
-    connection.close()
     try:
         context = Context(run=run, env=env, beat=lease.hold, thread=thread)
         outcome = replace(adapter.execute(context), thread=thread)

@@ -61,6 +61,7 @@ def spawn(
     stdout: Stream,
     stderr: Stream,
     stdin: Stream = subprocess.DEVNULL,
+    pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start argv in a session of its own; its pid is in pid_file before it runs."""
     return subprocess.Popen(
@@ -71,6 +72,7 @@ def spawn(
         stdout=stdout,
         stderr=stderr,
         start_new_session=True,
+        pass_fds=pass_fds,
     )
 
 

@@ -79,4 +79,7 @@ class Adapter(ABC):
     @abstractmethod
     def execute(self, context: Context) -> Outcome:
         """Run one heartbeat to its end. What the agent's program does wrong is an
-        Outcome; an exception means that Paperclip itself is at fault."""
+        Outcome; an exception means that Paperclip itself is at fault.
+
+        A heartbeat takes minutes: close the connection to the database before waiting,
+        for those who need it meanwhile."""

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +23,7 @@ from django.db import connection
 
 from agents.adapters.base import Context
 from agents.runlog import LogWriter
+from agents.sandbox.ending import Ending
 from paperclip import live, processes
 
 TICK = 0.5
@@ -100,17 +101,19 @@ def run_child(context: Context, call: Call) -> Ended:
     pid_file = context.run.directory / "pid"
     with suppress(OSError):  # then it cannot be written either, and that is said
         pid_file.unlink()  # of a program that ran before in this run
-    with LogWriter(context.run, call.secrets) as log:
+    with LogWriter(context.run, call.secrets) as log, ExitStack() as stack:
+        walls = stack.enter_context(Ending(call.argv)) if call.sandboxed else None
         child = processes.spawn(
-            call.argv,
+            walls.argv if walls else call.argv,
             cwd=call.cwd,
             env=call.env,
             pid_file=pid_file,
             stdin=subprocess.PIPE if call.stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pass_fds=[walls.fd] if walls else [],
         )
-        by = supervise(child, context, call, log)
+        by = supervise(child, context, call, log, walls)
         columns = log.columns() | ending(child.returncode, call.sandboxed)
         if child.returncode > 0 and processes.pid_in(pid_file) is None:
             raise OSError(f"It did not start: {columns['stderr_excerpt']}")
@@ -133,20 +136,24 @@ def signal_name(number: int) -> str:
         return f"SIG{number}"  # most real-time signals have no name
 
 
-def supervise(child: Popen, context: Context, call: Call, log: LogWriter) -> str:
+def supervise(
+    child: Popen, context: Context, call: Call, log: LogWriter, walls: Ending | None
+) -> str:
     """Watch it and end its tree: what watch() says."""
     by = "us"
     try:
         context.run.started_process(child.pid)
+        # It takes minutes; the connection is for those who need it meanwhile.
         connection.close()
         with Pipes(child, context, log, call.stdin) as pipes:
             by = watch(child, context, pipes, call.timeout)
             if by == "timeout":
                 part(context, pipes, call.grace)
     finally:
-        # What it left behind had its chance, and a stop means stop.
-        grace = min(1 if by == "itself" else 5, call.grace)
-        processes.end_tree(str(context.run.pk), grace)
+        if not (by == "itself" and walls and walls.is_seen()):
+            # What it left behind had its chance, and a stop means stop.
+            grace = min(1 if by == "itself" else 5, call.grace)
+            processes.end_tree(str(context.run.pk), grace)
         child.wait()
         for pipe in (child.stdin, child.stdout, child.stderr):
             if pipe:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Self
 
+    from agents.models.wakeup import WakeupQuerySet
+
 # Seconds between the first and the last that a closed account lets begin again.
 LONGEST_STAGGER = 60
 # What a claim looks at, once nobody else may start a run of the agent. `may_be_parked`
@@ -85,6 +87,10 @@ WITH mine AS (
 )
 SELECT wakes FROM mine
 """
+STARTED = """
+UPDATE agents_run SET process_pid = %(pid)s, process_started_at = %(at)s
+WHERE id = %(run)s
+"""
 
 
 class Look(NamedTuple):
@@ -101,6 +107,9 @@ class Look(NamedTuple):
 
 
 class Claimable(Endable):
+    if TYPE_CHECKING:
+        wakeups: WakeupQuerySet
+
     class Meta:
         abstract = True
 
@@ -224,5 +233,4 @@ class Claimable(Endable):
 
     def started_process(self, pid: int) -> None:
         """Remember the process that does the work."""
-        mine = type(self).objects.filter(pk=self.pk)
-        mine.update(process_pid=pid, process_started_at=now())
+        sql.planned(STARTED, run=self.pk, pid=pid, at=now())

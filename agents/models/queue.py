@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from django.apps import apps
-from django.db.models import DateTimeField, ExpressionWrapper, F, Value
+from django.db.models import DateTimeField, ExpressionWrapper, F, Model, Value
 from django.utils.timezone import now
 
 from paperclip import sql
@@ -96,7 +96,11 @@ class Queue(ScopedQuerySet):
         agent somebody else has locked is passed over; when there is no other, that
         lock is waited for."""
         told = {"at": at, "limit": AHEAD, "unrung": None, "tried": tried}
-        kinds = {"r": self.model, "a": apps.get_model("agents.Agent"), "c": Company}
+        kinds: dict[str, type[Model]] = {
+            "r": self.model,
+            "a": apps.get_model("agents.Agent"),
+            "c": Company,
+        }
         columns = ", ".join(sql.columns(kind, name) for name, kind in kinds.items())
         take_next = TAKE_NEXT.format(columns=columns, next_up=NEXT_UP)
         for statement in (f"{take_next} SKIP LOCKED", take_next):
