@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+import psutil
+
 PATIENCE = 0.05
 POLL_SECONDS = 0.001
 
@@ -35,7 +37,7 @@ class Ending:
         """Whether nothing of it lives, for certain. Its first process is gone: with it
         the kernel has ended every other one of its process table
         (pid_namespaces(7)). Ask when bwrap has ended; False means: look yourself."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, ValueError, KeyError, psutil.Error):
             first = int(json.loads(os.read(self._told, 4096))["child-pid"])
             deadline = time.monotonic() + PATIENCE
             while time.monotonic() < deadline:
@@ -46,8 +48,9 @@ class Ending:
 
 
 def is_gone(pid: int) -> bool:
+    """Whether it has ended, reaped or not: a process table's first one becomes a zombie
+    when there is no other left."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return True
-    return False
