@@ -34,14 +34,10 @@ def carry_through(most: int | None = None) -> None:
     instance = Instance.objects.stopped()
     if instance is None:
         return
-    # What runs first: its supervisor ends it while the others are cancelled. In the
-    # system's name, for they are runs of companies the person may not even see.
-    for status in (Run.Status.RUNNING, Run.Status.QUEUED):
-        found = Run.objects.filter(status=status).order_by("created_at")
-        runs = Run.objects.filter(
-            pk__in=list(found.values_list("pk", flat=True)[:most])
-        )
-        runs.cancel(by=SYSTEM, why=f"{instance.stopped_by} stopped everything.")
+    found = Run.objects.open().order_by("-status", "created_at")
+    runs = Run.objects.filter(pk__in=list(found.values_list("pk", flat=True)[:most]))
+    # In the system's name: they are runs of companies the person may not even see.
+    runs.cancel(by=SYSTEM, why=f"{instance.stopped_by} stopped everything.")
 
 
 @transaction.atomic

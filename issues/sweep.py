@@ -37,7 +37,7 @@ def sweep() -> None:
     pulse.step("end expired runs")
     each(Run.objects.expired().select_related("agent__company")[:BATCH], end_expired)
     pulse.step("end what was stopped")
-    stopping.carry_through(most=100)
+    stopping.carry_through(most=BATCH)
     pulse.step("wake due agents")
     gate.wake_due(now(), BATCH)
     pulse.step("ring again")

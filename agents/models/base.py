@@ -61,8 +61,16 @@ class RunQuerySet(Queue):
         return mine.select_related("agent__company").first()
 
     def cancel(self, *, by: Actor, why: str) -> None:
+        # What runs first: its supervisor ends it while the others are cancelled. And
+        # once more, for one of those may just have started.
+        self._cancel_running(by, why)
+        self.cancel_queued(by=by, why=why)
+        self._cancel_running(by, why)
+
+    def _cancel_running(self, by: Actor, why: str) -> None:
         # In one order, for every run locks its agent.
-        for run in self.select_related("agent").order_by("agent_id", "created_at"):
+        running = self.filter(status=RunBase.Status.RUNNING)
+        for run in running.select_related("agent__company").order_by("agent_id"):
             run.cancel(by=by, why=why)
 
     def stop_company(self, company: Company, *, by: Actor) -> None:

@@ -21,11 +21,12 @@ FROM agents_agent a JOIN paperclip_company c ON c.id = a.company_id
 WHERE a.id = %(agent)s FOR NO KEY UPDATE OF a
 """
 # What goes with the end of a run: its wakeups, its last event, what it says about its
-# agent. Answers the queued ones that may have waited for the place it leaves.
+# agent if it ever started. Answers the queued ones that may have waited for its place.
 END = """
 WITH mine AS (
     UPDATE agents_run SET next_event_seq = next_event_seq + 1
-    WHERE id = %(run)s RETURNING id, agent_id, next_event_seq - 1 AS seq
+    WHERE id = %(run)s
+    RETURNING id, agent_id, started_at, next_event_seq - 1 AS seq
 ), over AS (
     UPDATE agents_wakeup w SET status = %(word)s, updated_at = %(at)s FROM mine
     WHERE w.run_id = mine.id
@@ -36,7 +37,7 @@ WITH mine AS (
             THEN %(state)s ELSE a.status END,
         error_reason = CASE WHEN a.status IN ('idle', 'error')
             THEN %(error)s::text ELSE a.error_reason END
-    FROM mine WHERE a.id = mine.agent_id
+    FROM mine WHERE a.id = mine.agent_id AND mine.started_at IS NOT NULL
 ), said AS (
     INSERT INTO agents_runevent
         (run_id, seq, event_type, stream, level, message, created_at)

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from django.apps import apps
+from django.db import transaction
 from django.db.models import DateTimeField, ExpressionWrapper, F, Model, Value
 from django.utils.timezone import now
 
-from paperclip import sql
+from paperclip import audit, sql
 from paperclip.models import Company, ScopedQuerySet
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from paperclip.actors import Actor
 
 # Ranks are those of issues' priorities.
 CRITICAL, ORDINARY, LOW = 0, 2, 3
@@ -72,6 +75,31 @@ JOIN agents_agent a ON a.id = up.agent_id
 JOIN paperclip_company c ON c.id = a.company_id
 ORDER BY up.turn LIMIT 1 FOR NO KEY UPDATE OF a
 """
+# In one order for everybody who locks more than one.
+LOCK_AGENTS = """
+SELECT id FROM agents_agent WHERE id = ANY(%(agents)s) ORDER BY id FOR NO KEY UPDATE
+"""
+# The end of runs that have not started: with their wakeups and their last event, and
+# without a word about their agents, who did nothing.
+CANCEL = """
+WITH mine AS (
+    UPDATE agents_run SET status = 'cancelled', finished_at = %(at)s,
+        updated_at = %(at)s, error = %(why)s, error_code = 'cancelled',
+        next_event_seq = next_event_seq + 1
+    WHERE id = ANY(%(runs)s) AND status = 'queued'
+    RETURNING id, company_id, agent_id, next_event_seq - 1 AS seq
+), over AS (
+    UPDATE agents_wakeup w SET status = 'cancelled', updated_at = %(at)s FROM mine
+    WHERE w.run_id = mine.id AND w.status IN ('queued', 'deferred_issue_execution')
+), said AS (
+    INSERT INTO agents_runevent
+        (run_id, seq, event_type, stream, level, message, created_at)
+    SELECT id, seq, 'lifecycle', 'system', 'info', 'run cancelled', clock_timestamp()
+    FROM mine
+)
+SELECT id, company_id, agent_id FROM mine
+"""
+BATCH = 500
 # Of so many one is found whose agent nobody is just seeing to.
 AHEAD = 24
 
@@ -123,6 +151,27 @@ class Queue(ScopedQuerySet):
         return self.filter(status="queued").update(
             ready_at=until, due_at=later, rung_at=None, hold=hold, updated_at=now()
         )
+
+    def cancel_queued(self, *, by: Actor, why: str) -> None:
+        """End those of them that have not started yet, hundreds at a time."""
+        waiting = list(
+            self.filter(status="queued")
+            .order_by("agent_id")
+            .values_list("pk", "agent_id", "company_id")
+        )
+        for company_id in {row[2] for row in waiting}:
+            by.must_write(company_id, "stop runs")
+        for start in range(0, len(waiting), BATCH):
+            batch = waiting[start : start + BATCH]
+            self._cancel([row[0] for row in batch], {row[1] for row in batch}, by, why)
+
+    @transaction.atomic(savepoint=False)
+    def _cancel(self, runs: list[UUID], of: set[UUID], by: Actor, why: str) -> None:
+        sql.planned(LOCK_AGENTS, agents=list(of))
+        rows = sql.planned(CANCEL, runs=runs, at=now(), why=why)
+        for pk, company_id, agent_id in rows:
+            run = self.model(pk=pk, company_id=company_id)
+            audit.record(by, "heartbeat.cancelled", run, agentId=str(agent_id))
 
     def owed(self, agent_id: UUID, issue_id: UUID | None) -> list[dict[str, Any]]:
         """The facts that runs of the agent about the issue were told, or waited with,

@@ -8,8 +8,10 @@ import pytest
 from django.conf import settings
 from django.utils.timezone import now
 
-from agents.models import Agent, Run
-from paperclip.actors import SYSTEM
+from agents.models import Agent, Run, queue
+from paperclip.actors import SYSTEM, Actor
+from paperclip.exceptions import NotAllowed
+from paperclip.models import Activity
 from tests import make
 from tests.races import together
 
@@ -49,6 +51,38 @@ def test_a_run_does_not_start_before_its_time() -> None:
     later = now() + timedelta(minutes=1)
     Run.objects.filter(pk=run.pk).update(ready_at=later)
     assert run.claim(host="test") is None
+
+
+def test_what_waits_is_cancelled_with_all_that_goes_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue, "BATCH", 2)
+    company = make.company()
+    agents = [make.agent(company) for _ in range(5)]
+    runs = [make.queued_run(agent) for agent in agents]
+    other = make.queued_run(make.agent())
+    Agent.objects.filter(pk=agents[0].pk).update(status="error", error_reason="It was")
+    Run.objects.filter(company=company).cancel(by=SYSTEM, why="A test.")
+    for run in runs:
+        run.refresh_from_db()
+        assert (run.status, run.error) == ("cancelled", "A test.")
+        assert run.events.get().message == "run cancelled"
+        assert [wakeup.status for wakeup in run.wakeups.all()] == ["cancelled"]
+        acts = Activity.objects.filter(entity_id=str(run.pk))
+        assert [act.action for act in acts] == ["heartbeat.cancelled"]
+    other.refresh_from_db()
+    assert other.status == "queued"
+    agents[0].refresh_from_db()  # it has done nothing
+    assert (agents[0].status, agents[0].last_heartbeat_at) == ("error", None)
+
+
+def test_a_viewer_cancels_nothing() -> None:
+    run = make.queued_run(make.agent())
+    viewer = Actor.of_user(make.operator(run.company, role="viewer"))
+    with pytest.raises(NotAllowed):
+        Run.objects.filter(pk=run.pk).cancel(by=viewer, why="A test.")
+    run.refresh_from_db()
+    assert run.status == "queued"
 
 
 def test_a_run_of_a_paused_agent_is_cancelled_when_it_should_start() -> None:

@@ -18,6 +18,7 @@ from django.conf import LazySettings
 
 from agents import sandbox
 from agents.sandbox import mounts
+from agents.sandbox.ending import Ending
 from paperclip import home, processes
 from paperclip.exceptions import Invalid
 from tests.agents.walls import command, inside, new_workspace
@@ -286,6 +287,45 @@ def test_who_hides_is_ended_with_the_rest(place: Path) -> None:
     child.stdout.close()
     # bwrap itself, or what it ran first: whichever was killed first says how it ended.
     assert child.wait(5) in (-signal.SIGKILL, 128 + signal.SIGKILL)
+
+
+def test_its_end_is_seen_when_nothing_of_it_lives(place: Path) -> None:
+    """What it left behind ends with it, and is gone when that is said."""
+    call = command(place, "setsid sleep 600 & echo up; read word")
+    with Ending(call.pop("args")) as ending:
+        child = processes.spawn(
+            ending.argv,
+            **call,
+            pid_file=place / "pid",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[ending.fd],
+        )
+        assert child.stdin and child.stdout and child.stdout.readline() == b"up\n"
+        wait_for(lambda: len(sleepers(child.pid)) == 1, 5)
+        left = sleepers(child.pid)
+        child.stdin.close()
+        assert child.wait(5) == 1
+        assert ending.is_seen() and not any(map(processes.is_alive, left))
+        child.stdout.close()
+
+
+def test_a_sandbox_that_lives_is_not_taken_for_one_that_has_ended(place: Path) -> None:
+    call = command(place, "echo up; read word")
+    with Ending(call.pop("args")) as ending:
+        assert not ending.is_seen()  # it has not said who is the first
+    with Ending(command(place, "echo up; read word")["args"]) as ending:
+        child = subprocess.Popen(
+            ending.argv,
+            **call,
+            pass_fds=[ending.fd],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert child.stdin and child.stdout and child.stdout.readline() == b"up\n"
+        assert not ending.is_seen()
+        child.communicate(b"")
 
 
 def sleepers(pid: int) -> list[psutil.Process]:

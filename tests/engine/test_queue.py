@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time as time_module
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils.timezone import now
 
 from agents.models import Agent, Run
@@ -85,6 +88,44 @@ def test_a_worker_starts_one_after_the_other_in_fair_order(company: Any) -> None
     ended = Run.objects.filter(status="succeeded").order_by("started_at")
     assert list(ended) == runs
     assert not heartbeat.beat()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_look_at_once_take_different_runs(company: Any) -> None:
+    runs = [make.queued_run(make.agent(company)) for _ in range(4)]
+    all_have_one = threading.Barrier(4)
+
+    def take(number: int) -> Any:
+        with transaction.atomic():
+            run = Run.objects.take_next(now(), [])
+            all_have_one.wait(timeout=20)
+        return run.pk
+
+    assert set(together(4, take)) == {run.pk for run in runs}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whose_agent_is_just_seen_to_is_waited_for(company: Any) -> None:
+    """Not left to the sweep: it has another place free."""
+    agent = make.agent(company, max_concurrent_runs=2)
+    for _ in range(2):
+        make.queued_run(agent, make.issue(company))
+    looked = threading.Event()
+
+    def start(number: int) -> str | None:
+        if number:
+            looked.wait(timeout=20)
+        with transaction.atomic():
+            run = Run.objects.take_next(now(), [])
+            looked.set()
+            time_module.sleep(0.3 if number == 0 else 0)
+            return run.claim(host="test")
+
+    first, second = together(2, start)
+    # The second waited, and found the first one's run started.
+    assert first and second is None
+    assert heartbeat.beat()
+    assert agent.runs.filter(status="succeeded").count() == 1
 
 
 # --- caps ------------------------------------------------------------------------
