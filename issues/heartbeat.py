@@ -22,7 +22,7 @@ from django.db import (
 from django.db.models import Q
 from django.utils.timezone import now
 
-from agents import found, sessions
+from agents import found, outcomes, sessions
 from agents.adapters import adapter_class
 from agents.adapters.base import Context, Outcome
 from agents.models import Run, Session
@@ -118,7 +118,9 @@ def write_down(outcome: Outcome, lease: Lease) -> None:
     would be paid for, and end the same way."""
     run = lease.run
     try:
-        lease.patiently(lambda: conclude(run, outcome))
+        lease.patiently(
+            lambda: conclude(run, outcome), lambda: outcomes.keep(run, outcome)
+        )
     except AWAY:
         raise
     except Exception as error:
@@ -136,6 +138,8 @@ def conclude(run: Run, outcome: Outcome) -> None:
     columns = outcome.columns
     if outcome.status == Run.Status.SUCCEEDED:
         columns = columns | progress.of(run)
+    # It is told once, by whom ever: what was kept of it is of no use any more.
+    transaction.on_commit(lambda: outcomes.forget(run))
     if not run.finish(outcome.status, **columns):
         return
     Session.objects.keep(run, outcome.thread)
@@ -177,16 +181,20 @@ class Lease:
         self._renewed()
         return bool(held)
 
-    def patiently(self, write: Callable[[], object]) -> None:
+    def patiently(
+        self, write: Callable[[], object], keep: Callable[[], object] = lambda: None
+    ) -> None:
         """Write the outcome, again and again while the database is away: nobody else
         can take the work over meanwhile, and when it is back, the sweep gives every
-        lease a little longer (T-04d). What was taken over all the same stays so."""
+        lease a little longer (T-04d). What was taken over all the same stays so. It is
+        kept before it is waited for: when this worker ends too, the sweep delivers."""
         until = time.monotonic() + PATIENCE
         while True:
             try:
                 write()
                 return
             except AWAY:
+                keep()
                 if leaving.is_set() or time.monotonic() > until:
                     raise
                 connection.close()

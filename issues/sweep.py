@@ -12,9 +12,9 @@ from typing import TypeVar
 from django.db import connection, transaction
 from django.utils.timezone import now
 
-from agents import stopping
+from agents import outcomes, stopping
 from agents.models import Agent, Run
-from issues import gate, lying, outage, recovery
+from issues import gate, heartbeat, lying, outage, recovery
 from issues.models import Issue
 from issues.models.base import Status
 from paperclip import doorbell, processes, pulse
@@ -56,8 +56,12 @@ def each(rows: Iterable[Row], act: Callable[[Row], None]) -> None:
 
 @transaction.atomic
 def end_expired(run: Run) -> None:
-    """End a run whose lease nobody renewed, and queue its work again."""
-    if run.expire():
+    """End a run whose lease nobody renewed: with the outcome that its worker could not
+    deliver any more, or as lost, and queue its work again."""
+    outcome = outcomes.kept(run)
+    if outcome is not None and run.revive():
+        heartbeat.conclude(run, outcome)
+    elif run.expire():
         log.warning("%s lost its supervisor", run)
         recovery.follow_up(run)
 

@@ -228,6 +228,11 @@ class Claimable(Endable):
         mine = type(self).objects.live().filter(pk=self.pk)
         return bool(mine.update(lease_expires_at=self._lease_end()))
 
+    def revive(self) -> bool:
+        """Hold the lease once more that nobody renewed. False when it is held."""
+        mine = type(self).objects.expired().filter(pk=self.pk)
+        return bool(mine.update(lease_expires_at=self._lease_end()))
+
     def _lease_end(self) -> datetime:
         return now() + timedelta(seconds=settings.LEASE_SECONDS)
 

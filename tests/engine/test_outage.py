@@ -5,21 +5,26 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils.timezone import now
 
+from agents import outcomes
 from agents.adapters.base import Outcome
-from agents.models import Agent, Run, Wakeup
-from issues import heartbeat, sweep
+from agents.models import Agent, Run, Session, Wakeup
+from agents.sessions import Thread
+from issues import heartbeat, recovery, sweep
 from issues.models import Issue
 from paperclip.models import Instance
 from tests import make
 from tests.engine.clock import START
+from tests.instance import wait_for
+from tests.races import together
 from tests.workers import ended, hired, running, worker
 
 pytestmark = pytest.mark.django_db
@@ -113,6 +118,65 @@ def test_a_result_waits_for_the_database_and_is_delivered_once(
     assert (run.status, run.exit_code) == ("succeeded", 0) and len(tries) > 3
     assert Run.objects.count() == 1
     assert not Run.objects.filter(status="running").exists()
+
+
+@pytest.fixture
+def leaving() -> Iterator[threading.Event]:
+    """What a worker sets when it shuts down."""
+    yield heartbeat.leaving
+    heartbeat.leaving.clear()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_result_outlives_the_worker_too(
+    company: Any, leaving: threading.Event
+) -> None:
+    """T-04d: the worker is stopped while the database is away. What it had is on disk,
+    and the sweep delivers it once."""
+    agent = make.agent(company)
+    issue = make.issue(company, assignee_agent=agent)
+    run = agent.runs.get()
+    assert run.claim(host="test")
+    kept = outcomes.place(run)
+    thread = Thread(digest="d", adapter_type="process")
+    columns = {"exit_code": 0, "session_id_after": "s-1", "result": {"message": "Ü"}}
+    outcome = Outcome("succeeded", columns, thread=thread)
+
+    def work(number: int) -> None:
+        if number:
+            wait_for(kept.exists, 20)
+            leaving.set()
+            return
+        nobody_there = {"HOST": "127.0.0.1", "PORT": "1", "OPTIONS": {}}
+        connection.settings_dict = {**connection.settings_dict, **nobody_there}
+        heartbeat.write_down(outcome, heartbeat.Lease(run))
+
+    failed, _ = together(2, work)
+    assert isinstance(failed, OperationalError)
+    run.refresh_from_db()
+    assert run.is_live
+    assert kept.stat().st_mode & 0o777 == 0o600 and outcomes.kept(run) == outcome
+    leaving.clear()
+    Run.objects.update(lease_expires_at=now() - timedelta(seconds=1))
+    assert together(3, lambda n: sweep.sweep()) == [None] * 3
+    run.refresh_from_db()
+    assert (run.status, run.result) == ("succeeded", {"message": "Ü"})
+    assert Session.objects.get().session_id == "s-1" and not kept.exists()
+    assert run.events.filter(message="run succeeded").count() == 1
+    again = Run.objects.get(issue_id=issue.pk, status="queued")
+    assert again.wakes[-1]["reason"] == recovery.UNFINISHED
+
+
+def test_what_cannot_be_read_is_no_result(company: Any) -> None:
+    run, _ = make.live_run(make.agent(company))
+    outcomes.place(run).parent.mkdir(parents=True)
+    for text in ("", "{}", "[]", '{"status": "succeeded", "thread": {"x": 1}}'):
+        outcomes.place(run).write_text(text)
+        assert outcomes.kept(run) is None
+    Run.objects.update(lease_expires_at=now() - timedelta(seconds=1))
+    sweep.sweep()
+    run.refresh_from_db()
+    assert run.error_code == "process_lost"
 
 
 @pytest.mark.django_db(transaction=True)
