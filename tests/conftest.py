@@ -12,6 +12,8 @@ from tests import invariants
 
 # Playwright leaves an event loop in the thread of the tests; it does not use the ORM.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+# What takes longest begins first: at the end no process waits long for the others.
+SLOW = ("tests/system/", "tests/test_checks.py", "tests/rehearsal/", "tests/engine/")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
     if not config.getoption("--long"):
         long = [item for item in items if item.get_closest_marker("long")]
         items[:] = [item for item in items if item not in long]

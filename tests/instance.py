@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -137,9 +138,13 @@ def call(
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """A port that nobody listens on. Below those the kernel gives to connections: one
+    of these would be taken again before the server is there."""
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(

@@ -204,6 +204,7 @@ def test_claims_for_one_agent_do_not_exceed_its_places() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_that_expire_it_one_does() -> None:
+    """T-02d."""
     run, _ = make.live_run(make.agent())
     let_expire(run)
     results = together(20, lambda _: Run.objects.get(pk=run.pk).expire())

@@ -140,6 +140,7 @@ def test_skips_for_other_reasons_stand_apart() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_wakes_at_the_same_moment_make_one_run() -> None:
+    """T-02b."""
     agent, issue = make.agent(), make.issue()
 
     def wake(number: int) -> str:

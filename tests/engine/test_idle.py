@@ -111,12 +111,15 @@ def test_its_own_words_do_not_open_the_gate(company: Any) -> None:
 
 
 def test_what_others_did_before_its_last_run_began_is_no_news(company: Any) -> None:
+    """T-07c: no run is made, so no prompt is built."""
     agent = make.agent(company, **TIMER)
     me = had_a_run(agent)
     issue = Issue.objects.file(company, by=me, title="Asked for", status="todo")
     issue.comment("Which colour?", by=make.working(make.agent(company)))
     had_a_run(agent)
+    runs = agent.runs.count()
     assert ring(agent).note == gate.UNCHANGED
+    assert agent.runs.count() == runs
 
 
 def test_what_happens_during_its_run_is_news_after_it(company: Any) -> None:

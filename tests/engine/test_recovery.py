@@ -129,8 +129,8 @@ def a_day_of(agent: Agent) -> None:
     """A day passes: the sweep looks, and what is queued is carried out here, with real
     processes."""
     with time_machine.travel(START, tick=True) as clock:
-        for _ in range(24 * 12):
-            clock.shift(timedelta(minutes=5))
+        for _ in range(24 * 6):
+            clock.shift(timedelta(minutes=10))
             look()
             heartbeat.beat_on()
 

@@ -1,4 +1,4 @@
-"""The lock of an issue: one holder, and only while its run lives."""
+"""T-01: the lock of an issue: one holder, and only while its run lives."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ def test_it_is_taken() -> None:
 
 @pytest.mark.parametrize("how", [*Run.ENDED, "deleted", "lease lost"])
 def test_a_dead_holder_blocks_nobody(how: str) -> None:
+    """T-01a."""
     agent = make.agent()
     issue = make.issue(agent.company)
     first = held(issue, agent).run
@@ -92,6 +93,7 @@ def test_adopting_a_dead_lock_is_logged_with_the_run_before() -> None:
 
 
 def test_a_live_holder_is_never_displaced() -> None:
+    """T-01b."""
     agent = make.agent(max_concurrent_runs=2)
     issue = make.issue(agent.company)
     holder = held(issue, agent)
@@ -119,6 +121,7 @@ def test_the_holder_gets_it_again() -> None:
 
 
 def test_one_column_says_who_holds_it() -> None:
+    """T-01c."""
     to_runs = [
         field.name
         for field in Issue._meta.get_fields()

@@ -1,4 +1,4 @@
-"""Checkout over HTTP: of many one gets it, and a dead holder blocks nobody."""
+"""T-01, T-02: checkout over HTTP: one of many gets it, a dead holder blocks nobody."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def test_a_run_takes_an_issue() -> None:
 
 
 def test_a_live_owner_is_never_displaced() -> None:
+    """T-01b."""
     agent = make.agent()
     other = make.agent(agent.company)
     issue = make.issue(agent.company)
@@ -66,6 +67,7 @@ def test_a_live_owner_is_never_displaced() -> None:
 
 @pytest.mark.parametrize("how", [*Run.ENDED, "deleted"])
 def test_a_dead_owner_blocks_nobody(how: str) -> None:
+    """T-01a."""
     agent = make.agent()
     other = make.agent(agent.company)
     issue = make.issue(agent.company)
@@ -163,6 +165,7 @@ def test_it_takes_few_queries() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_fifty_at_once_one_gets_it() -> None:
+    """T-02a."""
     company = make.company()
     agents = [make.agent(company) for _ in range(50)]
     tokens = [make.live_run(agent)[1] for agent in agents]

@@ -221,6 +221,7 @@ def test_edges_and_labels_are_replaced(company: Company, operator: APIClient) ->
 
 
 def test_a_circle_is_named(company: Company, operator: APIClient) -> None:
+    """T-09c."""
     first = make.issue(company)
     second = make.issue(company, blocked_by=[first])
     child = make.issue(company, parent=first)

@@ -36,6 +36,7 @@ def test_blockers_are_replaced_as_a_whole() -> None:
 
 
 def test_a_circle_is_refused_by_name() -> None:
+    """T-09c."""
     first, second, third = chain(3)
     with pytest.raises(Invalid) as refusal:
         third.change(by=SYSTEM, blocked_by=[first])
@@ -52,6 +53,7 @@ def test_an_issue_cannot_wait_for_itself() -> None:
 
 
 def test_a_circle_through_parents_is_refused() -> None:
+    """T-09c."""
     parent = make.issue()
     child = make.issue(parent.company, parent=parent)
     grandchild = make.issue(parent.company, parent=child)

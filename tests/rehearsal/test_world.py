@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -14,7 +14,7 @@ from agents.rehearsal.roles.designer import ENOUGH, contrast
 from agents.rehearsal.world import PLAYED, address, seed_of, world
 from paperclip.git import Bare
 
-PROJECT = str(uuid4())
+PROJECT = str(UUID(int=1))
 
 
 def get(path: str, method: str = "GET") -> tuple[str, dict[str, str], str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from paperclip import home, supervise, units
-from tests.instance import MANAGE, OURS, running
+from tests.instance import MANAGE, OURS
 
 FILE = Path("/etc/paperclip/paperclip.env")
 
@@ -92,12 +92,6 @@ def test_printing_them_makes_no_home(tmp_path: Path) -> None:
         )
         assert ("as root" in done.stderr) is is_warned, done.stderr
     assert not place.exists()
-
-
-def test_preparing_twice_is_preparing_once(tmp_path: Path) -> None:
-    with running(tmp_path / "home") as instance:
-        assert instance.manage("prepare", "--patience", "5")
-        assert len(instance.api("GET", "/companies").body) == 1
 
 
 def test_preparing_without_a_database_says_so(tmp_path: Path) -> None:

@@ -103,6 +103,11 @@ def test_it_says_each_phase_and_where_to_sign_in(instance: Instance) -> None:
     assert re.search(rf"{url}/sign-in/\S+", said)
 
 
+def test_preparing_twice_is_preparing_once(instance: Instance) -> None:
+    assert instance.manage("prepare", "--patience", "5")
+    assert len(instance.api("GET", "/companies").body) == 1
+
+
 def test_a_second_start_on_the_same_home_is_refused(instance: Instance) -> None:
     second = up(instance, PAPERCLIP_PORT="3999")
     assert second.returncode == 1

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import psycopg
 import redis
@@ -19,6 +20,9 @@ from paperclip import browsers, home, servers
 from paperclip.settings import embedded
 
 START_SECONDS = 30
+# One more than there are processors, as many tests wait for processes of their own.
+SPREAD = [f"-n{min((os.cpu_count() or 1) + 1, 8)}"]
+SPREAD += ["--dist=loadscope", "--no-loadscope-reorder"]
 # A crash may lose what tests wrote; nothing else is different from `up`.
 FAST = [
     part
@@ -42,10 +46,16 @@ class Command(BaseCommand):
                 if not os.environ.get("REDIS_URL"):
                     os.environ["REDIS_URL"] = stack.enter_context(valkey())
                 os.environ["PAPERCLIP_CHROMIUM"] = browser()
-                code = stack.enter_context(pytest(argv[2:])).wait()
+                code = stack.enter_context(pytest(spread(argv[2:]))).wait()
         except KeyboardInterrupt:
             code = 130
         sys.exit(code)
+
+
+def spread(arguments: list[str]) -> list[str]:
+    """The whole suite is for several processes; tests that are named are for one."""
+    named = any(Path(one.partition("::")[0]).exists() for one in arguments)
+    return arguments if named else [*SPREAD, *arguments]
 
 
 @contextmanager
