@@ -33,6 +33,8 @@ class Answer:
     )
     hangs: float = 0
     breaks: bool = False
+    # Sent instead of what OpenAI would say: a whole answer of another provider.
+    body: Any = None
 
     @property
     def finish_reason(self) -> str:
@@ -107,9 +109,12 @@ def send(handler: BaseHTTPRequestHandler, asked: Request, answer: Answer) -> Non
         if answer.status == 200 and asked.get("stream"):
             stream(handler, asked, answer)
             return
-        body = completion(asked, answer)
-        if answer.status != 200:
+        if answer.body is not None:
+            body = answer.body
+        elif answer.status != 200:
             body = {"error": {**answer.message, "type": "error", "code": "error"}}
+        else:
+            body = completion(asked, answer)
         data = json.dumps(body).encode()
         handler.send_response(answer.status)
         headers = {"Content-Type": "application/json", "Content-Length": str(len(data))}
@@ -136,6 +141,8 @@ def stream(handler: BaseHTTPRequestHandler, asked: Request, answer: Answer) -> N
     handler.send_response(200)
     handler.send_header("Content-Type", "text/event-stream")
     handler.send_header("Connection", "close")
+    for name, value in answer.headers.items():
+        handler.send_header(name, value)
     handler.end_headers()
     handler.close_connection = True
     chunk = head(asked, "chat.completion.chunk")

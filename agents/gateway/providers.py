@@ -7,14 +7,11 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, NamedTuple
 
 import openai
 from django.conf import settings
-from django.utils.timezone import now
 from tenacity import (
     retry,
     retry_if_exception,
@@ -24,6 +21,7 @@ from tenacity import (
 
 from agents.gateway.errors import NoAnswer
 from agents.gateway.usage import Usage, micros
+from agents.gateway.windows import Window, stated_wait, tightest
 from agents.texts import storable
 
 TRIES = 3
@@ -45,8 +43,6 @@ PASSED_ON = {
 }
 SECRET = re.compile(r"\b(?:sk|key|AIza|gsk|xai)[-_A-Za-z0-9]{12,}")
 SHORTEST_KEY = 4  # characters; in less, words would be lost and no secret
-STATED_DELAY = re.compile(r'retryDelay"?:\s*"?([\d.]+)s')
-RESETS = ("retry-after", "x-ratelimit-reset-requests", "x-ratelimit-reset-tokens")
 # Google says 400 to a wrong key.
 BAD_KEY = re.compile(r"api[ _]key not valid|API_KEY_INVALID", re.IGNORECASE)
 # OpenAI says 429 to an empty account, Anthropic 400.
@@ -60,24 +56,13 @@ NO_MODEL = re.compile(
     r"model_not_found|model[^\n]{0,80}(does not exist|is not found|not supported)",
     re.IGNORECASE,
 )
-# What a provider says of its windows, the tightest first where there are several.
-# https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
-# https://docs.claude.com/en/api/rate-limits#response-headers
-WINDOWS = [
-    ("x-ratelimit-limit-{0}", "x-ratelimit-remaining-{0}", "x-ratelimit-reset-{0}"),
-    (
-        "anthropic-ratelimit-{0}-limit",
-        "anthropic-ratelimit-{0}-remaining",
-        "anthropic-ratelimit-{0}-reset",
-    ),
-]
-COUNTED = ("requests", "tokens")
 UNREACHABLE = re.compile(r"Name or service not known|Connection error|Errno -\d")
-UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @cache
 def litellm() -> Any:
+    # Else it fetches its prices from the internet.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import litellm as library
 
     library.suppress_debug_info = True
@@ -128,22 +113,11 @@ class Model(NamedTuple):
         digest = hashlib.sha256(self.key.encode()).hexdigest()[:8]
         return " ".join(filter(None, [self.provider, self.api_base, f"key {digest}"]))
 
-    def window_of(self, answer: Any) -> tuple[int, int, float] | None:
-        """What the provider says with its answer of the window that is the fullest:
-        its limit, what is left of it, and the seconds until it begins anew."""
+    def window_of(self, answer: Any) -> Window | None:
+        """What the provider says with its answer, streamed or not, of the window that
+        is the fullest."""
         hidden = getattr(answer, "_hidden_params", None) or {}
-        told = hidden.get("additional_headers") or {}
-        headers = {
-            str(name).lower().removeprefix("llm_provider-"): str(value)
-            for name, value in told.items()
-        }
-        found = [
-            window
-            for names in WINDOWS
-            for counted in COUNTED
-            if (window := read_window(headers, *(n.format(counted) for n in names)))
-        ]
-        return min(found, key=lambda one: one[1] / one[0], default=None)
+        return tightest(plain(hidden.get("additional_headers")))
 
     def price(self, usage: Usage) -> int | None:
         """Millionths of a dollar; None when nobody told what this model costs."""
@@ -224,7 +198,9 @@ def explained(error: openai.APIError) -> NoAnswer:
     if status == 402 or NO_MONEY.search(text):
         return NoAnswer("provider_billing", f"The provider wants to be paid: {said}")
     if isinstance(error, openai.RateLimitError) or status == 429:
-        return NoAnswer("provider_closed", said, retry_after=stated_wait(error))
+        headers = plain(getattr(error, "litellm_response_headers", None))
+        wait = stated_wait(headers, str(error))
+        return NoAnswer("provider_closed", said, retry_after=wait)
     if isinstance(error, openai.APITimeoutError) or status == 408:
         return NoAnswer("provider_timeout", f"The provider took too long: {said}")
     if is_transient(error) or not isinstance(status, int):
@@ -238,6 +214,14 @@ def explained(error: openai.APIError) -> NoAnswer:
     return NoAnswer("provider_refused", f"The provider refused the call: {said}")
 
 
+def plain(headers: Any) -> dict[str, str]:
+    """The provider's headers without what LiteLLM puts before their names."""
+    return {
+        str(name).lower().removeprefix("llm_provider-"): str(value)
+        for name, value in (headers or {}).items()
+    }
+
+
 def without_keys(text: str) -> str:
     """The text, should a server say again what it was paid with."""
     ours = {value for name, value in os.environ.items() if name.endswith("_API_KEY")}
@@ -245,40 +229,3 @@ def without_keys(text: str) -> str:
         if len(key) >= SHORTEST_KEY:
             text = text.replace(key, "***")
     return SECRET.sub("***", text)
-
-
-def stated_wait(error: openai.APIError) -> float | None:
-    """The seconds a provider asks to be left alone for, by its headers or in Google's
-    RetryInfo; None when it does not say."""
-    # https://cloud.google.com/apis/design/errors#retry_info
-    if found := STATED_DELAY.search(str(error)):
-        return float(found[1])
-    headers = getattr(error, "litellm_response_headers", None) or {}
-    # https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
-    waits = (seconds_in(str(headers.get(name) or "")) for name in RESETS)
-    return next((wait for wait in waits if wait is not None), None)
-
-
-def read_window(
-    headers: dict[str, str], limit: str, left: str, reset: str
-) -> tuple[int, int, float] | None:
-    try:
-        most, rest = int(headers[limit]), int(headers[left])
-    except (KeyError, ValueError):
-        return None
-    wait = seconds_in(headers.get(reset, ""))
-    return (most, rest, 60.0 if wait is None else wait) if most > 0 else None
-
-
-def seconds_in(text: str) -> float | None:
-    """`63`, `6m0s`, an HTTP date (RFC 9110, 10.2.3) or an ISO time, from now on."""
-    if re.fullmatch(r"[\d.]+", text):
-        return float(text)
-    if parts := re.findall(r"([\d.]+)(ms|[smhd])", text):
-        return sum(float(number) * UNITS[unit] for number, unit in parts)
-    for read in (parsedate_to_datetime, datetime.fromisoformat):
-        try:
-            return max(0.0, (read(text) - now()).total_seconds())
-        except (ValueError, TypeError):
-            continue
-    return None

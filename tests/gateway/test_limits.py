@@ -31,10 +31,12 @@ def gate(django_db_setup: None, django_db_blocker: Any) -> Iterator[Gateway]:
         yield one
 
 
-def thinker(model: Provider | None = None, company: Any = None, **config: Any) -> Agent:
+def thinker(
+    server: Provider | None = None, company: Any = None, **config: Any
+) -> Agent:
     """An agent with a model of its own and one to fall back on."""
     told = {"model": OWN, **config}
-    told |= {"apiBase": model.url} if model else {}
+    told |= {"apiBase": server.url} if server else {}
     return make.agent(company, adapter_type="litellm", adapter_config=told)
 
 
