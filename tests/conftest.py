@@ -13,7 +13,9 @@ from tests import invariants
 # Playwright leaves an event loop in the thread of the tests; it does not use the ORM.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 # What takes longest begins first: at the end no process waits long for the others.
-SLOW = ("tests/system/", "tests/test_checks.py", "tests/rehearsal/", "tests/engine/")
+FIRST = ("tests/system/", "tests/test_checks.py", "tests/rehearsal/", "tests/engine/")
+# What is promised within seconds comes last, when the others have nothing more to do.
+LAST = ("tests/system/test_stop.py", "tests/system/test_normal_user.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,11 +31,18 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
+    items.sort(key=place)
     if not config.getoption("--long"):
         long = [item for item in items if item.get_closest_marker("long")]
         items[:] = [item for item in items if item not in long]
         config.hook.pytest_deselected(items=long)
+
+
+def place(item: pytest.Item) -> int:
+    """Where the test stands in the order of the suite."""
+    if item.nodeid.startswith(LAST):
+        return 2
+    return 0 if item.nodeid.startswith(FIRST) else 1
 
 
 @pytest.fixture(scope="session")

@@ -168,7 +168,7 @@ def test_a_schedule_made_in_the_hour_that_comes_twice_does_not_fire_in_the_past(
 def test_a_leap_day() -> None:
     start = moment("2026-01-01 00:00")
     scheduled(start, "0 12 29 2 *", catch_up_policy=CAPPED)
-    pass_time(start, moment("2032-12-31 00:00"), timedelta(days=1))
+    pass_time(start, moment("2032-12-31 00:00"), timedelta(days=7))
     assert fired() == ["2028-02-29 12:00", "2032-02-29 12:00"]
 
 

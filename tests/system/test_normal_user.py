@@ -42,13 +42,23 @@ def python_for_all() -> str:
     pytest.skip("there is no Python here that every user may run")
 
 
+def linked(source: str, target: str) -> None:
+    """A file that is root's in both places; a copy where no link can be."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def clone_for(python: str, place: Path) -> Path:
     """A clone where this Python's user may make .venv. Has ours when it fits."""
     version = subprocess.check_output([python, "--version"], text=True)
     fits = version.split()[1] == platform.python_version()
     leave_out = [".git", ".paperclip", *([] if fits else [".venv"])]
     ignore = shutil.ignore_patterns(*leave_out)
-    shutil.copytree(MANAGE.parent, place, symlinks=True, ignore=ignore)
+    shutil.copytree(
+        MANAGE.parent, place, symlinks=True, ignore=ignore, copy_function=linked
+    )
     os.chown(place, NOBODY, NOBODY)
     return place
 
