@@ -1,7 +1,8 @@
 """How long what agents leave behind is kept: rows of the database and logs on disk.
 
 Never removed: what is open, the newest ended run of an agent about an issue (the gate
-and the queue look at it), the activity log, and what was paid (it forgets its run).
+and the queue look at it), the newest firing of a routine, the activity log, and what
+was paid (it forgets its run).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
@@ -62,6 +64,15 @@ def wakeups(before: datetime) -> Rows:
     return finished.filter(updated_at__lt=before)
 
 
+def routine_runs(before: datetime) -> Rows:
+    runs = apps.get_model("issues.RoutineRun")._default_manager
+    newer = runs.filter(
+        routine=OuterRef("routine"), triggered_at__gt=OuterRef("triggered_at")
+    )
+    over = runs.exclude(status="issue_created").filter(triggered_at__lt=before)
+    return over.filter(Exists(newer))
+
+
 def idempotency_keys(before: datetime) -> Rows:
     return IdempotencyKey.objects.filter(created_at__lt=before)
 
@@ -79,6 +90,7 @@ def sign_in_links(before: datetime) -> Rows:
 KINDS: dict[str, tuple[Callable[[datetime], Rows], str]] = {
     "events of runs": (events, "KEEP_EVENTS_DAYS"),
     "finished wakeups": (wakeups, "KEEP_WAKEUPS_DAYS"),
+    "firings of routines": (routine_runs, "KEEP_ROUTINE_RUNS_DAYS"),
     "idempotency keys": (idempotency_keys, "KEEP_IDEMPOTENCY_KEYS_DAYS"),
     "expired sessions": (sessions, ""),
     "expired sign-in links": (sign_in_links, ""),

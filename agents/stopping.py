@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils.timezone import now
 
-from agents.models import Agent, Run
+from agents import timers
+from agents.models import Run
 from paperclip.actors import SYSTEM
 from paperclip.models import Instance
 
 if TYPE_CHECKING:
     from paperclip.actors import Actor
+    from paperclip.models import Company
 
 
 def stop_everything(*, by: Actor) -> Instance:
@@ -52,11 +54,12 @@ def resume_everything(*, by: Actor) -> Instance:
     # What was queued the very moment it was stopped.
     late = Run.objects.filter(status=Run.Status.QUEUED)
     late.cancel(by=SYSTEM, why="It was queued while everything was being stopped.")
-    # Timers that rang meanwhile would all start now.
-    moment = now()
-    for agent in Agent.objects.due(moment):
-        rang = Agent.objects.filter(
-            pk=agent.pk, next_heartbeat_at=agent.next_heartbeat_at
-        )
-        rang.update(next_heartbeat_at=agent.alarm_after(moment))
+    timers.spread(now())
     return instance
+
+
+@transaction.atomic
+def resume_company(company: Company, *, by: Actor) -> None:
+    """As Company.resume; its timers that rang meanwhile are spread."""
+    company.resume(by=by)
+    timers.spread(now(), company.pk)

@@ -7,8 +7,9 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
+from agents import timers
 from agents.models import Run
 from paperclip.models import Instance
 
@@ -16,14 +17,6 @@ log = logging.getLogger(__name__)
 
 # When nobody has swept for so long, something was down.
 OUTAGE = timedelta(seconds=30)
-# Timers that rang meanwhile ring again within so many seconds, or their interval.
-CATCH_UP_SECONDS = 900
-SPREAD = """
-UPDATE agents_agent SET next_heartbeat_at = %(at)s + make_interval(
-    secs => mod(abs(hashtext(id::text)::bigint),
-                least(interval_seconds, %(window)s)::bigint))
-WHERE heartbeat_enabled AND interval_seconds > 0 AND next_heartbeat_at < %(at)s
-"""
 
 
 @transaction.atomic
@@ -39,6 +32,5 @@ def notice(at: datetime) -> bool:
     log.warning("nobody has swept since %s: what was missed is spread", last)
     held = Run.objects.expired().filter(lease_expires_at__gt=last)
     held.update(lease_expires_at=at + timedelta(seconds=settings.LEASE_SECONDS))
-    with connection.cursor() as cursor:
-        cursor.execute(SPREAD, {"at": at, "window": CATCH_UP_SECONDS})
+    timers.spread(at)
     return True

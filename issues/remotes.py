@@ -24,6 +24,7 @@ from paperclip import audit, doorbell
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict
 from paperclip.git import Bare, GitError
+from paperclip.models import Instance
 
 if TYPE_CHECKING:
     from issues.models.project import Project
@@ -153,9 +154,14 @@ def is_locked(file: IO[str]) -> bool:
 
 
 def push_waiting() -> None:
-    """Push every branch that waits for it and is on this host, when its turn is. One
-    that cannot be handled does not stop the others."""
-    ours = WorkProduct.objects.filter(type="branch", provider=OURS, status="pushing")
+    """Push every branch that waits for it and is on this host, when its turn is, but
+    none of a company that is stopped. One that cannot be handled does not stop the
+    others."""
+    if Instance.objects.is_stopped():
+        return
+    ours = WorkProduct.objects.filter(
+        type="branch", provider=OURS, status="pushing", company__status="active"
+    )
     for product in ours.exclude(project=None).select_related("project", "issue"):
         try:
             if is_due(product) and Bare(str(product.project_id)).exists():

@@ -8,13 +8,16 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
+from redis import RedisError
 
-from paperclip.exceptions import Conflict, NotSignedIn
+from paperclip.exceptions import Conflict, NotSignedIn, TooMany
+from paperclip.live import valkey
 
 if TYPE_CHECKING:
     from issues.models import RoutineTrigger
@@ -102,6 +105,24 @@ SIGNING: dict[str, Callable[[RoutineTrigger, Headers, bytes, datetime], str]] = 
     "github_hmac": github_hmac,
     "none": unsigned,
 }
+
+
+def must_not_be_too_many(trigger: RoutineTrigger, at: datetime) -> None:
+    """TooMany (429) for a call that verified, when this webhook had as many of them in
+    this minute as it may. Others do not count: who cannot sign keeps nobody out. While
+    Valkey is away nothing is counted."""
+    minute, second = divmod(int(at.timestamp()), 60)
+    key = f"webhook:{trigger.pk}:{minute}"
+    calls = 0
+    with suppress(RedisError):
+        calls = int(valkey().incr(key))
+        valkey().expire(key, 120)
+    most = settings.WEBHOOK_CALLS
+    if most and calls > most:
+        raise TooMany(
+            f"This webhook was called more than {most} times in a minute.",
+            retry_after=60 - second,
+        )
 
 
 def seconds_of(stamp: str) -> float:

@@ -58,3 +58,14 @@ class Invalid(Refused):
 
     status = 422
     code = "invalid"
+
+
+class TooMany(Refused):
+    """It was asked for too often: not before so many seconds again."""
+
+    status = 429
+    code = "too_many"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message, retryAfter=retry_after)
+        self.retry_after = retry_after

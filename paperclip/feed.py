@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from agents.models import Agent
+from agents.models import Agent, Run
 from issues.models import Issue
 from issues.models.base import Status
 from paperclip.models import Activity
@@ -85,14 +85,15 @@ class Line:
 
 
 def lines(activities: Iterable[Activity]) -> list[Line]:
-    """Two look-ups for the names of all of them."""
+    """Three look-ups for the names of all of them."""
     acts = list(activities)
     issues = named(Issue, acts, "issue", "identifier", "title")
     agents = named(Agent, acts, "agent", "name")
     runners = {uuid(a.details.get("agentId")) for a in acts} - {None}
     if missing := runners - set(agents):
         agents |= {pk: (n,) for pk, n in names_of(Agent, missing, "name")}
-    return [line(act, issues, agents) for act in acts]
+    runs = set(named(Run, acts, "heartbeat_run"))
+    return [line(act, issues, agents, runs) for act in acts]
 
 
 def named(model: Any, acts: list[Activity], kind: str, *fields: str) -> dict[Any, Any]:
@@ -111,7 +112,9 @@ def uuid(text: Any) -> UUID | None:
         return None
 
 
-def line(act: Activity, issues: dict[Any, Any], agents: dict[Any, Any]) -> Line:
+def line(
+    act: Activity, issues: dict[Any, Any], agents: dict[Any, Any], runs: set[Any]
+) -> Line:
     pk, kind, details = uuid(act.entity_id), act.entity_type, act.details
     who, key, what, url = act.actor_name, "", "", ""
     action = act.action
@@ -132,7 +135,7 @@ def line(act: Activity, issues: dict[Any, Any], agents: dict[Any, Any]) -> Line:
         url = reverse("admin:agent", args=[runner]) if runner in agents else ""
     elif kind == "heartbeat_run":
         runner = agents.get(uuid(details.get("agentId")), [""])[0]
-        url = reverse("admin:run", args=[pk])
+        url = reverse("admin:run", args=[pk]) if pk in runs else ""
         what = runner
         if act.actor_type == "system":
             who, what = runner, _("a run")

@@ -238,6 +238,8 @@ MOST_PROCESSES = env.int("PAPERCLIP_MOST_PROCESSES", default=256)
 PROGRESS_LIMIT = env.int("PAPERCLIP_PROGRESS_LIMIT", default=3)
 # So many issues in a row agents may file from one another's work.
 LONGEST_CHAIN = env.int("PAPERCLIP_LONGEST_CHAIN", default=24)
+# So often a minute a webhook fires its routine; 0: as often as it is called.
+WEBHOOK_CALLS = env.int("PAPERCLIP_WEBHOOK_CALLS_A_MINUTE", default=60)
 # More adapters: "name=package.module.Class", the class one of agents.adapters.base.
 ADAPTERS = env.dict("PAPERCLIP_ADAPTERS", default={})
 # Whether the built-in loop may run shell commands where no sandbox works.
@@ -250,6 +252,7 @@ KEEP_RUNS_DAYS = env.int("PAPERCLIP_KEEP_RUNS_DAYS", default=90)
 KEEP_EVENTS_DAYS = env.int("PAPERCLIP_KEEP_EVENTS_DAYS", default=30)
 KEEP_LOGS_DAYS = env.int("PAPERCLIP_KEEP_LOGS_DAYS", default=30)
 KEEP_WAKEUPS_DAYS = env.int("PAPERCLIP_KEEP_WAKEUPS_DAYS", default=30)
+KEEP_ROUTINE_RUNS_DAYS = env.int("PAPERCLIP_KEEP_ROUTINE_RUNS_DAYS", default=90)
 KEEP_IDEMPOTENCY_KEYS_DAYS = env.int("PAPERCLIP_KEEP_IDEMPOTENCY_KEYS_DAYS", default=7)
 
 # --- The HTTP API ----------------------------------------------------------------

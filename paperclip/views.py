@@ -97,7 +97,7 @@ def resume(request: HttpRequest, pk: str) -> HttpResponse:
     desk = Desk.of(request)
     company = desk.one(Company.objects.all(), pk)
     done = _("The company works again. What was stopped stays stopped.")
-    attempt(request, lambda: company.resume(by=desk.actor), done)
+    attempt(request, lambda: stopping.resume_company(company, by=desk.actor), done)
     return back(request, "admin:index")
 
 

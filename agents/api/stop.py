@@ -69,5 +69,5 @@ class ResumeCompany(Endpoint):
     @doc("resume_company", "Let the company work again", gives=CompanyShape)
     def post(self, request: Request, **path: str) -> Response:
         company = self.company()
-        company.resume(by=self.actor)
+        stopping.resume_company(company, by=self.actor)
         return Response(CompanyShape(company).data)

@@ -61,8 +61,9 @@ UNREACHABLE = re.compile(r"Name or service not known|Connection error|Errno -\d"
 
 @cache
 def litellm() -> Any:
-    # Else it fetches its prices from the internet.
+    # It reads its prices from its own package, and calls nobody at home.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    os.environ.setdefault("LITELLM_LOG", "ERROR")
     import litellm as library
 
     library.suppress_debug_info = True

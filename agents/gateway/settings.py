@@ -1,11 +1,5 @@
 """The settings of the gateway's process: those of the instance, without a console."""
 
-import os
-
-# LiteLLM reads its prices from its own package, and calls nobody at home.
-os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-os.environ.setdefault("LITELLM_LOG", "ERROR")
-
 from paperclip import settings as instance
 from paperclip.settings import *  # noqa: F403
 

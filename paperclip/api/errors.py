@@ -12,7 +12,7 @@ from django.views import defaults
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 
-from paperclip.exceptions import Refused
+from paperclip.exceptions import Refused, TooMany
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
         response = problem(error.status_code, str(error.detail), str(code))
     else:
         response = problem(*answer_to(error))
+    if isinstance(error, TooMany):
+        response["Retry-After"] = str(error.retry_after)
     if response.status_code == 401:
         response["WWW-Authenticate"] = "Bearer"
     if response.status_code >= 500:

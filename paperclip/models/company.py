@@ -131,7 +131,10 @@ class Company(Spender):
         by.must_be_operator(self.pk, "stop the company")
         active = Company.objects.filter(pk=self.pk, status=self.Status.ACTIVE)
         if active.update(
-            status=self.Status.PAUSED, pause_reason=reason, paused_at=now()
+            status=self.Status.PAUSED,
+            pause_reason=reason,
+            paused_at=now(),
+            updated_at=now(),
         ):
             audit.record(by, "company.paused", self, reason=reason)
         self.refresh_from_db()
@@ -141,7 +144,10 @@ class Company(Spender):
         by.must_be_operator(self.pk, "resume the company")
         paused = Company.objects.filter(pk=self.pk, status=self.Status.PAUSED)
         if not paused.update(
-            status=self.Status.ACTIVE, pause_reason=None, paused_at=None
+            status=self.Status.ACTIVE,
+            pause_reason=None,
+            paused_at=None,
+            updated_at=now(),
         ):
             raise Conflict(f"{self.name} is not paused.")
         self.refresh_from_db()

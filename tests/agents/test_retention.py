@@ -26,6 +26,7 @@ from agents import retention, runlog
 from agents.models import CostEvent, Run, RunEvent, Wakeup
 from agents.runlog import LogWriter
 from issues import tasks
+from issues.models import Issue, RoutineRun
 from paperclip import home, schedule, supervise
 from paperclip.actors import SYSTEM
 from paperclip.models import Activity, IdempotencyKey, SignInLink
@@ -104,6 +105,29 @@ def test_the_newest_run_about_each_thing_stays() -> None:
     waiting = make.queued_run(other)
     assert retention.retain()["ended runs"] == len(older)
     assert set(Run.objects.all()) == {*kept, waiting}
+
+
+def test_firings_go_but_the_newest_and_the_open_ones() -> None:
+    """What they filed stays."""
+    routine, other = make.routine(), make.routine()
+    for each in (routine, other):
+        for _ in range(4):
+            each.fire(by=SYSTEM, source=RoutineRun.Source.MANUAL, at=now())
+    issues = Issue.objects.count()
+    fired = list(routine.runs.order_by("created_at"))
+    closed = [each.pk for each in fired if each.status != "issue_created"]
+    assert closed
+    long_ago = now() - timedelta(days=400)
+    for number, each in enumerate(RoutineRun.objects.order_by("created_at")):
+        at = long_ago + timedelta(hours=number)
+        RoutineRun.objects.filter(pk=each.pk).update(triggered_at=at)
+    open_ones = RoutineRun.objects.filter(status="issue_created").count()
+    removed = retention.retain()["firings of routines"]
+    assert removed == 8 - open_ones - 2
+    for each in (routine, other):
+        assert each.runs.order_by("-triggered_at").first().status == "coalesced"
+    assert Issue.objects.count() == issues
+    assert retention.retain()["firings of routines"] == 0
 
 
 def test_the_activity_and_the_costs_stay() -> None:

@@ -25,6 +25,17 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.mark.django_db
+def test_a_run_that_was_removed_is_not_linked(console: Any, company: Any) -> None:
+    runs = [make.live_run(make.agent(company))[0] for _ in range(2)]
+    for run in runs:
+        run.cancel(by=make.by(make.owner_of(company)), why="A test.")
+    kept, removed = (f"/runs/{run.pk}" for run in runs)
+    runs[1].delete()
+    feed = console.get("/activity/").content.decode()
+    assert kept in feed and removed not in feed
+    assert feed.count("stopped a run of") == 2
+
+
 def test_costs_are_told_by_agent_model_and_day(console: Any, company: Any) -> None:
     ada, bob = make.agent(company, name="Ada"), make.agent(company, name="Bob")
     spend(ada, 2_000_000, model="p/big", input_tokens=1500)

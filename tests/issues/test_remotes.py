@@ -17,7 +17,7 @@ from issues.models import Issue, Project, WorkProduct
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Refused
 from paperclip.git.command import credentials
-from paperclip.models import Activity
+from paperclip.models import Activity, Instance
 from tests import make
 from tests.clones import Clone, clone, git
 from tests.gitserver import GitServer, serving
@@ -105,6 +105,22 @@ def test_an_uploaded_branch_is_pushed(
     # Again is the same.
     remotes.push(product_of(mine))
     assert Activity.objects.filter(action="issue.branch_pushed").count() == 1
+
+
+def test_nothing_is_pushed_while_it_is_stopped(
+    project: Project, theirs: Path, tmp_path: Path
+) -> None:
+    mine = uploaded(tmp_path / "a", project)
+    instance = Instance.objects.current()
+    instance.stop(by=SYSTEM)
+    remotes.push_waiting()
+    instance.resume(by=SYSTEM)
+    project.company.pause(by=SYSTEM)
+    remotes.push_waiting()
+    assert product_of(mine).status == "pushing"
+    project.company.resume(by=SYSTEM)
+    remotes.push_waiting()
+    assert product_of(mine).status == "pushed"
 
 
 def test_what_was_approved_is_pushed_with_what_came_meanwhile(

@@ -280,6 +280,27 @@ def test_a_bearer_opens_it(company: Company) -> None:
     assert fired() == 1
 
 
+def test_a_webhook_fires_so_often_a_minute(company: Company, settings: Any) -> None:
+    settings.WEBHOOK_CALLS = 2
+    with time_machine.travel("2031-05-06 10:00:45Z", tick=False) as clock:
+        hook, other = (Hook(company, "bearer") for _ in range(2))
+        good = {"HTTP_AUTHORIZATION": f"Bearer {hook.secret}"}
+        # Who cannot sign keeps nobody out.
+        assert {hook.call().status_code for _ in range(5)} == {401}
+        codes = [hook.call(**good).status_code for _ in range(4)]
+        assert codes == [202, 202, 429, 429]
+        answer = hook.call(**good)
+        assert (answer["Retry-After"], answer.json()["code"]) == ("15", "too_many")
+        assert "2 times in a minute" in answer.json()["error"]
+        theirs = {"HTTP_AUTHORIZATION": f"Bearer {other.secret}"}
+        assert other.call(**theirs).status_code == 202
+        clock.shift(timedelta(seconds=15))
+        assert hook.call(**good).status_code == 202
+    assert fired() == 4
+    settings.WEBHOOK_CALLS = 0
+    assert {hook.call(**good).status_code for _ in range(5)} == {202}
+
+
 def test_a_signature_is_over_time_and_body(company: Company) -> None:
     hook = Hook(company, "hmac_sha256")
     good = hook.stamped(BODY)

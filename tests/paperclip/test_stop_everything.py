@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
-from agents import stopping
+from agents import stopping, timers
 from agents.models import Agent, Run
 from issues import gate, sweep
 from paperclip import home, processes
@@ -98,6 +99,25 @@ def test_timers_that_rang_during_the_stop_wait_for_their_next_time() -> None:
     agent.refresh_from_db()
     assert gate.wake_due(agent.next_heartbeat_at, 10) == 1
     assert agent.runs.count() == 1
+
+
+def test_the_timers_of_a_company_do_not_ring_together_when_it_goes_on() -> None:
+    company, other = make.company(), make.company("Other")
+    timer = {"heartbeat_enabled": True, "interval_seconds": 3600}
+    for number in range(20):
+        make.agent(company, name=f"Agent of ours {number}", **timer)
+    theirs = make.agent(other, **timer)
+    company.pause(by=SYSTEM)
+    long_ago = now() - timedelta(hours=5)
+    Agent.objects.update(next_heartbeat_at=long_ago)
+    before = now()
+    stopping.resume_company(company, by=SYSTEM)
+    rings = set(company.agents.values_list("next_heartbeat_at", flat=True))
+    assert len(rings) > 10
+    window = timedelta(seconds=timers.CATCH_UP_SECONDS + 60)
+    assert all(before < at < before + window for at in rings)
+    theirs.refresh_from_db()
+    assert theirs.next_heartbeat_at == long_ago
 
 
 def test_a_company_that_is_stopped_itself_stays_so() -> None:

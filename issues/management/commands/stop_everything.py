@@ -42,7 +42,7 @@ class Command(PaperclipCommand):
             self.stop_everything()
 
     def resume(self, company: Company) -> None:
-        company.resume(by=BY)
+        stopping.resume_company(company, by=BY)
         self.stdout.write(f"{company} works again.")
 
     def stop(self, company: Company) -> None:
