@@ -54,7 +54,7 @@ class Instance:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        wait_for(self.is_healthy, timeout, lambda: self.output())
+        wait_for(self.is_ready, timeout, self.output)
         self.key = self.manage("board_key", "tests").strip()
 
     def stop(self, timeout: float = 60) -> None:
@@ -75,6 +75,10 @@ class Instance:
         command = [sys.executable, str(MANAGE), *args]
         done = subprocess.run(command, env=self.env, capture_output=True, check=True)
         return done.stdout.decode()
+
+    def is_ready(self) -> bool:
+        """Of what was there before a start, some may still answer."""
+        return "Ready at" in self.output() and self.is_healthy()
 
     def is_healthy(self) -> bool:
         with suppress(OSError, http.client.HTTPException, ValueError):
