@@ -28,6 +28,11 @@ class RoutineAdmin(ConsoleAdmin):
                 path(f"<uuid:pk>/{act}", view(run), name=f"routine_{act}")
                 for act, run in views.ACTS.items()
             ),
+            path(
+                "<uuid:pk>/revisions/<uuid:revision>/restore",
+                view(views.restore),
+                name="routine_restore",
+            ),
             path("<uuid:pk>/webhooks", view(views.add_hook), name="routine_hooks"),
             *(
                 path(

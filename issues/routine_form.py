@@ -10,7 +10,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from issues import cron
+from issues import cron, variable_form
 from issues.cron import LAST_DAY, WEEKDAYS, Rhythm, Schedule
 from issues.models import Issue, Routine
 from issues.models.routine_trigger import SCHEDULE
@@ -119,6 +119,7 @@ class RoutineForm(ConsoleForm):
             ),
         }
 
+    more = "issues/_variables.html"
     folded = _("Fine tuning")
     sections = [
         (_("What is to be done"), ["title", "description", "assignee_agent"]),
@@ -138,6 +139,9 @@ class RoutineForm(ConsoleForm):
         who.queryset = who.queryset.employed()
         who.empty_label = _("nobody")
         self.initial = {**self._now(), **self.initial}
+        # A form that says nothing of variables leaves them as they are.
+        told = self.data if f"{variable_form.PREFIX}-TOTAL_FORMS" in self.data else None
+        self.variables = variable_form.rows(told, self.instance.variables)
         choices = zones(self.initial["time_zone"])
         cast(forms.ChoiceField, self.fields["time_zone"]).choices = choices
 
@@ -183,6 +187,8 @@ class RoutineForm(ConsoleForm):
                 self.add_error("cron", problem)
         elif every and found.get("at") is None and "at" not in self.errors:
             self.add_error("at", _("Say at what time."))
+        if self.variables.is_bound and not self.variables.is_valid():
+            self.add_error(None, _("What is asked each time is not right yet."))
         return found
 
     def schedule(self) -> Schedule | None:
@@ -201,4 +207,6 @@ class RoutineForm(ConsoleForm):
         found = {n: v for n, v in super().values().items() if n not in WHEN}
         if self.instance._state.adding or WHEN & set(self.changed_data):
             found["schedule"] = self.schedule()
+        if self.variables.is_bound and self.variables.has_changed():
+            found["variables"] = self.variables.values()
         return found

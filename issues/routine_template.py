@@ -9,10 +9,12 @@ from zoneinfo import available_timezones
 from django.conf import settings
 from rest_framework import serializers
 
-from issues import cron
+from issues import cron, variables
+from issues.api.routine_forms import MOST_VARIABLES, VariableForm
 from issues.models import Routine
 from issues.models.base import Priority
 from paperclip.api.forms import Form, Text
+from paperclip.exceptions import Invalid
 
 if TYPE_CHECKING:
     from agents.models import Agent
@@ -36,6 +38,23 @@ class RoutineForm(Form):
         Routine.Concurrency.values, required=False
     )
     catch_up_policy = serializers.ChoiceField(Routine.CatchUp.values, required=False)
+    variables = VariableForm(many=True, required=False, max_length=MOST_VARIABLES)  # type: ignore[call-arg]
+
+    def validate(self, one: dict[str, Any]) -> dict[str, Any]:
+        declared = one.get("variables", [])
+        try:
+            variables.check(declared)
+        except Invalid as no:
+            raise serializers.ValidationError({"variables": str(no)}) from no
+        asked = variables.unanswered(declared)
+        if asked and one.get("schedule"):
+            raise serializers.ValidationError(
+                {
+                    "variables": f"A schedule cannot be asked for {', '.join(asked)}:"
+                    " give a default, or do not require it."
+                }
+            )
+        return one
 
     def validate_schedule(self, line: str) -> str:
         if problem := cron.problem_of(line):
@@ -70,7 +89,10 @@ def define(
     """Define them; the first time of each lies ahead. Without a time zone it is the
     instance's."""
     for one in routines:
-        kept = ("title", "description", "concurrency_policy", "catch_up_policy")
+        kept = (
+            *("title", "description", "variables"),
+            *("concurrency_policy", "catch_up_policy"),
+        )
         zone = one.get("time_zone") or settings.TIME_ZONE
         line = one.get("schedule")
         Routine.objects.define(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -86,11 +88,10 @@ def show(
     request: HttpRequest,
     routine: Routine,
     *,
-    hook: RoutineTrigger | None = None,
-    secret: str = "",
+    made: Sequence[tuple[RoutineTrigger, str]] = (),
     refusal: Refused | None = None,
 ) -> HttpResponse:
-    """The page; with the address and the secret of a webhook that was just made."""
+    """The page; with the addresses and secrets of webhooks that were just made."""
     (told,) = Routine.objects.tell([routine])
     return page(
         request,
@@ -107,9 +108,7 @@ def show(
         concurrency=dict(CONCURRENCY)[routine.concurrency_policy],
         catch_up=dict(CATCH_UP)[routine.catch_up_policy],
         signing=SIGNING,
-        hook=hook,
-        how_to_call=HOW_TO_CALL[hook.signing_mode or "none"] if hook else "",
-        secret=secret,
+        made=[(hook, s, HOW_TO_CALL[hook.signing_mode or "none"]) for hook, s in made],
         refusal=refusal,
     )
 
@@ -167,6 +166,23 @@ ACTS: dict[str, View] = {
 }
 
 
+@never_cache
+@require_POST
+def restore(request: HttpRequest, pk: str, revision: str) -> HttpResponse:
+    """Make it what it was. Webhooks that come back have a new secret, shown once."""
+    row, desk = one(request, pk), Desk.of(request)
+    wanted = row.revisions.filter(pk=revision).first()
+    if wanted is None:
+        raise Http404(_("Revision not found"))
+    try:
+        made = row.restore(wanted, by=desk.actor)
+    except Refused as no:
+        return show(request, one(request, pk), refusal=no)
+    said = _("It is what it was after change %(n)s.") % {"n": wanted.number}
+    messages.success(request, said)
+    return show(request, one(request, pk), made=made)
+
+
 # --- webhooks ------------------------------------------------------------------------
 
 
@@ -193,7 +209,7 @@ def add_hook(request: HttpRequest, pk: str) -> HttpResponse:
         )
     except Refused as no:
         return show(request, one(request, pk), refusal=no)
-    return show(request, one(request, pk), hook=hook, secret=secret)
+    return show(request, one(request, pk), made=[(hook, secret)])
 
 
 @never_cache
@@ -205,7 +221,7 @@ def rotate_hook(request: HttpRequest, pk: str, trigger: str) -> HttpResponse:
         secret, _revision = hook.rotate_secret(by=desk.actor)
     except Refused as no:
         return show(request, one(request, pk), refusal=no)
-    return show(request, one(request, pk), hook=hook, secret=secret)
+    return show(request, one(request, pk), made=[(hook, secret)])
 
 
 @require_POST

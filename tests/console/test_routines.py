@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import re
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -113,6 +116,122 @@ def test_it_is_run_paused_and_archived(console: Client, company: Company) -> Non
     assert "archived the routine" in told and url in told
 
 
+def asked(*variables: dict[str, str], had: int = 0) -> dict[str, str]:
+    """The rows of a form, filled in like this."""
+    told = {
+        "variables-TOTAL_FORMS": str(len(variables)),
+        "variables-INITIAL_FORMS": str(had),
+        "variables-MIN_NUM_FORMS": "0",
+        "variables-MAX_NUM_FORMS": "50",
+    }
+    for number, one in enumerate(variables):
+        told |= {f"variables-{number}-{name}": text for name, text in one.items()}
+    return told
+
+
+PR = {"name": "pr", "type": "number", "label": "Pull request", "default": "7"}
+KIND = {"name": "kind", "type": "select", "options": "fast\r\n\r\nslow, deep \r\n"}
+BLANK = {"name": "", "type": "text", "label": "", "options": "", "default": ""}
+
+
+def test_what_is_asked_is_filled_in(console: Client) -> None:
+    deep = {"name": "deep", "type": "boolean", "default": "Yes"}
+    made(console, **asked(PR, KIND, deep, BLANK), every="")
+    routine = Routine.objects.get()
+    assert routine.variables == [
+        {"name": "pr", "type": "number", "required": False, "label": "Pull request",
+         "default": 7},
+        {"name": "kind", "type": "select", "required": False, "label": None,
+         "options": ["fast", "slow, deep"]},
+        {"name": "deep", "type": "boolean", "required": False, "label": None,
+         "default": True},
+    ]  # fmt: skip
+    url = f"/routines/{routine.pk}/change/"
+    page = console.get(url).context["form"].variables
+    shown = [{name: form[name].value() for name in ("name", "default", "options")}
+             for form in page]  # fmt: skip
+    assert shown[0] == {"name": "pr", "default": "7", "options": ""}
+    assert shown[1]["options"] == "fast\nslow, deep" and shown[2]["default"] == "yes"
+    assert [one["name"] for one in shown[3:]] == [None, None]
+    # Saved as it is shown, nothing changes; nor by a form that does not speak of them.
+    same = [{n: str(form[n].value() or "") for n in form.fields if n != "DELETE"}
+            for form in page]  # fmt: skip
+    for told in (asked(*same, had=3), {}):
+        assert console.post(url, {**NEW, "every": "", **told}).status_code == 302
+    before = routine.variables
+    routine.refresh_from_db()
+    assert routine.variables == before
+    # One is taken away.
+    same[1]["DELETE"] = "on"
+    console.post(url, {**NEW, "every": "", **asked(*same, had=3)})
+    routine.refresh_from_db()
+    assert [one["name"] for one in routine.variables] == ["pr", "deep"]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"name": "1st", "type": "text"}, "begins with a letter"),
+        ({"name": "date", "type": "text"}, "this name is taken"),
+        ({"name": "n", "type": "number", "default": "many"}, "is not a number"),
+        ({"name": "n", "type": "boolean", "default": "perhaps"}, "not true or false"),
+        ({"name": "n", "type": "date", "default": "soon"}, "is not a day"),
+        ({"name": "n", "type": "select"}, "needs at least one"),
+        ({"name": "n", "type": "select", "options": "a", "default": "b"}, "none of a"),
+        ({"name": "", "type": "text", "label": "What?"}, "This field is required"),
+        ({"name": "pr", "type": "text"}, "this name is taken"),
+    ],
+)
+def test_a_wrong_variable_is_said_and_nothing_is_lost(
+    console: Client, row: dict[str, str], said: str
+) -> None:
+    answer = console.post("/routines/add/", {**NEW, "every": "", **asked(PR, row)})
+    assert answer.status_code == 422 and not Routine.objects.exists()
+    page = html.unescape(answer.content.decode())
+    assert said in page and "What is asked each time is not right yet." in page
+    assert 'value="Pull request"' in page
+
+
+def test_what_a_schedule_cannot_ask_is_refused(console: Client) -> None:
+    needs = {"name": "pr", "type": "number", "required": "on"}
+    answer = console.post("/routines/add/", {**NEW, **asked(needs)})
+    assert answer.status_code == 422 and not Routine.objects.exists()
+    assert "A schedule cannot be asked for pr" in answer.content.decode()
+
+
+def test_it_is_made_what_it_was(console: Client, company: Company) -> None:
+    words = {"title": "Water the plants", "description": "All of *them*."}
+    routine = make.routine(company, **words)
+    trigger, secret, _revision = RoutineTrigger.objects.add(
+        routine, by=SYSTEM, kind="webhook", signing_mode="bearer"
+    )
+    make.schedule(routine, "0 7 * * *")
+    trigger.remove(by=SYSTEM)
+    routine.change(by=SYSTEM, title="Feed the cat", description="Twice.")
+    url = f"/routines/{routine.pk}"
+    page = console.get(url).content.decode()
+    assert "Water the plants" in page and "0 7 * * * (UTC)" in page
+    then = routine.revisions.get(number=2)
+    answer = console.post(f"{url}/revisions/{then.pk}/restore")
+    page = answer.content.decode()
+    assert "It is what it was after change 2." in page
+    routine.refresh_from_db()
+    assert routine.title == "Water the plants"
+    assert [one.kind for one in routine.triggers.all()] == ["webhook"]
+    shown = re.findall(r'hook-secret">([^<]+)<', page)
+    assert len(shown) == 1 and shown[0] != secret
+    assert "no-store" in answer["Cache-Control"]
+    assert shown[0] not in console.get(url).content.decode()
+    other = make.routine(make.company("Other"))
+    theirs = other.revisions.get()
+    for pk in (theirs.pk, uuid4()):
+        assert console.post(f"{url}/revisions/{pk}/restore").status_code == 404
+    assert console.get(f"{url}/revisions/{then.pk}/restore").status_code == 405
+    routine.archive(by=SYSTEM)
+    answer = console.post(f"{url}/revisions/{then.pk}/restore")
+    assert answer.status_code == 409 and "is archived" in answer.content.decode()
+
+
 def test_values_are_asked_for(console: Client, company: Company) -> None:
     declared: list[dict[str, Any]] = [
         {"name": "pr", "type": "number", "required": True, "label": "Pull request"},
@@ -134,13 +253,13 @@ def test_a_webhook_is_shown_once(console: Client, company: Company) -> None:
     url = f"/routines/{routine.pk}"
     form = {"label": "our shop", "signing_mode": "hmac_sha256"}
     answer = console.post(f"{url}/webhooks", form)
-    secret, hook = answer.context["secret"], RoutineTrigger.objects.get()
+    ((hook, secret, _how),) = answer.context["made"]
     assert secret in answer.content.decode()
     assert hook.webhook_url in answer.content.decode()
     assert "no-store" in answer.headers["Cache-Control"]
     assert secret not in console.get(url).content.decode()
     answer = console.post(f"{url}/webhooks/{hook.pk}/rotate")
-    assert answer.context["secret"] not in ("", secret)
+    assert answer.context["made"][0][1] not in ("", secret)
     assert console.post(f"{url}/webhooks", {"signing_mode": "x"}).status_code == 422
     console.post(f"{url}/webhooks/{hook.pk}/remove")
     assert not RoutineTrigger.objects.exists()
