@@ -22,7 +22,9 @@ def planned(statement: str, **told: Any) -> list[Row]:
         psycopg.Cursor(connection.connection) as cursor,
     ):
         cursor.execute(statement, told, prepare=True)
-        return cursor.fetchall() if cursor.description else []
+        # Not cursor.description, which makes an object of each column.
+        has_rows = cursor.pgresult is not None and cursor.pgresult.nfields
+        return cursor.fetchall() if has_rows else []
 
 
 def lock(name: str) -> None:

@@ -127,9 +127,10 @@ class Process(base.Adapter):
     def _call(self, context: base.Context, session_id: str) -> Call:
         agent = context.run.agent
         config = agent.adapter_config
-        cwd = str(workspaces.of(agent, config.get("cwd", "")))
+        workspace = workspaces.of(agent)
+        cwd = str(workspaces.of(agent, config["cwd"]) if "cwd" in config else workspace)
         walls = self._has_walls(context)
-        env = self._environment(context, cwd, session_id)
+        env = self._environment(context, workspace, cwd, session_id)
         if walls:
             env.pop("TMPDIR", None)  # inside, /tmp is
         program = self._program(config["command"], env["PATH"], cwd)
@@ -138,7 +139,7 @@ class Process(base.Adapter):
             more = config.get("resumeArgs", [])
             argv += [part.replace(SESSION, session_id) for part in more]
         return Call(
-            argv=self._walled(argv, agent, env) if walls else argv,
+            argv=self._walled(argv, agent, workspace, env) if walls else argv,
             cwd=cwd,
             env=env,
             secrets=[env["PAPERCLIP_API_KEY"], *config.get("env", {}).values()],
@@ -160,7 +161,9 @@ class Process(base.Adapter):
         context.run.log_event("sandbox", f"No sandbox: {why}", level="warn")
         return False
 
-    def _walled(self, argv: list[str], agent: Agent, env: dict[str, str]) -> list[str]:
+    def _walled(
+        self, argv: list[str], agent: Agent, workspace: Path, env: dict[str, str]
+    ) -> list[str]:
         config = agent.adapter_config
         writable = config.get("writable", [])
         for place in writable:
@@ -168,7 +171,7 @@ class Process(base.Adapter):
                 raise Invalid(f"{place}, which it may write, is not on this machine.")
         return sandbox.wrap(
             argv,
-            workspace=workspaces.of(agent),
+            workspace=workspace,
             env=env,
             profile="host",
             network=config.get("network", "open"),
@@ -177,17 +180,16 @@ class Process(base.Adapter):
         )
 
     def _environment(
-        self, context: base.Context, cwd: str, session_id: str
+        self, context: base.Context, workspace: Path, cwd: str, session_id: str
     ) -> dict[str, str]:
         own = context.run.agent.adapter_config.get("env", {})
-        workspace = str(workspaces.of(context.run.agent))
         return {
             **inherited(),
-            "HOME": workspace,
+            "HOME": str(workspace),
             **own,
             **context.env,
             **told(context.thread, session_id),
-            "AGENT_HOME": workspace,
+            "AGENT_HOME": str(workspace),
             "PAPERCLIP_WORKSPACE_CWD": cwd,
         }
 

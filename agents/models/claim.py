@@ -110,6 +110,9 @@ class Claimable(Endable):
     if TYPE_CHECKING:
         wakeups: WakeupQuerySet
 
+    # Whether that was done when it was read, in this very transaction.
+    agent_is_locked = False
+
     class Meta:
         abstract = True
 
@@ -118,7 +121,9 @@ class Claimable(Endable):
         """Start this run here, and get its token. None when somebody else started it,
         its agent, its company or this host has no room, or it may not run: then there
         is nothing to do. It is told what earlier runs did not bring to an end."""
-        self.lock_agent()
+        if not self.agent_is_locked:
+            self.lock_agent()
+        self.agent_is_locked = False  # not in another transaction
         self._lock_places(host)
         moment = now()
         look = self._look(moment, host)

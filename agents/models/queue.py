@@ -101,7 +101,7 @@ SELECT id, company_id, agent_id FROM mine
 """
 BATCH = 500
 # Of so many one is found whose agent nobody is just seeing to.
-AHEAD = 24
+AHEAD = 12
 
 
 def due(ready_at: datetime, rank: int) -> datetime:
@@ -135,6 +135,7 @@ class Queue(ScopedQuerySet):
             for row in sql.planned(statement, **told):
                 run, agent, agent.company = sql.made(row, *kinds.values())
                 run.agent, run.company = agent, agent.company
+                run.agent_is_locked = True
                 return run
         return None
 

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents.models import Agent, Run
+from agents.models.end import LIVE
 from issues.models import Issue
 from paperclip.actors import SYSTEM
 from tests import make
@@ -83,7 +84,7 @@ def test_a_dead_owner_blocks_nobody(how: str) -> None:
         assert response.json()["checkoutRunId"] == str(run.pk)
         assert not gone & set(map(str, response.json().values()))
         gone.add(str(run.pk))
-        run.delete() if how == "deleted" else run._end(Run.objects.live(), how, SYSTEM)
+        run.delete() if how == "deleted" else run._end(LIVE, how, SYSTEM)
         assert client.get(url).json()["checkoutRunId"] is None
 
 
