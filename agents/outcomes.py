@@ -29,7 +29,7 @@ def keep(run: Run, outcome: Outcome) -> None:
     with suppress(OSError):
         new.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-            json.dump(asdict(outcome), file)
+            json.dump(asdict(outcome), file, default=str)
             file.flush()
             os.fsync(file.fileno())
         new.replace(place(run))

@@ -13,6 +13,7 @@ import os
 import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any, Self
 
 from django.conf import settings
@@ -109,7 +110,7 @@ class Stream:
         self._secrets = secrets
         # The longest first: one may be the beginning of another.
         longest = sorted(secrets, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest)) or "(?!)")
+        self._longest = longest
         self._held = ""
         self.tail = ""
 
@@ -119,11 +120,18 @@ class Stream:
         # NUL is the one character PostgreSQL does not store.
         text = self._decoder.decode(data, final).replace("\0", "�")
         text = self._held + text
+        if not text:
+            return ""
         known = len(text) if final else self._known(text)
         self._held = text[known:]
         shown = self._pattern.sub("***", text[:known])
         self.tail = (self.tail + shown)[-REPORT:]
         return shown
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        # Many programs print nothing, and it takes a while.
+        return re.compile("|".join(map(re.escape, self._longest)) or "(?!)")
 
     def _known(self, text: str) -> int:
         starts = (start_of(secret, text) for secret in self._secrets)

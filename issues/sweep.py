@@ -22,6 +22,8 @@ from paperclip import doorbell, processes, pulse
 log = logging.getLogger(__name__)
 
 BATCH = 500
+# A worker that is rung for goes on until nothing is left: so many messages are enough.
+MOST_BELLS = 50
 # How long a doorbell may take before it is rung again.
 PATIENCE = timedelta(seconds=2)
 # A cancelled run's own supervisor ends its processes; only after this do we.
@@ -78,7 +80,7 @@ def wake_waiting() -> None:
 @transaction.atomic
 def ring_again() -> None:
     """Ring for queued runs that could start and that no worker came for."""
-    room = BATCH - doorbell.waiting("runs")
+    room = MOST_BELLS - doorbell.waiting("runs")
     if room <= 0:
         return
     forgotten = Run.objects.next_up(now(), room, unrung_since=now() - PATIENCE)

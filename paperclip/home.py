@@ -30,9 +30,10 @@ def path() -> Path:
 
 def directory(*names: str) -> Path:
     """A directory below the home, made when missing, closed to other users."""
-    path().mkdir(parents=True, exist_ok=True, mode=0o700)
     place = path().joinpath(*names)
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not place.is_dir():
+        path().mkdir(parents=True, exist_ok=True, mode=0o700)
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
     return place
 
 

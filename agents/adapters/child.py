@@ -20,13 +20,14 @@ from typing import Any, Self
 import psutil
 from django.conf import settings
 from django.db import connection
+from django.utils.timezone import now
 
 from agents.adapters.base import Context
 from agents.runlog import LogWriter
 from agents.sandbox.ending import Ending
 from paperclip import live, processes
 
-TICK = 0.5
+TICK, SOON = 0.5, 0.1
 GRACE = 15
 COUNT_SECONDS = 2.0  # between two counts of a run's processes
 CHUNK = 65_536
@@ -113,8 +114,9 @@ def run_child(context: Context, call: Call) -> Ended:
             stderr=subprocess.PIPE,
             pass_fds=[walls.fd] if walls else [],
         )
+        process = {"process_pid": child.pid, "process_started_at": now()}
         by = supervise(child, context, call, log, walls)
-        columns = log.columns() | ending(child.returncode, call.sandboxed)
+        columns = log.columns() | ending(child.returncode, call.sandboxed) | process
         if child.returncode > 0 and processes.pid_in(pid_file) is None:
             raise OSError(f"It did not start: {columns['stderr_excerpt']}")
         return Ended(by, columns, log.last_printed)
@@ -142,10 +144,11 @@ def supervise(
     """Watch it and end its tree: what watch() says."""
     by = "us"
     try:
-        context.run.started_process(child.pid)
-        # It takes minutes; the connection is for those who need it meanwhile.
-        connection.close()
         with Pipes(child, context, log, call.stdin) as pipes:
+            if not is_over_soon(child, pipes):
+                context.run.started_process(child.pid)
+                # It takes minutes; the connection is for those who need it meanwhile.
+                connection.close()
             by = watch(child, context, pipes, call.timeout)
             if by == "timeout":
                 part(context, pipes, call.grace)
@@ -159,6 +162,14 @@ def supervise(
             if pipe:
                 pipe.close()
     return by
+
+
+def is_over_soon(child: Popen, pipes: Pipes) -> bool:
+    """Whether it has ended before anybody could want to know its process."""
+    until = time.monotonic() + SOON
+    while child.poll() is None and (left := until - time.monotonic()) > 0:
+        pipes.copy(left)
+    return child.returncode is not None
 
 
 def watch(child: Popen, context: Context, pipes: Pipes, timeout: float) -> str:

@@ -44,21 +44,24 @@ CROSS JOIN LATERAL (
     SELECT r.id, r.agent_id, r.due_at,
         row_number() OVER (ORDER BY r.due_at, r.id) AS place
     FROM (
-        SELECT q.id, q.agent_id, q.due_at FROM agents_run q
-        JOIN agents_agent a ON a.id = q.agent_id
-        WHERE q.company_id = c.id AND q.status = 'queued' AND q.ready_at <= %(at)s
-          AND q.id <> ALL(%(tried)s::uuid[])
-          AND (%(unrung)s::timestamptz IS NULL
-               OR q.rung_at IS NULL OR q.rung_at < %(unrung)s)
-          AND NOT EXISTS (
-              SELECT 1 FROM agents_run o WHERE o.agent_id = q.agent_id
-              AND o.status = 'running' AND o.issue_id IS NOT DISTINCT FROM q.issue_id)
-          AND NOT EXISTS (
-              SELECT 1 FROM agents_run h WHERE h.id = q.waits_for_id
-              AND h.status = 'running' AND h.lease_expires_at > %(at)s)
+        SELECT q.id, q.agent_id, q.due_at FROM (
+            -- In order first, so that the rest looks at no more of them than it needs.
+            SELECT id, agent_id, issue_id, waits_for_id, due_at FROM agents_run
+            WHERE company_id = c.id AND status = 'queued' AND ready_at <= %(at)s
+              AND id <> ALL(%(tried)s::uuid[])
+              AND (%(unrung)s::timestamptz IS NULL
+                   OR rung_at IS NULL OR rung_at < %(unrung)s)
+            ORDER BY due_at, id OFFSET 0
+        ) q
+        WHERE (SELECT count(*) FROM agents_run o WHERE o.agent_id = q.agent_id
+               AND o.status = 'running'
+               AND o.issue_id IS NOT DISTINCT FROM q.issue_id) = 0
+          AND (q.waits_for_id IS NULL OR (
+              SELECT count(*) FROM agents_run h WHERE h.id = q.waits_for_id
+              AND h.status = 'running' AND h.lease_expires_at > %(at)s) = 0)
           AND (SELECT count(*) FROM agents_run m WHERE m.agent_id = q.agent_id
                AND m.status = 'running' AND m.lease_expires_at > %(at)s)
-              < a.max_concurrent_runs
+              < (SELECT max_concurrent_runs FROM agents_agent WHERE id = q.agent_id)
         ORDER BY q.due_at, q.id LIMIT %(limit)s
     ) r
 ) next
