@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from agents.models import Agent, Run
-from agents.models.agent import ROLES
+from agents.models.roles import ROLES
 from paperclip.actors import Actor
 from paperclip.api.forms import Flag, Form, Row, Text, Whole
 from paperclip.exceptions import Invalid

@@ -17,7 +17,7 @@ from rest_framework.serializers import (
 )
 
 from agents.models import Agent, Run
-from agents.models.agent import PERMISSIONS
+from agents.models.roles import PERMISSIONS
 from paperclip.api.shapes import Moment, Shape, Unset
 
 MASK = "***REDACTED***"

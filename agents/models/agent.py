@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
@@ -13,34 +13,21 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.adapters import ADAPTERS, adapter_class, checked_config, checked_tools
 from agents.models.attempt import Attempt
+from agents.models.colleagues import Colleagues
 from agents.models.hours import ActiveHours
+from agents.models.roles import PERMISSIONS, ROLES
 from agents.models.run import Run
 from agents.models.wakeup import Wakeup
 from paperclip import audit
 from paperclip.exceptions import Conflict, Invalid
-from paperclip.models import Company, Instance, Scoped, ScopedQuerySet, Spender
+from paperclip.models import Company, Instance, ScopedQuerySet, Spender
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from paperclip.actors import Actor
 
-ROLES = [
-    "ceo",
-    "cto",
-    "cmo",
-    "cfo",
-    "security",
-    "engineer",
-    "designer",
-    "pm",
-    "qa",
-    "devops",
-    "researcher",
-    "general",
-]
 SHORTEST_INTERVAL = 30
-PERMISSIONS = {"canCreateAgents", "canAssignTasks"}
 
 
 class AgentQuerySet(ScopedQuerySet):
@@ -92,7 +79,7 @@ class AgentQuerySet(ScopedQuerySet):
         return agent
 
 
-class Agent(Spender, ActiveHours, Scoped):
+class Agent(Spender, ActiveHours, Colleagues):
     """One employee: who it is, whom it reports to, what runs when it wakes."""
 
     class Status(models.TextChoices):
@@ -124,11 +111,8 @@ class Agent(Spender, ActiveHours, Scoped):
     )
     adapter_type = models.CharField(_("adapter"), max_length=32, default="process")
     adapter_config = models.JSONField(default=dict, blank=True)
-    heartbeat_enabled = models.BooleanField(default=False)
-    interval_seconds = models.PositiveIntegerField(_("interval in seconds"), default=0)
     wake_on_demand = models.BooleanField(default=True)
     max_concurrent_runs = models.PositiveSmallIntegerField(default=1)
-    next_heartbeat_at = models.DateTimeField(null=True, blank=True)
     last_heartbeat_at = models.DateTimeField(null=True, blank=True)
     last_run_started_at = models.DateTimeField(null=True, editable=False)
     # The no-change gate: its timer starts nothing when there is nothing new to do.
@@ -201,12 +185,6 @@ class Agent(Spender, ActiveHours, Scoped):
             for name in names
         ]
 
-    def refusal(self, issue_id: UUID | None) -> str:
-        """Why a run of it about this issue may not start now; empty when it may."""
-        if not self.is_invokable or Instance.objects.is_stopped():
-            return f"{self} cannot run now."
-        return self.parked_at_work(issue_id)
-
     def parked_at_work(self, issue_id: UUID | None) -> str:
         """Why it is kept from this work (see Attempt); empty when it is not."""
         blocking = Attempt.objects.blocking(self, issue_id)
@@ -215,26 +193,6 @@ class Agent(Spender, ActiveHours, Scoped):
 
     def may(self, permission: str) -> bool:
         return bool(self.permissions.get(permission))
-
-    def chain_of_command(self) -> list[Agent]:
-        """Its manager, that one's manager, and so on: one query however long it is."""
-        if self.reports_to_id is None:
-            return []
-        staff = Agent.objects.filter(company=self.company_id).in_bulk()
-        chain = [staff[self.reports_to_id]]
-        while (above := chain[-1].reports_to_id) is not None:
-            chain.append(staff[above])
-        return chain
-
-    def alarm_after(self, moment: datetime) -> datetime | None:
-        """The next time its timer rings. The phase is the agent's own, from its id,
-        so that the agents of a company do not all start together."""
-        if not (self.heartbeat_enabled and self.interval_seconds):
-            return None
-        phase = self.pk.int % self.interval_seconds
-        since = moment.timestamp() - phase
-        left = self.interval_seconds - since % self.interval_seconds
-        return moment + timedelta(seconds=left)
 
     # --- verbs -------------------------------------------------------------------
 
@@ -276,29 +234,6 @@ class Agent(Spender, ActiveHours, Scoped):
             raise Invalid(f"Unknown permissions: {', '.join(sorted(unknown))}.")
         self.next_heartbeat_at = self.alarm_after(now())
         self._check_colleagues()
-
-    def _check_colleagues(self) -> None:
-        # One tree per company at a time: two moves that each look fine could together
-        # close a circle.
-        company = Company.objects.select_for_update(no_key=True)
-        if self.reports_to_id or self.reviewer_id:
-            company.get(pk=self.company_id)
-        for colleague in (self.reports_to, self.reviewer):
-            if colleague and colleague.company_id != self.company_id:
-                raise Invalid(f"{colleague} works for another company.")
-        if self.reviewer_id == self.pk:
-            raise Invalid(f"{self.name} cannot review its own work.")
-        self._must_not_report_to_itself()
-
-    def _must_not_report_to_itself(self) -> None:
-        # Read now, under the lock: the rows in hand may be older than it.
-        staff = Agent.objects.filter(company=self.company_id).in_bulk()
-        above, names = self.reports_to_id, [self.name]
-        while above is not None:
-            names.append(staff[above].name)
-            if above == self.pk:
-                raise Invalid("Reporting in a circle: " + " → ".join(names) + ".")
-            above = staff[above].reports_to_id
 
     @transaction.atomic
     def pause(self, *, by: Actor, reason: str = "manual") -> None:
@@ -348,20 +283,6 @@ class Agent(Spender, ActiveHours, Scoped):
         self.api_keys.filter(revoked_at=None).update(revoked_at=now())
         self.refresh_from_db()
         audit.record(by, "agent.terminated", self)
-
-    def settle(self, run: Run) -> None:
-        """What the end of one of its runs says about the agent itself, whose row the
-        caller has locked."""
-        at_work = [self.Status.IDLE, self.Status.ERROR]
-        failed = run.status in (Run.Status.FAILED, Run.Status.TIMED_OUT)
-        told: dict[str, Any] = {
-            "last_heartbeat_at": run.finished_at,
-            "updated_at": now(),
-        }
-        if self.status in at_work:
-            told["status"] = self.Status.ERROR if failed else self.Status.IDLE
-            told["error_reason"] = run.error if failed else None
-        Agent.objects.filter(pk=self.pk).update(**told)
 
     def wake(
         self,

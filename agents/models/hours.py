@@ -14,9 +14,12 @@ EVERY_DAY = range(7)
 
 
 class ActiveHours(models.Model):
-    """When the engine may start an agent by itself. Without days it is every day, and
-    without times around the clock. A person may start it at any hour."""
+    """When the engine starts an agent by itself, and when it may: without days it is
+    every day, and without times around the clock. A person may start it at any hour."""
 
+    heartbeat_enabled = models.BooleanField(default=False)
+    interval_seconds = models.PositiveIntegerField(_("interval in seconds"), default=0)
+    next_heartbeat_at = models.DateTimeField(null=True, blank=True)
     # 0 is Monday, as in datetime.weekday().
     active_days = ArrayField(
         models.PositiveSmallIntegerField(), default=list, blank=True
@@ -72,3 +75,13 @@ class ActiveHours(models.Model):
             datetime.combine(day, start, self.zone).astimezone(UTC),
             datetime.combine(last, end, self.zone).astimezone(UTC),
         )
+
+    def alarm_after(self, moment: datetime) -> datetime | None:
+        """The next time its timer rings. The phase is the agent's own, from its id,
+        so that the agents of a company do not all start together."""
+        if not (self.heartbeat_enabled and self.interval_seconds):
+            return None
+        phase = self.pk.int % self.interval_seconds
+        since = moment.timestamp() - phase
+        left = self.interval_seconds - since % self.interval_seconds
+        return moment + timedelta(seconds=left)

@@ -17,11 +17,11 @@ from issues.api.forms import (
     IssueFilter,
     IssueForm,
 )
+from issues.api.heartbeat_shapes import InboxRow
 from issues.api.shapes import (
     ChangedIssue,
     CommentShape,
     FiledIssue,
-    InboxRow,
     IssueDetail,
     IssueRow,
     IssueShape,

@@ -10,13 +10,10 @@ from rest_framework.serializers import (
     CharField,
     DictField,
     IntegerField,
-    JSONField,
-    ListField,
     SerializerMethodField,
     UUIDField,
 )
 
-from agents.models import Run
 from issues.api.forms import PRIORITIES
 from issues.api.plan_shapes import GoalShape, LabelShape, ProjectShape
 from issues.api.rows import EXCERPT
@@ -216,87 +213,3 @@ class CommentShape(Shape):
 class ChangedIssue(IssueShape):
     changes = DictField(help_text="Field: {from, to}.")
     comment = CommentShape(allow_null=True)
-
-
-class InboxRow(Active):
-    id = UUIDField()
-    identifier = CharField()
-    title = CharField()
-    status = CharField()
-    priority = PriorityName()
-    projectId = UUIDField(source="project_id", allow_null=True)
-    goalId = UUIDField(source="goal_id", allow_null=True)
-    parentId = UUIDField(source="parent_id", allow_null=True)
-    updatedAt = Moment(source="updated_at")
-    dependencyReady = SerializerMethodField()
-    unresolvedBlockerCount = SerializerMethodField()
-    unresolvedBlockerIssueIds = SerializerMethodField()
-
-    def get_dependencyReady(self, issue: Issue) -> bool:
-        return issue.pk not in self.context["blockers"]
-
-    def get_unresolvedBlockerCount(self, issue: Issue) -> int:
-        return len(self.context["blockers"].get(issue.pk, ()))
-
-    def get_unresolvedBlockerIssueIds(self, issue: Issue) -> list[str]:
-        return self.context["blockers"].get(issue.pk, [])
-
-
-class CompactIssue(Edges):
-    id = UUIDField()
-    identifier = CharField()
-    title = CharField()
-    description = CharField(allow_null=True)
-    status = CharField()
-    workMode = CharField(source="work_mode")
-    priority = PriorityName()
-    projectId = UUIDField(source="project_id", allow_null=True)
-    goalId = UUIDField(source="goal_id", allow_null=True)
-    parentId = UUIDField(source="parent_id", allow_null=True)
-    assigneeAgentId = UUIDField(source="assignee_agent_id", allow_null=True)
-    assigneeUserId = UUIDField(source="assignee_user_id", allow_null=True)
-    originKind = CharField(source="origin_kind")
-    originId = CharField(source="origin_id", allow_null=True)
-    updatedAt = Moment(source="updated_at")
-
-
-class ContextShape(Shape):
-    """All that a heartbeat needs to begin with an issue."""
-
-    issue = CompactIssue()
-    ancestors = AncestorShape(many=True)
-    project = ProjectShape(allow_null=True)
-    goal = GoalShape(allow_null=True)
-    commentCursor = DictField()
-    wakeComment = CommentShape(allow_null=True)
-
-
-class HeartbeatShape(ContextShape, Products):
-    """The context of an issue, with what came out of it so far."""
-
-
-class IssueRunShape(Shape):
-    """A run that an issue had to do with."""
-
-    runId = UUIDField(source="pk")
-    status = CharField()
-    agentId = UUIDField(source="agent_id")
-    adapterType = CharField(source="agent.adapter_type")
-    startedAt = Moment(source="started_at", allow_null=True)
-    finishedAt = Moment(source="finished_at", allow_null=True)
-    createdAt = Moment(source="created_at")
-    invocationSource = CharField(source="invocation_source")
-    errorCode = CharField(source="error_code", allow_null=True)
-    usageJson = Unset()
-    resultJson = JSONField(source="result", allow_null=True)
-    logBytes = IntegerField(source="log_bytes", allow_null=True)
-    retryOfRunId = UUIDField(source="retry_of_id", allow_null=True)
-    wakeCommentIds = ListField(source="comment_ids", child=UUIDField())
-    wakeCommentId = SerializerMethodField()
-    contextCommentId = SerializerMethodField()
-    contextIssueId = UUIDField(source="issue_id", allow_null=True)
-
-    def get_wakeCommentId(self, run: Run) -> str | None:
-        return run.comment_ids[-1] if run.comment_ids else None
-
-    get_contextCommentId = get_wakeCommentId

@@ -11,12 +11,10 @@ from rest_framework.response import Response
 from agents.models import Run
 from issues.api import rows
 from issues.api.forms import CommentFilter, CommentForm, ContextFilter
+from issues.api.heartbeat_shapes import ContextShape, HeartbeatShape, IssueRunShape
 from issues.api.issues import IssueEndpoint
 from issues.api.shapes import (
     CommentShape,
-    ContextShape,
-    HeartbeatShape,
-    IssueRunShape,
     Products,
 )
 from issues.models import Comment, Issue

@@ -16,6 +16,7 @@ from agents.models import Agent
 from issues import repositories
 from issues.models.base import CLOSED, Status
 from issues.models.checkout import Checkout
+from issues.models.fix import FIX, file_fix
 from issues.models.relation import Relation
 from issues.models.thread import Thread
 from issues.models.work_product import OURS, WorkProduct
@@ -27,7 +28,6 @@ from paperclip.models import Activity, Membership
 if TYPE_CHECKING:
     from paperclip.actors import Actor
 
-FIX = "review_fix"
 # After so many refusals its manager gets it, and after so many a person.
 TO_MANAGER, TO_PERSON = 2, 4
 NAMING = {"assignee_agent", "assignee_user"}
@@ -229,7 +229,7 @@ class Review(Checkout, Thread):
         elif self.failed_reviews < TO_MANAGER or (
             self.failed_reviews < TO_PERSON and manager is None
         ):
-            self._file_fix(worker, comment)
+            file_fix(self, worker, comment)
             return Status.BLOCKED
         if manager is None or self.failed_reviews >= TO_PERSON:
             return self._to_person(f"{failed} A person decides how it goes on")
@@ -250,24 +250,6 @@ class Review(Checkout, Thread):
         self.assignee_user = decides.user if decides else None
         self._remark = f"{why}: {self.assignee}."
         return Status.IN_REVIEW
-
-    def _file_fix(self, worker: Agent | None, comment: str) -> None:
-        issues: Any = type(self)._default_manager
-        fix = issues.file(
-            self.company,
-            by=SYSTEM,
-            title=f"Fix: {self.title}"[:300],
-            description=f"The review of {self.identifier} asks for changes:\n\n"
-            + "\n".join(f"> {line}" for line in comment.splitlines()),
-            status=Status.TODO,
-            priority=self.priority,
-            parent=self,
-            assignee_agent=worker,
-            origin_kind=FIX,
-            origin_id=str(self.pk),
-        )
-        edges = Relation.objects.filter(blocked_id=self.pk).select_related("blocker")
-        self.block_on([*(edge.blocker for edge in edges), fix], by=SYSTEM)
 
     def return_to_review(self, fix: Review, *, by: Actor) -> None:
         """A fix is closed: when it was the last, the reviewer looks again, also when a

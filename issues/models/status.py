@@ -9,8 +9,9 @@ from django.utils.timezone import now
 
 from agents.models import Agent
 from issues.models.base import CLOSED, Status
+from issues.models.fix import FIX
 from issues.models.relation import Relation
-from issues.models.review import FIX, Review
+from issues.models.review import Review
 from issues.models.routine_run import RoutineRun
 from issues.models.thread import must_be_sayable
 from issues.models.wakes import Wake, send_wakes

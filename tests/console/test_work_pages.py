@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from issues.models import Document, Issue
-from issues.models.review import FIX
+from issues.models.fix import FIX
 from tests import make
 from tests.clones import clone
 from tests.console.test_control_room import spend

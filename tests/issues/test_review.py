@@ -11,7 +11,7 @@ from agents.models import Agent, Run, Wakeup
 from issues import lying, repositories
 from issues.models import Issue, Project
 from issues.models.base import Status
-from issues.models.review import FIX
+from issues.models.fix import FIX
 from issues.sweep import wake_waiting
 from paperclip.actors import SYSTEM, Actor
 from paperclip.exceptions import BadRequest, Conflict, Invalid, NotAllowed

@@ -5,7 +5,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from agents.adapters import ADAPTERS
 from agents.models import Agent
-from agents.models.agent import ROLES
+from agents.models.roles import ROLES
 from agents.naming import model_problem, name_problem, rehearsal_model
 from paperclip.commands import PaperclipCommand, actor, company_named
 

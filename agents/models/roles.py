@@ -1,0 +1,17 @@
+"""What an agent may be in its company, and what it may be allowed."""
+
+ROLES = [
+    "ceo",
+    "cto",
+    "cmo",
+    "cfo",
+    "security",
+    "engineer",
+    "designer",
+    "pm",
+    "qa",
+    "devops",
+    "researcher",
+    "general",
+]
+PERMISSIONS = {"canCreateAgents", "canAssignTasks"}

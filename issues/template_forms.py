@@ -1,0 +1,70 @@
+"""What the file of a company may say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rest_framework import serializers
+
+from agents.models.roles import ROLES
+from agents.naming import name_problem
+from issues import routine_template
+from issues.routine_template import PRIORITIES
+from paperclip.api.forms import Flag, Form, Text, Whole
+
+if TYPE_CHECKING:
+    pass
+
+FILE = "company.toml"
+ADAPTER = "litellm"
+LONGEST_INSTRUCTIONS = 40_000
+NOT_PICKED = "not_picked"
+
+
+class NamedForm(Form):
+    name = Text(max_length=200)
+    description = Text(max_length=10_000, required=False)
+
+
+class GoalForm(Form):
+    title = Text(max_length=300)
+    description = Text(max_length=10_000, required=False)
+
+
+class AgentForm(Form):
+    name = Text(max_length=80)
+    role = serializers.ChoiceField(ROLES)
+    title = Text(max_length=120)
+    capabilities = Text(max_length=10_000, required=False)
+    instructions = Text(max_length=200)
+    reports_to = Text(max_length=80, required=False)
+    reviewer = Text(max_length=80, required=False)
+    tools = serializers.ListField(child=Text(max_length=40), allow_empty=False)
+    network = serializers.ChoiceField(["none", "open"], required=False, default="none")
+    model = Text(max_length=200, required=False)
+    wakes_every = Whole(required=False, default=0, max_value=60 * 24 * 31)
+    budget = Whole(required=False, default=0)
+    may_assign_work = Flag(required=False, default=False)
+    may_hire = Flag(required=False, default=False)
+
+    def validate_name(self, name: str) -> str:
+        if problem := name_problem(name):
+            raise serializers.ValidationError(problem)
+        return name
+
+
+class IssueForm(Form):
+    title = Text(max_length=300)
+    description = Text(max_length=60_000, required=False)
+    assignee = Text(max_length=80, required=False)
+    priority = serializers.ChoiceField(list(PRIORITIES), required=False)
+
+
+class CompanyForm(Form):
+    name = Text(max_length=120)
+    description = Text(max_length=10_000, required=False)
+    goal = GoalForm(required=False)
+    project = NamedForm(required=False)
+    agents = AgentForm(many=True, allow_empty=False)
+    issues = IssueForm(many=True, required=False)
+    routines = routine_template.RoutineForm(many=True, required=False)
