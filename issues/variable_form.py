@@ -69,6 +69,10 @@ class VariableForm(forms.Form):
 
 
 class VariableRows(forms.BaseFormSet):
+    def add_fields(self, form: forms.Form, index: int | None) -> None:
+        super().add_fields(form, index)
+        form.fields["DELETE"].label = _("Take it off")
+
     def values(self) -> list[dict[str, Any]]:
         return [
             form.value()
