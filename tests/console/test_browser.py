@@ -13,7 +13,7 @@ from tests import make
 from tests.workers import hired, worker
 
 # Each line carries the moment it was printed.
-SCRIPT = 'for i in 1 2 3 4 5 6; do echo "line $i at $(date +%s%3N)"; sleep 0.5; done'
+SCRIPT = 'for i in 1 2 3 4 5 6; do echo "line $i at $(date +%s%3N)"; sleep 1; done'
 # Notes when each line came up on the page.
 WATCH = """() => {
     window.loadedOnce = true;
