@@ -81,11 +81,12 @@ def wake_due(at: datetime, limit: int) -> int:
     cannot be woken rings once and not for ever. How many were decided."""
     rang = Agent.objects.due(at).order_by("next_heartbeat_at")
     due = list(with_gate(rang).select_related("company")[:limit])
-    moved = move_alarms(due, at)
+    opens = {agent.pk: agent.opens_at(at) for agent in due}
+    moved = move_alarms(due, opens, at)
     mine = [agent for agent in due if agent.pk in moved]
     shut: dict[str, list[Agent]] = {}
     for agent in mine:
-        if why := refusal(agent, at):
+        if why := refusal(agent, opens[agent.pk]):
             shut.setdefault(why, []).append(agent)
         else:
             wake(agent)
@@ -94,9 +95,9 @@ def wake_due(at: datetime, limit: int) -> int:
     return len(mine)
 
 
-def refusal(agent: Any, at: datetime) -> str:
+def refusal(agent: Any, opens_at: datetime | None) -> str:
     """Why its timer may not start it now; empty when it may."""
-    if agent.opens_at(at) is not None:
+    if opens_at is not None:
         return "Outside its active hours."
     if agent.is_busy:
         return "The last run has not ended yet."
@@ -115,9 +116,11 @@ def wake(agent: Any) -> None:
         log.exception("the timer could not wake %s", agent)
 
 
-def move_alarms(agents: Sequence[Any], at: datetime) -> set[UUID]:
+def move_alarms(
+    agents: Sequence[Any], opens: dict[UUID, datetime | None], at: datetime
+) -> set[UUID]:
     """Set each one's next alarm; the ids of those that nobody else has moved."""
-    nexts = [agent.alarm_after(agent.opens_at(at) or at) for agent in agents]
+    nexts = [agent.alarm_after(opens[agent.pk] or at) for agent in agents]
     rows = [
         [agent.pk for agent in agents],
         [agent.next_heartbeat_at for agent in agents],

@@ -22,6 +22,8 @@ from paperclip import doorbell, processes, pulse
 log = logging.getLogger(__name__)
 
 BATCH = 500
+# So many timers a round, twice a second; a longer round would hold up the rest.
+TIMERS = 250
 # A worker that is rung for goes on until nothing is left: so many messages are enough.
 MOST_BELLS = 50
 # How long a doorbell may take before it is rung again.
@@ -41,7 +43,7 @@ def sweep() -> None:
     pulse.step("end what was stopped")
     stopping.carry_through(most=BATCH)
     pulse.step("wake due agents")
-    gate.wake_due(now(), BATCH)
+    gate.wake_due(now(), TIMERS)
     pulse.step("ring again")
     ring_again()
     pulse.step(pulse.IDLE)
