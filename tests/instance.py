@@ -116,10 +116,17 @@ class Instance:
         with suppress(ProcessLookupError, FileNotFoundError):
             os.kill(self.pid(program), signal.SIGKILL)
 
+    @property
+    def mark(self) -> str:
+        return hashlib.sha256(str(self.home.resolve()).encode()).hexdigest()[:12]
+
     def agent_processes(self) -> list[psutil.Process]:
         """The processes of its agents' runs."""
-        mark = hashlib.sha256(str(self.home.resolve()).encode()).hexdigest()[:12]
-        return processes.carriers({"PAPERCLIP_INSTANCE": mark})
+        return processes.carriers({"PAPERCLIP_INSTANCE": self.mark})
+
+    def bury(self) -> None:
+        """End what is left of one that was killed: nobody else does."""
+        processes.end({"PAPERCLIP_UP": self.mark}, grace=0)
 
 
 def call(
@@ -171,3 +178,4 @@ def running(home: Path, **settings: str) -> Iterator[Instance]:
         yield instance
     finally:
         instance.stop()
+        instance.bury()

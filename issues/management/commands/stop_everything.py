@@ -17,7 +17,7 @@ from paperclip.models import Company, Instance
 # Whoever is at this machine may do everything on it.
 BY = replace(SYSTEM, name="The command line")
 # So many seconds the database has the first word, and we wait for its last one.
-FIRST_WORD, LAST_WORD = 3.0, 15.0
+FIRST_WORD, LAST_WORD = 2.0, 15.0
 GRACE = 3.0
 
 
