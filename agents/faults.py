@@ -66,6 +66,15 @@ def words(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
+# OpenAI says 429 to an empty account, Anthropic 400. Google says the words of OpenAI to
+# whoever is too fast, with another address behind them.
+# https://platform.openai.com/docs/guides/error-codes
+NO_MONEY = words(
+    r"credit balance is too low|insufficient[_ ]quota|billing[_ ]hard[_ ]limit"
+    r"|payment required|prepayment credits are depleted|free_tier\w*, limit: 0\b"
+    r"|exceeded your current quota(?![^\n]{0,150}ai\.google\.dev)"
+)
+
 KEY = Fault(
     "provider_key",
     "permanent",
@@ -155,14 +164,7 @@ FAULTS = [
     Sign(KEY, "adapter_failed", 77),
     Sign(Fault("temporary_failure", "transient"), "adapter_failed", 75),
     # What the command-line agents print.
-    Sign(
-        BILLING,
-        "adapter_failed",
-        said=words(
-            r"credit balance is too low|insufficient[_ ]quota|billing[_ ]hard[_ ]limit"
-            r"|payment required|exceeded your current quota"
-        ),
-    ),
+    Sign(BILLING, "adapter_failed", said=NO_MONEY),
     Sign(
         KEY,
         "adapter_failed",
@@ -178,6 +180,14 @@ FAULTS = [
         said=words(
             r"model[^\n]{0,60}(not[_ ]found|does not exist|not supported)"
             r"|not_found_error[^\n]{0,40}model|unknown model|invalid model"
+        ),
+    ),
+    Sign(
+        Fault("rate_limited", "transient"),
+        "adapter_failed",
+        said=words(
+            r"resource_exhausted|exceeded your current quota|rate_limit_error"
+            r"|rate limit (reached|exceeded)|too many requests"
         ),
     ),
     Sign(

@@ -33,8 +33,10 @@ class Answer:
     )
     hangs: float = 0
     breaks: bool = False
-    # Sent instead of what OpenAI would say: a whole answer of another provider.
+    # Sent instead of what OpenAI would say: another provider's answer, or the events of
+    # its stream.
     body: Any = None
+    events: list[dict[str, Any]] | None = None
 
     @property
     def finish_reason(self) -> str:
@@ -106,6 +108,11 @@ def provider(*answers: Answer | Callable[[Request], Answer]) -> Iterator[Provide
 def send(handler: BaseHTTPRequestHandler, asked: Request, answer: Answer) -> None:
     time.sleep(answer.hangs)
     try:
+        if answer.events is not None:
+            open_stream(handler, answer)
+            for event in answer.events:
+                tell(handler, event)
+            return
         if answer.status == 200 and asked.get("stream"):
             stream(handler, asked, answer)
             return
@@ -137,7 +144,12 @@ def completion(asked: Request, answer: Answer) -> dict[str, Any]:
     return {**head(asked, "chat.completion"), "choices": [choice], **used}
 
 
-def stream(handler: BaseHTTPRequestHandler, asked: Request, answer: Answer) -> None:
+def tell(handler: BaseHTTPRequestHandler, event: dict[str, Any]) -> None:
+    handler.wfile.write(b"data: " + json.dumps(event).encode() + b"\n\n")
+    handler.wfile.flush()
+
+
+def open_stream(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
     handler.send_response(200)
     handler.send_header("Content-Type", "text/event-stream")
     handler.send_header("Connection", "close")
@@ -145,13 +157,14 @@ def stream(handler: BaseHTTPRequestHandler, asked: Request, answer: Answer) -> N
         handler.send_header(name, value)
     handler.end_headers()
     handler.close_connection = True
-    chunk = head(asked, "chat.completion.chunk")
 
-    def tell(**part: Any) -> None:
-        handler.wfile.write(
-            b"data: " + json.dumps({**chunk, **part}).encode() + b"\n\n"
-        )
-        handler.wfile.flush()
+
+def stream(handler: BaseHTTPRequestHandler, asked: Request, answer: Answer) -> None:
+    open_stream(handler, answer)
+    same = head(asked, "chat.completion.chunk")
+
+    def send_on(**part: Any) -> None:
+        tell(handler, {**same, **part})
 
     text = str(answer.message.get("content") or "")
     for number, word in enumerate(text.split(" ")):
@@ -159,12 +172,12 @@ def stream(handler: BaseHTTPRequestHandler, asked: Request, answer: Answer) -> N
             handler.connection.close()
             return
         delta = {"role": "assistant", "content": word if not number else f" {word}"}
-        tell(choices=[{"index": 0, "delta": delta, "finish_reason": None}])
+        send_on(choices=[{"index": 0, "delta": delta, "finish_reason": None}])
     if made := answer.message.get("tool_calls"):
         delta = {"tool_calls": [{"index": n, **call} for n, call in enumerate(made)]}
-        tell(choices=[{"index": 0, "delta": delta, "finish_reason": None}])
+        send_on(choices=[{"index": 0, "delta": delta, "finish_reason": None}])
     end = {"index": 0, "delta": {}, "finish_reason": answer.finish_reason}
-    tell(choices=[end])
+    send_on(choices=[end])
     if answer.usage and (asked.get("stream_options") or {}).get("include_usage"):
-        tell(choices=[], usage=answer.usage)
+        send_on(choices=[], usage=answer.usage)
     handler.wfile.write(b"data: [DONE]\n\n")

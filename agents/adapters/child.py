@@ -7,7 +7,6 @@ the lease, the time limit and the end.
 from __future__ import annotations
 
 import os
-import selectors
 import signal
 import subprocess
 import time
@@ -15,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import psutil
 from django.conf import settings
@@ -23,25 +22,19 @@ from django.db import connection
 from django.utils.timezone import now
 
 from agents.adapters.base import Context
+from agents.adapters.pipes import Pipes, Popen
 from agents.runlog import LogWriter
 from agents.sandbox.ending import Ending
-from paperclip import live, processes
+from paperclip import processes
 
 TICK, SOON = 0.5, 0.1
 GRACE = 15
 COUNT_SECONDS = 2.0  # between two counts of a run's processes
-CHUNK = 65_536
 SIGNALLED = 128  # added by bwrap, as shells do, to the number of a signal
 LONGEST_WORD = 500
 DOCTOR = " (`python3 manage.py doctor` says what the sandbox needs.)"
 # What a child inherits of our own environment; secrets and addresses stay here.
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
-EVENTS = {
-    "stdin": selectors.EVENT_WRITE,
-    "stdout": selectors.EVENT_READ,
-    "stderr": selectors.EVENT_READ,
-}
-Popen = subprocess.Popen[bytes]
 
 
 @dataclass(frozen=True)
@@ -238,65 +231,3 @@ def part(context: Context, pipes: Pipes, grace: float) -> None:
 
     processes.end_tree(str(context.run.pk), grace, wait)
     pipes.copy(0)
-
-
-class Pipes:
-    """What a program is told, and what it prints on its way to the log and the pages.
-
-    None of it ever blocks: a program that does not read must not hold up its own end.
-    """
-
-    def __init__(
-        self, child: Popen, context: Context, log: LogWriter, stdin: bytes
-    ) -> None:
-        self._child, self._log, self._stdin = child, log, stdin
-        self._company_id = context.run.company_id
-        self._selector = selectors.DefaultSelector()
-        for stream in ("stdin", "stdout", "stderr"):
-            if pipe := getattr(child, stream):
-                os.set_blocking(pipe.fileno(), False)
-                self._selector.register(pipe, EVENTS[stream], stream)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._selector.close()
-
-    def copy(self, wait: float) -> bool:
-        """Copy what comes within so many seconds; False when nothing came."""
-        if not self._selector.get_map():
-            # The pipes are closed; only the end of the program is missing.
-            with suppress(subprocess.TimeoutExpired):
-                self._child.wait(wait)
-            return False
-        # A list, not any() on the way: every ready pipe is served.
-        served = [self._serve(key) for key, _ in self._selector.select(wait)]
-        if any(served):
-            live.bump(self._company_id)
-        return any(served)
-
-    def _serve(self, key: selectors.SelectorKey) -> bool:
-        return self._tell(key) if key.data == "stdin" else self._read(key)
-
-    def _tell(self, key: selectors.SelectorKey) -> bool:
-        """Write some of stdin, and close it after the last byte. It printed nothing."""
-        try:
-            self._stdin = self._stdin[os.write(key.fd, self._stdin[:CHUNK]) :]
-        except BlockingIOError:
-            return False
-        except BrokenPipeError:
-            self._stdin = b""  # it reads no more
-        if not self._stdin and self._child.stdin:
-            self._selector.unregister(key.fileobj)
-            self._child.stdin.close()
-        return False
-
-    def _read(self, key: selectors.SelectorKey) -> bool:
-        data = b""
-        with suppress(BlockingIOError):
-            data = os.read(key.fd, CHUNK)
-            if not data:
-                self._selector.unregister(key.fileobj)
-        self._log.write(key.data, data)
-        return bool(data)

@@ -19,6 +19,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from agents.faults import NO_MONEY
 from agents.gateway.errors import NoAnswer
 from agents.gateway.usage import Usage, micros
 from agents.gateway.windows import Window, stated_wait, tightest
@@ -45,13 +46,6 @@ SECRET = re.compile(r"\b(?:sk|key|AIza|gsk|xai)[-_A-Za-z0-9]{12,}")
 SHORTEST_KEY = 4  # characters; in less, words would be lost and no secret
 # Google says 400 to a wrong key.
 BAD_KEY = re.compile(r"api[ _]key not valid|API_KEY_INVALID", re.IGNORECASE)
-# OpenAI says 429 to an empty account, Anthropic 400.
-# https://platform.openai.com/docs/guides/error-codes
-NO_MONEY = re.compile(
-    r"insufficient_quota|credit balance is too low|billing_hard_limit"
-    r"|exceeded your current quota, please check your plan and billing",
-    re.IGNORECASE,
-)
 NO_MODEL = re.compile(
     r"model_not_found|model[^\n]{0,80}(does not exist|is not found|not supported)",
     re.IGNORECASE,

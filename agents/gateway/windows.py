@@ -22,17 +22,26 @@ ANTHROPIC = [
     [f"anthropic-ratelimit-{what}-{part}" for part in PARTS_TOLD]
     for what in ("requests", "tokens", "input-tokens", "output-tokens")
 ]
-# Of subscriptions: the share that is used of five hours and of a week, in all and of
-# single models, with the second each begins anew.
-UNIFIED = re.compile(r"anthropic-ratelimit-unified-(\w+)-utilization")
+# Of subscriptions: the share that is used of five hours and of a week. The others
+# (7d_opus, 7d_oi, overage) are of single models, or of money beside the subscription:
+# the account goes on without them.
+UNIFIED = "anthropic-ratelimit-unified"
+SUBSCRIPTION = ("5h", "7d")
 PARTS = 10_000
-# https://cloud.google.com/apis/design/errors#retry_info; quoted once or twice.
-STATED_DELAY = re.compile(r"retryDelay\W+(\d+(?:\.\d+)?)s")
+# https://cloud.google.com/apis/design/errors#retry_info, quoted once or twice, and what
+# Google, OpenAI and Groq say in words.
+STATED_DELAY = re.compile(
+    r"(?:retryDelay\W+|retry in |try again in )((?:\d+(?:\.\d+)?(?:ms|[smhd]))+)"
+)
+# The delay that Google states with it is that of the minute.
+WHOLE_DAY = re.compile(r"quotaId\W+\w*PerDay")
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 # A number of seconds that is greater is a time: seconds since 1970.
 LONGEST_SPAN = 1e9
+# "No limit" is told as the greatest number a machine has, rounded up or not.
+MOST = 2**62
 
 
 class Window(NamedTuple):
@@ -55,41 +64,54 @@ def tightest(headers: Mapping[str, str]) -> Window | None:
 
 def windows(headers: Mapping[str, str]) -> Iterator[Window]:
     """All that can be read; what cannot is passed over."""
-    for limit, left, reset in (*OPENAI, *ANTHROPIC):
+    yield from paces(headers)
+    yield from subscription(headers)
+
+
+def paces(headers: Mapping[str, str]) -> Iterator[Window]:
+    # LiteLLM tells Anthropic's by OpenAI's names too, without when they begin anew.
+    is_anthropic = any(name.startswith("anthropic-") for name in headers)
+    for limit, left, reset in ANTHROPIC if is_anthropic else OPENAI:
         most, rest = number_in(headers.get(limit)), number_in(headers.get(left))
         if most and rest is not None:
             wait = seconds_in(headers.get(reset, ""))
-            yield Window(int(most), int(rest), 60.0 if wait is None else wait)
-    for name in headers:
-        if found := UNIFIED.fullmatch(name):
-            yield from unified(headers, found[1])
+            count, over = int(min(most, MOST)), int(min(rest, MOST))
+            yield Window(count, over, 60.0 if wait is None else wait)
 
 
-def unified(headers: Mapping[str, str], which: str) -> Iterator[Window]:
-    told = f"anthropic-ratelimit-unified-{which}"
-    used = number_in(headers[f"{told}-utilization"])
-    if used is None:
-        return
-    refused = headers.get(f"{told}-status") == "rejected"
-    share = 0.0 if refused else max(0.0, 1 - used)
-    wait = seconds_in(headers.get(f"{told}-reset", ""))
-    yield Window(PARTS, round(PARTS * share), 3600.0 if wait is None else wait)
+def subscription(headers: Mapping[str, str]) -> Iterator[Window]:
+    for which in SUBSCRIPTION:
+        told = f"{UNIFIED}-{which}"
+        used = number_in(headers.get(f"{told}-utilization"))
+        if headers.get(f"{told}-status") == "rejected":
+            used = 1.0
+        if used is not None:
+            wait = seconds_in(headers.get(f"{told}-reset", ""))
+            left = round(PARTS * max(0.0, 1 - used))
+            yield Window(PARTS, left, 3600.0 if wait is None else wait)
 
 
 def stated_wait(headers: Mapping[str, str], said: str) -> float | None:
-    """The seconds a provider that refuses asks to be left alone for: by Google's
-    RetryInfo, by Retry-After (RFC 9110, 10.2.3), or until the last of the windows that
-    are used up (of the fullest, if none is) begins anew; None when it does not say."""
+    """The seconds a provider that refuses asks to be left alone for: by its words, by
+    Retry-After (RFC 9110, 10.2.3), or until the last of the windows that are used up
+    begins anew; None when it does not say."""
+    if WHOLE_DAY.search(said):
+        return None
     if found := STATED_DELAY.search(said):
-        return float(found[1])
+        return seconds_in(found[1])
     if (milliseconds := number_in(headers.get("retry-after-ms"))) is not None:
         return milliseconds / 1000
     if (wait := seconds_in(headers.get("retry-after", ""))) is not None:
         return wait
-    used_up = [one for one in windows(headers) if not one.left]
+    if used_up := [one.resets_in for one in windows(headers) if not one.left]:
+        return max(used_up)
+    if any(subscription(headers)):
+        return None  # it has some left: a single model was refused, or haste
+    if headers.get(f"{UNIFIED}-status") == "rejected":
+        return seconds_in(headers.get(f"{UNIFIED}-reset", ""))
     # Of tokens some may be left, and fewer than were asked for.
-    last = max(used_up, key=lambda one: one.resets_in, default=tightest(headers))
-    return last.resets_in if last else None
+    pace = tightest(headers)
+    return pace.resets_in if pace else None
 
 
 def number_in(text: str | None) -> float | None:
@@ -108,6 +130,6 @@ def seconds_in(text: str) -> float | None:
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             return max(0.0, (read(text) - now()).total_seconds())
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             continue
     return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
 from django.db.models import Count, F, Func, Q, Value
-from django.db.models.functions import Greatest
+from django.db.models.functions import Greatest, Least
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Without a stated time: 15 s, 30 s, 1 min ... at most an hour, each up to a fifth more.
 FIRST_WAIT, LONGEST_WAIT, JITTER = 15, 3600, 0.2
+MOST_DOUBLINGS, MOST_STRIKES = 8, 30_000
 # What a provider states is believed up to a week: some count by the week.
 LONGEST_STATED = 7 * 86_400
 MOST_RESERVED = 90
@@ -190,13 +191,14 @@ class ProviderAccount(models.Model):
     def close(self, seconds: float | None, said: str) -> None:
         """Nobody calls for so long; without a stated time, for longer each time."""
         if seconds is None:
-            wait = min(FIRST_WAIT * 2.0**self.strikes, LONGEST_WAIT)
+            doubled = min(self.strikes, MOST_DOUBLINGS)
+            wait = min(FIRST_WAIT * 2.0**doubled, LONGEST_WAIT)
             wait *= 1 + JITTER * random.random()  # noqa: S311 (not a secret)
         else:
             wait = min(max(seconds, 1.0), LONGEST_STATED)
         # Calls under way are refused too, one after the other: one strike for them all.
         fresh = ProviderAccount.objects.filter(pk=self.pk, strikes=self.strikes)
-        fresh.update(strikes=F("strikes") + 1)
+        fresh.update(strikes=Least(F("strikes") + 1, MOST_STRIKES))
         ProviderAccount.objects.filter(pk=self.pk).update(
             closed_until=Greatest("closed_until", now() + timedelta(seconds=wait)),
             said=storable(said)[:1000],

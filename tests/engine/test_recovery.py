@@ -39,6 +39,14 @@ OPENAI_QUOTA = (
     "Error code: 429 - {'error': {'message': 'You exceeded your current quota, please"
     " check your plan and billing details.', 'type': 'insufficient_quota'}}"
 )
+GOOGLE_QUOTA = (
+    "429 RESOURCE_EXHAUSTED. {'error': {'code': 429, 'message': 'You exceeded your"
+    " current quota, please check your plan and billing details. For more information"
+    " on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.'}}"
+)
+GOOGLE_CREDIT = "429 RESOURCE_EXHAUSTED. Your prepayment credits are depleted."
+GOOGLE_NOTHING = "generate_content_free_tier_requests, limit: 0, model: gemini-3.1-pro"
+OPENAI_RATE = "Error code: 429 - Rate limit reached for gpt-5 on tokens per min (TPM)."
 GOOGLE_KEY = "400 INVALID_ARGUMENT. API key not valid. Please pass a valid API key."
 CLAUDE_LOGIN = "Invalid API key · Please run /login"
 OPENAI_KEY = "Error code: 401 - Incorrect API key provided: sk-***."
@@ -85,6 +93,16 @@ FIXTURES = [
         *("process", "adapter_failed", 1, OPENAI_QUOTA),
         *("provider_billing", "permanent", True),
     ),
+    (
+        *("process", "adapter_failed", 1, GOOGLE_CREDIT),
+        *("provider_billing", "permanent", True),
+    ),
+    (
+        *("process", "adapter_failed", 1, GOOGLE_NOTHING),
+        *("provider_billing", "permanent", True),
+    ),
+    ("process", "adapter_failed", 1, GOOGLE_QUOTA, "rate_limited", "transient", False),
+    ("process", "adapter_failed", 1, OPENAI_RATE, "rate_limited", "transient", False),
     ("process", "adapter_failed", 1, GOOGLE_KEY, "provider_key", "permanent", True),
     ("process", "adapter_failed", 1, CLAUDE_LOGIN, "provider_key", "permanent", True),
     ("process", "adapter_failed", 1, OPENAI_KEY, "provider_key", "permanent", True),

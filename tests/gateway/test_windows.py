@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import time_machine
 
 from agents.gateway.windows import Window, seconds_in, stated_wait, tightest
-from agents.models import ProviderAccount
 from tests.engine.clock import START
-from tests.gateway.test_gateway import caller, code_of
-from tests.gateway.test_limits import headers, thinker
-from tests.gateways import Gateway, gateway
-from tests.providers import Answer, provider, refuses, says
-from tests.workers import eventually
+from tests.gateway.shapes import of_google
+from tests.gateway.test_limits import headers
 
 NOW = int(START.timestamp())
 FIVE_HOURS, WEEK = str(NOW + 4_000), str(NOW + 500_000)
@@ -29,6 +24,26 @@ CLAUDE = {
     "anthropic-ratelimit-unified-7d-utilization": "0.3",
     "anthropic-ratelimit-unified-7d-reset": WEEK,
     "anthropic-ratelimit-unified-representative-claim": "five_hour",
+    "anthropic-ratelimit-unified-fallback-percentage": "0.5",
+    "anthropic-ratelimit-unified-overage-status": "rejected",
+    "anthropic-ratelimit-unified-overage-disabled-reason": "org_level_disabled",
+}
+# One model of the subscription is refused, and the money beside it is spent.
+OTHERS_ONLY = {
+    **CLAUDE,
+    "anthropic-ratelimit-unified-status": "rejected",
+    "anthropic-ratelimit-unified-reset": WEEK,
+    "anthropic-ratelimit-unified-representative-claim": "seven_day_overage_included",
+    "anthropic-ratelimit-unified-7d_oi-status": "rejected",
+    "anthropic-ratelimit-unified-7d_oi-utilization": "1.02",
+    "anthropic-ratelimit-unified-7d_oi-reset": WEEK,
+    "anthropic-ratelimit-unified-overage-utilization": "1.0",
+    "anthropic-ratelimit-unified-overage-reset": WEEK,
+}
+# Of an account that pays beside its subscription nothing else is told.
+REJECTED = {
+    "anthropic-ratelimit-unified-status": "rejected",
+    "anthropic-ratelimit-unified-reset": FIVE_HOURS,
 }
 ANTHROPIC = {
     "anthropic-ratelimit-requests-limit": "50",
@@ -37,20 +52,11 @@ ANTHROPIC = {
     "anthropic-ratelimit-output-tokens-limit": "8000",
     "anthropic-ratelimit-output-tokens-remaining": "2000",
     "anthropic-ratelimit-output-tokens-reset": (f"{START:%Y-%m-%d}T{START:%H:%M:%S}Z"),
+    # By LiteLLM, which leaves the last of the three out.
+    "x-ratelimit-limit-tokens": "8000",
+    "x-ratelimit-remaining-tokens": "2000",
 }
-GOOGLE = {
-    "error": {
-        "code": 429,
-        "message": "You exceeded your current rate, please wait.",
-        "status": "RESOURCE_EXHAUSTED",
-        "details": [
-            {
-                "@type": "type.googleapis.com/google.rpc.RetryInfo",
-                "retryDelay": "37.5s",
-            }
-        ],
-    }
-}
+NO_LIMIT = str(2**63 - 1)
 
 
 @pytest.fixture
@@ -76,6 +82,9 @@ def clock() -> Iterator[None]:
         ("Wed, 01 Jan 2020 00:00:00 GMT", 0),
         *((bad, None) for bad in ("", "soon", "1.2.3", "-5", "6m soon", "nan", "1e9")),
         *((bad, None) for bad in ("2020-13-99", "Wed, 99 Foo 2020", "2030-01-01")),
+        ("Wed, 01 Jan 2020 00:00:00 +99999999999999", None),
+        ("Wed, 01 Jan 99999999999 00:00:00 GMT", None),
+        ("9" * 400, float("inf")),
     ],
 )
 def test_times_are_read(clock: None, text: str, seconds: float | None) -> None:
@@ -93,7 +102,14 @@ def test_times_are_read(clock: None, text: str, seconds: float | None) -> None:
          Window(10_000, 0, 4_000)),
         ({**CLAUDE, "anthropic-ratelimit-unified-5h-utilization": "x"},
          Window(10_000, 7000, 500_000)),
+        (OTHERS_ONLY, Window(10_000, 5800, 4_000)),
+        (REJECTED, None),
         (ANTHROPIC, Window(8000, 2000, 0)),
+        # As a gateway says that there is no limit, and as nobody does.
+        ({"x-ratelimit-limit-tokens": NO_LIMIT,
+          "x-ratelimit-remaining-tokens": NO_LIMIT}, Window(2**62, 2**62, 60)),
+        ({"x-ratelimit-limit-tokens": "9" * 400, "x-ratelimit-remaining-tokens": "7"},
+         Window(2**62, 7, 60)),
         ({}, None),
         ({"x-ratelimit-limit-requests": "0", "x-ratelimit-remaining-requests": "0"},
          None),
@@ -119,81 +135,23 @@ def test_the_fullest_window_counts(
         (headers(0), "", 120),
         # Of tokens some are left, and too few.
         ({**headers(950), "x-ratelimit-remaining-tokens": "40"}, "", 1),
-        ({}, json.dumps(GOOGLE), 37.5),
-        ({}, json.dumps(json.dumps(GOOGLE)), 37.5),
+        ({}, json.dumps(of_google("37s")), 37),
+        ({}, json.dumps(json.dumps(of_google("21599.960s"))), 21_599.96),
+        # What it says then is the wait of the minute, and its day is over much later.
+        ({}, json.dumps(of_google("22s", quota="PerDay")), None),
+        ({}, "RESOURCE_EXHAUSTED - Please retry in 25.465784708s.", 25.465784708),
+        ({}, "Rate limit reached for x on TPM. Please try again in 6m0s. Visit", 360),
+        ({}, "Rate limit reached for x on RPM. Please try again in 20ms. Visit", 0.02),
         ({"retry-after": "soon"}, "retryDelay: later", None),
+        ({}, "retryDelay: 3, please try again in a moment", None),
+        # Some of the subscription is left: a single model was refused, or haste.
+        (CLAUDE, "", None),
+        (OTHERS_ONLY, "", None),
+        (REJECTED, "", 4_000),
+        ({**REJECTED, "anthropic-ratelimit-unified-reset": "soon"}, "", None),
     ],
 )  # fmt: skip
 def test_how_long_it_wants_to_be_left_alone(
     clock: None, told: dict[str, str], said: str, wait: float | None
 ) -> None:
     assert stated_wait(told, said) == wait
-
-
-# --- through the gateway ---------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def gate(django_db_setup: None, django_db_blocker: Any) -> Iterator[Gateway]:
-    with django_db_blocker.unblock(), gateway() as one:
-        eventually(lambda: one.answers())
-        yield one
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_stream_speaks_of_its_window_too(gate: Gateway) -> None:
-    with provider(says("Hello to you.", headers=headers(400))) as model:
-        events = caller(gate, thinker(model)).stream()
-    assert events[-1] == {"done": True}
-    account = ProviderAccount.objects.get()
-    assert (account.window_limit, account.window_left) == (1000, 400)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_subscription_speaks_of_five_hours_and_a_week(gate: Gateway) -> None:
-    body = {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "claude-sonnet-4-5",
-        "content": [{"type": "text", "text": "Hello."}],
-        "stop_reason": "end_turn",
-        "stop_sequence": None,
-        "usage": {"input_tokens": 10, "output_tokens": 5},
-    }
-    name = "anthropic/claude-sonnet-4-5"
-    with provider(Answer(headers=CLAUDE, body=body)) as model:
-        agent = thinker(model, model=name)
-        answer = caller(gate, agent).ask()
-    assert answer.json()["choices"][0]["message"]["content"] == "Hello."
-    assert ProviderAccount.objects.get().left_percent in (58, None)
-    assert ProviderAccount.objects.get().window_left == 5800
-
-
-@pytest.mark.django_db(transaction=True)
-def test_google_says_in_its_answer_how_long(gate: Gateway) -> None:
-    with provider(Answer(status=429, body=GOOGLE)) as model:
-        agent = thinker(model, model="gemini/gemini-2.5-flash")
-        refused = caller(gate, agent).ask()
-    assert code_of(refused) == (429, "provider_closed")
-    assert 36 <= ProviderAccount.objects.get().closed_for <= 37.5
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_window_that_is_used_up_closes_the_account(
-    gate: Gateway, stream: bool
-) -> None:
-    told = {name.replace("-", "_"): value for name, value in headers(0).items()}
-    with provider(refuses(429, "Rate limit reached", **told)) as model:
-        asking = caller(gate, thinker(model))
-        if stream:
-            asking.client.post(
-                "/v1/chat/completions",
-                json={"model": "default", "stream": True, "messages": [
-                    {"role": "user", "content": "Hello?"}
-                ]},
-            )  # fmt: skip
-        else:
-            assert code_of(asking.ask()) == (429, "provider_closed")
-    assert 115 <= ProviderAccount.objects.get().closed_for <= 120
