@@ -9,6 +9,7 @@ from django.utils.timezone import now
 
 from agents import timers
 from agents.models import Run
+from agents.models.base import STOPPED
 from paperclip.actors import SYSTEM
 from paperclip.models import Instance
 
@@ -60,6 +61,10 @@ def resume_everything(*, by: Actor) -> Instance:
 
 @transaction.atomic
 def resume_company(company: Company, *, by: Actor) -> None:
-    """As Company.resume; its timers that rang meanwhile are spread."""
+    """As Company.resume; its timers that rang meanwhile are spread, and what was queued
+    the very moment it was stopped is cancelled."""
+    late = Run.objects.filter(company=company, status=Run.Status.QUEUED)
+    if company.pause_reason == STOPPED:
+        late.cancel_queued(by=SYSTEM, why="It was queued while it was being stopped.")
     company.resume(by=by)
     timers.spread(now(), company.pk)

@@ -13,11 +13,16 @@ if TYPE_CHECKING:
 # They ring again within so many seconds, or their interval.
 CATCH_UP_SECONDS = 900
 SPREAD = """
-UPDATE agents_agent SET next_heartbeat_at = %(at)s + make_interval(
-    secs => 1 + mod(abs(hashtext(id::text)::bigint),
-                least(interval_seconds, %(window)s)::bigint))
-WHERE heartbeat_enabled AND interval_seconds > 0 AND next_heartbeat_at < %(at)s
-  AND (%(company)s::uuid IS NULL OR company_id = %(company)s)
+WITH rang AS MATERIALIZED (
+    SELECT id FROM agents_agent
+    WHERE heartbeat_enabled AND interval_seconds > 0 AND next_heartbeat_at < %(at)s
+      AND (%(company)s::uuid IS NULL OR company_id = %(company)s)
+    ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE agents_agent a SET next_heartbeat_at = %(at)s + make_interval(
+    secs => 1 + mod(abs(hashtext(a.id::text)::bigint),
+                least(a.interval_seconds, %(window)s)::bigint))
+FROM rang WHERE a.id = rang.id
 """
 
 

@@ -32,10 +32,16 @@ UNCHANGED = "Nothing has changed."
 # What others do to an issue that leaves nothing to be done about it.
 NO_NEWS = ("issue.checked_out", "issue.checkout_lock_adopted")
 TIMER = "heartbeat_timer"
+# In the order in which everybody locks more than one.
 MOVE = """
-UPDATE agents_agent a SET next_heartbeat_at = v.next_at
-FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS v(id, rang_at, next_at)
-WHERE a.id = v.id AND a.next_heartbeat_at = v.rang_at RETURNING a.id
+WITH due AS MATERIALIZED (
+    SELECT a.id, v.next_at FROM agents_agent a
+    JOIN unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[])
+        AS v(id, rang_at, next_at) ON v.id = a.id AND v.rang_at = a.next_heartbeat_at
+    ORDER BY a.id FOR NO KEY UPDATE OF a
+)
+UPDATE agents_agent a SET next_heartbeat_at = due.next_at
+FROM due WHERE a.id = due.id RETURNING a.id
 """
 
 

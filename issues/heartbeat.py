@@ -124,12 +124,27 @@ def write_down(outcome: Outcome, lease: Lease) -> None:
     except AWAY:
         raise
     except Exception as error:
-        columns = {
-            "error": storable(f"How it went could not be written down: {error!r}"),
-            "error_code": "internal_error",
-        }
+        columns = unwritable(error)
         lease.patiently(lambda: run.finish(Run.Status.FAILED, **columns))
         raise
+
+
+def deliver(run: Run, outcome: Outcome) -> None:
+    """Conclude it for a worker that is gone, in the caller's transaction."""
+    try:
+        with transaction.atomic():
+            conclude(run, outcome)
+    except AWAY:
+        raise
+    except Exception as error:
+        log.exception("the outcome of %s could not be written down", run)
+        transaction.on_commit(lambda: outcomes.forget(run))
+        run.finish(Run.Status.FAILED, **unwritable(error))
+
+
+def unwritable(error: Exception) -> dict[str, str]:
+    said = storable(f"How it went could not be written down: {error!r}")
+    return {"error": said, "error_code": "internal_error"}
 
 
 @transaction.atomic

@@ -62,9 +62,10 @@ def each(rows: Iterable[Row], act: Callable[[Row], None]) -> None:
 def end_expired(run: Run) -> None:
     """End a run whose lease nobody renewed: with the outcome that its worker could not
     deliver any more, or as lost, and queue its work again."""
+    run.lock_agent()  # before the run's own row, as everybody does
     outcome = outcomes.kept(run)
     if outcome is not None and run.revive():
-        heartbeat.conclude(run, outcome)
+        heartbeat.deliver(run, outcome)
     elif run.expire():
         log.warning("%s lost its supervisor", run)
         recovery.follow_up(run)

@@ -39,7 +39,11 @@ class VariableForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
     )
     default = forms.CharField(
-        label=_("Unless something else is said"), max_length=10_000, required=False
+        label=_("Unless something else is said"),
+        max_length=10_000,
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 1}),
     )
     required = forms.BooleanField(label=_("It needs a value"), required=False)
 
@@ -60,7 +64,11 @@ class VariableForm(forms.Form):
             lines = [line.strip() for line in told["options"].splitlines()]
             made["options"] = [line for line in lines if line]
         text = told["default"]
-        if text and told["type"] == "boolean":
+        if not {"default", "type"} & set(self.changed_data):
+            # As it is: not every number can be written as one writes it here.
+            if (kept := self.initial.get("kept")) is not None:
+                made["default"] = kept
+        elif text and told["type"] == "boolean":
             made["default"] = ANSWERS.get(text.strip().lower(), text)
         elif text:
             typed = variables.typed([made], {told["name"]: text})
@@ -105,6 +113,7 @@ def rows(data: Any, declared: list[dict[str, Any]]) -> VariableRows:
             **one,
             "label": one.get("label") or "",
             "options": "\n".join(one.get("options") or []),
+            "kept": one.get("default"),
             "default": variables.in_text(
                 "" if one.get("default") is None else one["default"]
             ),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
@@ -107,16 +108,24 @@ SIGNING: dict[str, Callable[[RoutineTrigger, Headers, bytes, datetime], str]] = 
 }
 
 
-def must_not_be_too_many(trigger: RoutineTrigger, at: datetime) -> None:
+# What is signed tells one call from another, whoever sends it, and again.
+SIGNED_BY = {"hmac_sha256": SIGNATURE, "github_hmac": GITHUB}
+
+
+def must_not_be_too_many(
+    trigger: RoutineTrigger, headers: Headers, at: datetime
+) -> None:
     """TooMany (429) for a call that verified, when this webhook had as many of them in
-    this minute as it may. Others do not count: who cannot sign keeps nobody out. While
-    Valkey is away nothing is counted."""
+    this minute as it may. Others do not count, nor one that is sent again: who cannot
+    sign keeps nobody out. While Valkey is away nothing is counted."""
     minute, second = divmod(int(at.timestamp()), 60)
     key = f"webhook:{trigger.pk}:{minute}"
     calls = 0
     with suppress(RedisError):
-        calls = int(valkey().incr(key))
+        signature = headers.get(SIGNED_BY.get(trigger.signing_mode or "", ""))
+        valkey().sadd(key, signature or uuid4().hex)
         valkey().expire(key, 120)
+        calls = int(valkey().scard(key))
     most = settings.WEBHOOK_CALLS
     if most and calls > most:
         raise TooMany(

@@ -150,10 +150,10 @@ class Provided(Call):
         for account in self._open_ones():
             with self._watching(account):
                 found = self._model.complete(self.request, SECONDS)
-                account.note(self._model.window_of(found))
                 said = text_of(found.model_dump(mode="json", exclude_none=True))
                 stated = Usage.stated(getattr(found, "usage", None))
                 self._settle(stated or self._guess(said))
+                account.note(self._model.window_of(found))
                 return said
         raise self._closed
 

@@ -73,7 +73,7 @@ def paces(headers: Mapping[str, str]) -> Iterator[Window]:
     is_anthropic = any(name.startswith("anthropic-") for name in headers)
     for limit, left, reset in ANTHROPIC if is_anthropic else OPENAI:
         most, rest = number_in(headers.get(limit)), number_in(headers.get(left))
-        if most and rest is not None:
+        if most and most >= 1 and rest is not None:
             wait = seconds_in(headers.get(reset, ""))
             count, over = int(min(most, MOST)), int(min(rest, MOST))
             yield Window(count, over, 60.0 if wait is None else wait)

@@ -72,6 +72,10 @@ WITH mine AS (
         account_id = %(account)s, hold = '', updated_at = %(at)s,
         next_event_seq = next_event_seq + 1
     WHERE id = %(run)s AND status = 'queued' AND ready_at <= %(at)s
+      -- What was read as a mention alone may have become more meanwhile.
+      AND (issue_id IS NULL OR NOT %(aside)s OR NOT EXISTS (
+          SELECT 1 FROM jsonb_array_elements(wakes) w
+          WHERE w ->> 'reason' <> 'issue_comment_mentioned'))
     RETURNING id, agent_id, wakes, next_event_seq - 1 AS seq
 ), at_work AS (
     UPDATE agents_agent a SET last_run_started_at = %(at)s FROM mine
@@ -183,10 +187,18 @@ class Claimable(Endable):
             (self.agent.company.max_concurrent_runs, look.of_company),
             (settings.HOST_RUNS or None, look.of_host),
         ]
-        if self.account is not None:
-            paid = type(self).objects.live().filter(account=self.account)
-            caps.append((self.account.max_concurrent_runs, paid.count()))
-        return all(cap is None or count < cap for cap, count in caps)
+        has_room = all(cap is None or count < cap for cap, count in caps)
+        return has_room and self._is_payable()
+
+    def _is_payable(self) -> bool:
+        if self.account is None or self.account.max_concurrent_runs is None:
+            return True
+        paid = type(self).objects.live().filter(account=self.account)
+        if paid.count() < self.account.max_concurrent_runs:
+            return True
+        # So that the queue passes over it while that account has no place.
+        type(self).objects.filter(pk=self.pk).update(account=self.account)
+        return False
 
     def _start(self, moment: datetime, host: str, *, owes: bool) -> str | None:
         runs, token = type(self).objects, tokens.new("pcr")
@@ -208,6 +220,7 @@ class Claimable(Endable):
             digest=columns["token_digest"],
             host=host,
             account=self.account_id,
+            aside=self.is_aside,
         )
         if not rows:
             return None

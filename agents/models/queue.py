@@ -46,7 +46,8 @@ CROSS JOIN LATERAL (
     FROM (
         SELECT q.id, q.agent_id, q.due_at FROM (
             -- In order first, so that the rest looks at no more of them than it needs.
-            SELECT id, agent_id, issue_id, waits_for_id, due_at FROM agents_run
+            SELECT id, agent_id, issue_id, waits_for_id, account_id, due_at
+            FROM agents_run
             WHERE company_id = c.id AND status = 'queued' AND ready_at <= %(at)s
               AND id <> ALL(%(tried)s::uuid[])
               AND (%(unrung)s::timestamptz IS NULL
@@ -62,6 +63,11 @@ CROSS JOIN LATERAL (
           AND (SELECT count(*) FROM agents_run m WHERE m.agent_id = q.agent_id
                AND m.status = 'running' AND m.lease_expires_at > %(at)s)
               < (SELECT max_concurrent_runs FROM agents_agent WHERE id = q.agent_id)
+          AND (q.account_id IS NULL OR (
+              SELECT p.max_concurrent_runs IS NULL OR p.max_concurrent_runs > (
+                  SELECT count(*) FROM agents_run b WHERE b.account_id = p.id
+                  AND b.status = 'running' AND b.lease_expires_at > %(at)s)
+              FROM agents_provideraccount p WHERE p.id = q.account_id))
         ORDER BY q.due_at, q.id LIMIT %(limit)s
     ) r
 ) next

@@ -49,8 +49,10 @@ class Ending:
 
 def is_gone(pid: int) -> bool:
     """Whether it has ended, reaped or not: a process table's first one becomes a zombie
-    when there is no other left."""
+    when there is no other left. One whose first thread alone has ended looks like one,
+    and lives."""
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        first = psutil.Process(pid)
+        return first.status() == psutil.STATUS_ZOMBIE and first.num_threads() <= 1
     except psutil.NoSuchProcess:
         return True

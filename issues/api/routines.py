@@ -256,7 +256,7 @@ class PublicCall(Endpoint):
     def post(self, request: Request, **path: str) -> Response:
         trigger, body, at = self.trigger(), request.body, now()
         key = webhooks.must_be_signed(trigger, request.headers, body, at)
-        webhooks.must_not_be_too_many(trigger, at)
+        webhooks.must_not_be_too_many(trigger, request.headers, at)
         said = parsed(body)
         given = request.headers.get(HEADER) or said.get("idempotencyKey")
         run = trigger.routine.fire(

@@ -168,6 +168,24 @@ def test_what_is_asked_is_filled_in(console: Client) -> None:
     assert [one["name"] for one in routine.variables] == ["pr", "deep"]
 
 
+def test_what_was_not_touched_stays_as_it_is(console: Client, company: Company) -> None:
+    declared = [
+        {"name": "a", "type": "textarea", "default": "one\n  two\n", "label": None},
+        {"name": "b", "type": "number", "default": 1e20, "label": None},
+    ]
+    routine = make.routine(company, title="{{a}} {{b}}", variables=declared)
+    url = f"/routines/{routine.pk}/change/"
+    page = console.get(url).context["form"].variables
+    rows = [{n: str(form[n].value() or "") for n in form.fields if n != "DELETE"}
+            for form in page]  # fmt: skip
+    rows[0] |= {"label": "What?", "default": rows[0]["default"].replace("\n", "\r\n")}
+    told = {**NEW, "title": routine.title, "every": "", **asked(*rows, had=2)}
+    assert console.post(url, told).status_code == 302
+    routine.refresh_from_db()
+    found = [(one["default"], one["label"]) for one in routine.variables]
+    assert found == [("one\n  two\n", "What?"), (1e20, None)]
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -20,6 +20,7 @@ from agents.models import Agent, Run, Session, Wakeup
 from agents.sessions import Thread
 from issues import heartbeat, recovery, sweep
 from issues.models import Issue
+from paperclip.actors import SYSTEM
 from paperclip.models import Instance
 from tests import make
 from tests.engine.clock import START
@@ -167,6 +168,46 @@ def test_a_result_outlives_the_worker_too(
     assert run.events.filter(message="run succeeded").count() == 1
     again = Run.objects.get(issue_id=issue.pk, status="queued")
     assert again.wakes[-1]["reason"] == recovery.UNFINISHED
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"stdout_excerpt": "a\0b"},
+        {"error_code": "x" * 60},
+        {"a_column_of_before": 1},
+    ],
+)
+def test_what_cannot_be_written_down_ends_its_run(
+    company: Any, columns: dict[str, Any]
+) -> None:
+    run, _ = make.live_run(make.agent(company))
+    outcomes.keep(run, Outcome("succeeded", columns))
+    Run.objects.update(lease_expires_at=now() - timedelta(seconds=1))
+    sweep.sweep()
+    run.refresh_from_db()
+    assert (run.status, run.error_code) == ("failed", "internal_error")
+    assert "could not be written down" in run.error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_delivery_and_a_cancel_never_wait_for_each_other(company: Any) -> None:
+    for _ in range(8):
+        run, _ = make.live_run(make.agent(company))
+        outcomes.keep(run, Outcome("succeeded", {"exit_code": 0}))
+        past = now() - timedelta(seconds=1)
+        Run.objects.filter(pk=run.pk).update(lease_expires_at=past)
+
+        def act(number: int, pk: Any = run.pk) -> Any:
+            mine = Run.objects.select_related("agent__company").get(pk=pk)
+            if number % 2:
+                return mine.cancel(by=SYSTEM, why="a test")
+            return sweep.end_expired(mine)
+
+        results = together(4, act)
+        assert not [one for one in results if isinstance(one, Exception)], results
+        run.refresh_from_db()
+        assert run.status in ("succeeded", "cancelled")
 
 
 def test_what_cannot_be_read_is_no_result(company: Any) -> None:

@@ -128,6 +128,23 @@ def test_whose_agent_is_just_seen_to_is_waited_for(company: Any) -> None:
     assert agent.runs.filter(status="succeeded").count() == 1
 
 
+def test_what_is_more_than_a_mention_by_now_lets_the_other_finish(
+    company: Any,
+) -> None:
+    """It was read while it was one."""
+    agent, issue = make.agent(company), make.issue(company)
+    make.live_run(make.agent(company), issue)
+    mention = {"by": SYSTEM, "issue_id": issue.pk}
+    run = agent.wake("automation", "issue_comment_mentioned", **mention).run
+    read = Run.objects.select_related("agent__company").get(pk=run.pk)
+    agent.wake("assignment", "issue_assigned", **mention)
+    assert read.is_aside and read.claim(host="test") is None
+    again = Run.objects.select_related("agent__company").get(pk=run.pk)
+    assert heartbeat.claim(again) is None
+    again.refresh_from_db()
+    assert again.status == "queued" and again.waits_for is not None
+
+
 # --- caps ------------------------------------------------------------------------
 
 

@@ -182,6 +182,28 @@ def test_an_account_has_no_more_runs_than_it_may(gate: Gateway) -> None:
     Run.objects.open().cancel(by=SYSTEM, why="a test")
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_needs_no_account_does_not_wait_for_a_full_one(gate: Gateway) -> None:
+    company = make.company()
+    with provider() as model:
+        staff = [thinker(model, company) for _ in range(12)]
+        caller(gate, staff[0]).ask()
+        Run.objects.open().cancel(by=SYSTEM, why="a test")
+        ProviderAccount.objects.update(max_concurrent_runs=1)
+        runs = [make.queued_run(agent) for agent in staff]
+        assert heartbeat.claim(runs[0]) is not None
+        free = make.queued_run(make.agent(company))
+        for _ in range(3):
+            heartbeat.beat()
+    free.refresh_from_db()
+    assert free.status == "succeeded"
+    assert Run.objects.live().count() == 1
+    # It is their turn when the account has a place again.
+    Run.objects.get(pk=runs[0].pk).cancel(by=SYSTEM, why="a test")
+    assert Run.objects.next_up(now(), 1)
+    Run.objects.open().cancel(by=SYSTEM, why="a test")
+
+
 def test_who_may_change_an_account() -> None:
     account = ProviderAccount.objects.paying("openai key 1", OWN, None)
     company = make.company()

@@ -110,6 +110,7 @@ def test_times_are_read(clock: None, text: str, seconds: float | None) -> None:
           "x-ratelimit-remaining-tokens": NO_LIMIT}, Window(2**62, 2**62, 60)),
         ({"x-ratelimit-limit-tokens": "9" * 400, "x-ratelimit-remaining-tokens": "7"},
          Window(2**62, 7, 60)),
+        ({"x-ratelimit-limit-tokens": "0.5", "x-ratelimit-remaining-tokens": "0"}, None),
         ({}, None),
         ({"x-ratelimit-limit-requests": "0", "x-ratelimit-remaining-requests": "0"},
          None),

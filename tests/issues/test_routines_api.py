@@ -301,6 +301,19 @@ def test_a_webhook_fires_so_often_a_minute(company: Company, settings: Any) -> N
     assert {hook.call(**good).status_code for _ in range(5)} == {202}
 
 
+def test_a_recorded_call_keeps_nobody_out(company: Company, settings: Any) -> None:
+    settings.WEBHOOK_CALLS = 2
+    with time_machine.travel("2031-05-06 10:00:05Z", tick=False):
+        hook = Hook(company, "hmac_sha256")
+        recorded = hook.stamped(BODY)
+        codes = {hook.call(raw=BODY, **recorded).status_code for _ in range(5)}
+        assert codes == {202} and fired() == 1
+        other = json.dumps({"variables": {"pr": 13}}).encode()
+        assert hook.call(raw=other, **hook.stamped(other)).status_code == 202
+        third = json.dumps({"variables": {"pr": 14}}).encode()
+        assert hook.call(raw=third, **hook.stamped(third)).status_code == 429
+
+
 def test_a_signature_is_over_time_and_body(company: Company) -> None:
     hook = Hook(company, "hmac_sha256")
     good = hook.stamped(BODY)

@@ -12,12 +12,14 @@ from django.utils.timezone import now
 
 from agents import stopping, timers
 from agents.models import Agent, Run
+from agents.models.base import STOPPED
 from issues import gate, sweep
 from paperclip import home, processes
 from paperclip.actors import SYSTEM, Actor
 from paperclip.exceptions import Conflict, NotAllowed
 from paperclip.models import Activity, Company, Instance
 from tests import make
+from tests.races import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -118,6 +120,40 @@ def test_the_timers_of_a_company_do_not_ring_together_when_it_goes_on() -> None:
     assert all(before < at < before + window for at in rings)
     theirs.refresh_from_db()
     assert theirs.next_heartbeat_at == long_ago
+
+
+def test_what_was_queued_the_moment_a_company_was_stopped_stays_undone() -> None:
+    company = make.company()
+    run = make.queued_run(make.agent(company))
+    for reason, status in (("manual", "queued"), (STOPPED, "cancelled")):
+        company.pause(by=SYSTEM, reason=reason)
+        stopping.resume_company(company, by=SYSTEM)
+        run.refresh_from_db()
+        assert run.status == status
+
+
+@pytest.mark.django_db(transaction=True)
+def test_timers_and_cancels_never_wait_for_each_other() -> None:
+    company = make.company()
+    timer = {"heartbeat_enabled": True, "interval_seconds": 60}
+    agents = [make.agent(company, name=f"Agent {n}", **timer) for n in range(12)]
+    for _ in range(6):
+        for agent in agents:
+            make.queued_run(agent)
+        Agent.objects.update(next_heartbeat_at=now() - timedelta(hours=1))
+
+        def act(number: int) -> None:
+            if number % 3 == 0:
+                timers.spread(now())
+            elif number % 3 == 1:
+                gate.wake_due(now(), 20)
+            else:
+                queued = Run.objects.filter(status="queued")
+                queued.cancel_queued(by=SYSTEM, why="a test")
+
+        results = together(6, act)
+        assert results == [None] * 6
+        Run.objects.filter(status="queued").cancel_queued(by=SYSTEM, why="a test")
 
 
 def test_a_company_that_is_stopped_itself_stays_so() -> None:
