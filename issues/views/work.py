@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from agents.models import Run
 from issues import repositories
 from issues.models import Issue
 from issues.models.document import DocumentRevision
@@ -115,6 +116,7 @@ def product(request: HttpRequest, pk: str, product: str) -> HttpResponse:
         crumbs=crumbs_of(issue),
         issue=issue,
         product=found,
+        run_is_kept=Run.objects.filter(pk=found.created_by_run_id).exists(),
         facts=repositories.facts_of(found),
         commits=commits,
         diff=list(lines_of(patch.splitlines())),
