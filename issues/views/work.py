@@ -61,13 +61,17 @@ def document(request: HttpRequest, pk: str, key: str) -> HttpResponse:
     )
 
 
-def revision_of(revisions: Any, number: str) -> DocumentRevision | None:
-    """The one that was asked for, else the newest."""
-    rows = revisions
-    if number.isascii() and number.isdigit() and len(number) < 9:
-        rows = revisions.filter(number=int(number))
-    found: DocumentRevision | None = rows.first()
-    if found is None and number:
+def number_of(text: str) -> int | None:
+    is_number = text.isascii() and text.isdigit() and len(text) < 9
+    return int(text) if is_number else None
+
+
+def revision_of(revisions: Any, asked: str) -> Any:
+    """The one that was asked for, else the newest; None when there is none."""
+    number = number_of(asked)
+    rows = revisions if number is None else revisions.filter(number=number)
+    found = rows.first()
+    if found is None and asked:
         raise Http404(_("There is no such revision."))
     return found
 
