@@ -65,12 +65,9 @@ def wakeups(before: datetime) -> Rows:
 
 
 def routine_runs(before: datetime) -> Rows:
-    runs = apps.get_model("issues.RoutineRun")._default_manager
-    newer = runs.filter(
-        routine=OuterRef("routine"), triggered_at__gt=OuterRef("triggered_at")
-    )
-    over = runs.exclude(status="issue_created").filter(triggered_at__lt=before)
-    return over.filter(Exists(newer))
+    runs: Any = apps.get_model("issues.RoutineRun")._default_manager
+    rows: Rows = runs.out_of_use(before)
+    return rows
 
 
 def idempotency_keys(before: datetime) -> Rows:

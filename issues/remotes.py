@@ -24,7 +24,7 @@ from paperclip import audit, doorbell
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict
 from paperclip.git import Bare, GitError
-from paperclip.models import Instance
+from paperclip.models import Company, Instance
 
 if TYPE_CHECKING:
     from issues.models.project import Project
@@ -157,17 +157,21 @@ def push_waiting() -> None:
     """Push every branch that waits for it and is on this host, when its turn is, but
     none of a company that is stopped. One that cannot be handled does not stop the
     others."""
-    if Instance.objects.is_stopped():
-        return
-    ours = WorkProduct.objects.filter(
-        type="branch", provider=OURS, status="pushing", company__status="active"
-    )
+    ours = WorkProduct.objects.filter(type="branch", provider=OURS, status="pushing")
     for product in ours.exclude(project=None).select_related("project", "issue"):
         try:
-            if is_due(product) and Bare(str(product.project_id)).exists():
+            here = is_due(product) and Bare(str(product.project_id)).exists()
+            if here and not is_stopped(product):
                 push(product)
         except Exception:
             log.exception("could not push %s of %s", product, product.issue)
+
+
+def is_stopped(product: WorkProduct) -> bool:
+    """Whether nothing of it may leave the building. Asked before each one: the pushes
+    before it may have taken minutes."""
+    active = Company.objects.filter(pk=product.company_id, status=Company.Status.ACTIVE)
+    return Instance.objects.is_stopped() or not active.exists()
 
 
 def is_due(product: WorkProduct) -> bool:

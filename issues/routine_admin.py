@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from issues.models import Routine
 from issues.routine_form import RoutineForm
+from issues.views import revisions
 from issues.views import routine as views
 from paperclip.admin import ConsoleAdmin
 from paperclip.desk import Desk
@@ -29,8 +30,13 @@ class RoutineAdmin(ConsoleAdmin):
                 for act, run in views.ACTS.items()
             ),
             path(
+                "<uuid:pk>/revisions",
+                view(revisions.revisions),
+                name="routine_revisions",
+            ),
+            path(
                 "<uuid:pk>/revisions/<uuid:revision>/restore",
-                view(views.restore),
+                view(revisions.restore),
                 name="routine_restore",
             ),
             path("<uuid:pk>/webhooks", view(views.add_hook), name="routine_hooks"),

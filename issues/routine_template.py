@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 PRIORITIES = {str(one.label): one for one in Priority}
 
 
+class Variable(VariableForm):
+    def to_internal_value(self, data: Any) -> Any:
+        """TOML has days of its own, which JSON has not."""
+        if isinstance(data, dict) and type(data.get("default")) is date:
+            data = {**data, "default": data["default"].isoformat()}
+        return super().to_internal_value(data)
+
+
 class RoutineForm(Form):
     title = Text(max_length=300)
     description = Text(max_length=60_000, required=False)
@@ -38,7 +47,7 @@ class RoutineForm(Form):
         Routine.Concurrency.values, required=False
     )
     catch_up_policy = serializers.ChoiceField(Routine.CatchUp.values, required=False)
-    variables = VariableForm(many=True, required=False, max_length=MOST_VARIABLES)  # type: ignore[call-arg]
+    variables = Variable(many=True, required=False, max_length=MOST_VARIABLES)  # type: ignore[call-arg]
 
     def validate(self, one: dict[str, Any]) -> dict[str, Any]:
         declared = one.get("variables", [])

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -21,6 +22,8 @@ from paperclip.exceptions import Conflict, NotSignedIn, TooMany
 from paperclip.live import valkey
 
 if TYPE_CHECKING:
+    from django.http import HttpRequest
+
     from issues.models import RoutineTrigger
 
 SIGNATURE, TIMESTAMP = "X-Paperclip-Signature", "X-Paperclip-Timestamp"
@@ -117,21 +120,53 @@ def must_not_be_too_many(
 ) -> None:
     """TooMany (429) for a call that verified, when this webhook had as many of them in
     this minute as it may. Others do not count, nor one that is sent again: who cannot
-    sign keeps nobody out. While Valkey is away nothing is counted."""
+    sign keeps nobody out."""
+    signature = headers.get(SIGNED_BY.get(trigger.signing_mode or "", ""))
+    called, most = "This webhook was", settings.WEBHOOK_CALLS
+    count(f"webhook:{trigger.pk}", most, called, at, signature)
+
+
+def must_not_come_too_often(request: HttpRequest, at: datetime) -> None:
+    """TooMany (429) for one address that calls more often than it may, whatever it
+    calls and whether or not that verifies: guessing counts as well."""
+    who = f"webhooks-from:{source_of(request)}"
+    called, most = "From your address webhooks were", settings.WEBHOOK_SOURCE_CALLS
+    count(who, most, called, at)
+
+
+def count(
+    what: str, most: int, called: str, at: datetime, same: str | None = None
+) -> None:
+    """Those that are the `same` count once. While Valkey is away nothing is counted,
+    and all calls are taken."""
     minute, second = divmod(int(at.timestamp()), 60)
-    key = f"webhook:{trigger.pk}:{minute}"
+    key = f"{what}:{minute}"
     calls = 0
-    with suppress(RedisError):
-        signature = headers.get(SIGNED_BY.get(trigger.signing_mode or "", ""))
-        valkey().sadd(key, signature or uuid4().hex)
-        valkey().expire(key, 120)
-        calls = int(valkey().scard(key))
-    most = settings.WEBHOOK_CALLS
+    with suppress(RedisError), valkey().pipeline() as steps:
+        steps.sadd(key, same or uuid4().hex)
+        steps.expire(key, 120)
+        steps.scard(key)
+        calls = int(steps.execute()[-1])
     if most and calls > most:
         raise TooMany(
-            f"This webhook was called more than {most} times in a minute.",
+            f"{called} called more than {most} times in a minute.",
             retry_after=60 - second,
         )
+
+
+def source_of(request: HttpRequest) -> str:
+    """Where a request comes from: with HTTPS what the proxy in front of us says last,
+    since what stands before that anybody may have written. Of IPv6 the network: one
+    caller has all the addresses in it."""
+    peer = str(request.META.get("REMOTE_ADDR", ""))
+    told = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.HTTPS else ""
+    try:
+        ip = ip_address(told.rpartition(",")[2].strip() or peer)
+    except ValueError:
+        return peer
+    if isinstance(ip, IPv6Address):
+        return str(ip.ipv4_mapped or ip_network((int(ip), 64), strict=False))
+    return str(ip)
 
 
 def seconds_of(stamp: str) -> float:

@@ -240,6 +240,8 @@ PROGRESS_LIMIT = env.int("PAPERCLIP_PROGRESS_LIMIT", default=3)
 LONGEST_CHAIN = env.int("PAPERCLIP_LONGEST_CHAIN", default=24)
 # So often a minute a webhook fires its routine; 0: as often as it is called.
 WEBHOOK_CALLS = env.int("PAPERCLIP_WEBHOOK_CALLS_A_MINUTE", default=60)
+# So often a minute all webhooks together are called from one address; 0: any number.
+WEBHOOK_SOURCE_CALLS = env.int("PAPERCLIP_WEBHOOK_SOURCE_CALLS_A_MINUTE", default=300)
 # More adapters: "name=package.module.Class", the class one of agents.adapters.base.
 ADAPTERS = env.dict("PAPERCLIP_ADAPTERS", default={})
 # Whether the built-in loop may run shell commands where no sandbox works.

@@ -246,12 +246,17 @@ class PublicCall(Endpoint):
     repeatable = True  # its key is the run's
     largest = LARGEST_CALL
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        webhooks.must_not_come_too_often(request._request, now())
+        super().initial(request, *args, **kwargs)
+
     @doc(
         "fire_routine_trigger",
         "Call a webhook; it is signed as its trigger says",
         takes=CallForm,
         gives=RoutineRunShape,
         status=202,
+        problems=(429,),
     )
     def post(self, request: Request, **path: str) -> Response:
         trigger, body, at = self.trigger(), request.body, now()

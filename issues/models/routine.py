@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from agents.models import Agent
 from issues import variables
 from issues.cron import Schedule
-from issues.models.base import CLOSED, Priority
+from issues.models.base import Priority
 from issues.models.firing import Firing
 from issues.models.goal import Goal
 from issues.models.issue import Issue
@@ -62,13 +62,10 @@ class RoutineQuerySet(ScopedQuerySet):
         runs = runs.select_related("linked_issue", "trigger")
         newest = ("routine_id", "-triggered_at", "-created_at")
         last = runs.order_by(*newest).distinct("routine_id")
-        is_open = {"linked_issue__isnull": False, "linked_issue__hidden_at": None}
-        filed = runs.filed().filter(**is_open)
-        at_work = filed.exclude(linked_issue__status__in=CLOSED)
         last_of = {run.routine_id: run for run in last}
         open_of = {
             run.routine_id: run.linked_issue
-            for run in at_work.order_by(*newest).distinct("routine_id")
+            for run in runs.at_work().order_by(*newest).distinct("routine_id")
         }
         for routine in found:
             routine.last_run = last_of.get(routine.pk)  # type: ignore[attr-defined]
@@ -110,13 +107,13 @@ class Routine(Firing):
         when = [fields.pop("schedule")] if "schedule" in fields else []
         self._set(fields)
         self.must_be_managed_by(by)
-        if self.triggers.filter(kind=SCHEDULE, enabled=True).exists():
-            self.must_need_no_answers(SCHEDULE)
         if fields:
             named = ", ".join(name.replace("_", " ") for name in sorted(fields))
             self.revise(f"Changed {named}", by=by)
         for schedule in when:
             self._keep_to(schedule, by=by)
+        if self.triggers.filter(kind=SCHEDULE, enabled=True).exists():
+            self.must_need_no_answers(SCHEDULE)
         if status != self.status:
             self._turn(status, by=by)
 

@@ -81,19 +81,6 @@ class RoutineRevision(Scoped):
     def __str__(self) -> str:
         return f"{self.routine}, revision {self.number}"
 
-    @property
-    def facts(self) -> list[tuple[Any, str]]:
-        """Beside its words: what started it, and what was asked, by name."""
-        told = []
-        for trigger in self.snapshot["triggers"]:
-            if line := trigger["cronExpression"]:
-                told.append((_("Schedule"), f"{line} ({trigger['timezone']})"))
-            else:
-                told.append((_("Webhook"), trigger["label"] or trigger["publicId"]))
-        for one in self.snapshot["routine"]["variables"]:
-            told.append((_("Variable"), f"{one['name']} ({one['type']})"))
-        return told
-
 
 def snapshot_of(routine: Routine) -> dict[str, Any]:
     """A routine as clients see it. No secrets: a restored webhook gets a new one."""

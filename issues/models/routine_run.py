@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
@@ -26,6 +26,24 @@ class RoutineRunQuerySet(ScopedQuerySet):
     def filed(self) -> Self:
         """Those that have an issue of their own."""
         return self.filter(status__in=RoutineRun.FILED)
+
+    def at_work(self) -> Self:
+        """Those of them whose issue is open, whatever became of the run: one that was
+        closed may have been opened again."""
+        there = self.filed().filter(
+            linked_issue__isnull=False, linked_issue__hidden_at=None
+        )
+        return there.exclude(linked_issue__status__in=CLOSED)
+
+    def out_of_use(self, before: datetime) -> Self:
+        """Those that were over before then. Never the newest of a routine, which its
+        page shows, nor one whose own issue is open: equal work would be filed twice."""
+        newer = RoutineRun.objects.filter(
+            routine=OuterRef("routine"), triggered_at__gt=OuterRef("triggered_at")
+        )
+        at_work = RoutineRun.objects.at_work().filter(pk=OuterRef("pk"))
+        over = self.filter(triggered_at__lt=before).exclude(completed_at__gte=before)
+        return over.filter(Exists(newer), ~Exists(at_work))
 
     def issue_closed(self, issue: IssueBase) -> None:
         """The issue of a run is closed: so is the run."""
@@ -102,10 +120,8 @@ class RoutineRunQuerySet(ScopedQuerySet):
         """The run of this work whose issue is open, whatever becomes of that issue: see
         Routine.fire."""
         run: RoutineRun | None = (
-            self.filed()
+            self.at_work()
             .filter(routine=routine, dispatch_fingerprint=fingerprint)
-            .filter(linked_issue__isnull=False, linked_issue__hidden_at=None)
-            .exclude(linked_issue__status__in=CLOSED)
             .select_related("linked_issue")
             .order_by("-triggered_at", "-created_at")
             .first()

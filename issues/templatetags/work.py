@@ -1,12 +1,14 @@
-"""What an agent has to do, for the pages of agents: they are a floor below issues."""
+"""What an agent has to do, for the pages of agents: they are a floor below issues; and
+which runs can be linked to."""
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django import template
 
-from agents.models import Agent
+from agents.models import Agent, Run
 from issues.models import Issue
 
 register = template.Library()
@@ -27,3 +29,11 @@ def attach_issues(runs: Any) -> str:
     for run in runs:
         run.issue = issues.get(run.issue_id)
     return ""
+
+
+@register.simple_tag
+def kept_runs(rows: Any) -> set[UUID]:
+    """The runs through which rows were made and that are still there: old ones are
+    removed, and what they did stays. One look-up for all."""
+    ids = {row.run_id for row in rows if row.run_id}
+    return set(Run.objects.filter(pk__in=ids).values_list("pk", flat=True))

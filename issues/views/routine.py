@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -17,10 +16,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from issues import variables
 from issues.models import Routine, RoutineRun, RoutineTrigger
 from issues.models.routine_trigger import SCHEDULE, WEBHOOK
 from issues.routine_form import CATCH_UP, CONCURRENCY
+from issues.run_form import RunForm
 from paperclip.desk import Desk, View, attempt, back, button, page
 from paperclip.exceptions import Refused
 
@@ -90,14 +89,16 @@ def show(
     *,
     made: Sequence[tuple[RoutineTrigger, str]] = (),
     refusal: Refused | None = None,
+    run_form: RunForm | None = None,
 ) -> HttpResponse:
-    """The page; with the addresses and secrets of webhooks that were just made."""
+    """The page; with the addresses and secrets of webhooks that were just made, or what
+    was filled in wrong to run it."""
     (told,) = Routine.objects.tell([routine])
     return page(
         request,
         "issues/routine.html",
         company=routine.company,
-        status=refusal.status if refusal else 200,
+        status=refusal.status if refusal else 422 if run_form else 200,
         title=routine.title,
         crumbs=[(_("Routines"), reverse("admin:issues_routine_changelist"))],
         routine=told,
@@ -110,6 +111,7 @@ def show(
         signing=SIGNING,
         made=[(hook, s, HOW_TO_CALL[hook.signing_mode or "none"]) for hook, s in made],
         refusal=refusal,
+        run_form=run_form or RunForm(routine),
     )
 
 
@@ -121,12 +123,12 @@ def times(trigger: RoutineTrigger) -> dict[str, Any]:
 
 @require_POST
 def run_now(request: HttpRequest, pk: str) -> HttpResponse:
+    """Fire it with the values that were filled in. What is wrong with one is said
+    beside it, and the others are kept."""
     row, desk = one(request, pk), Desk.of(request)
-    texts = {
-        name.removeprefix("value-"): str(value)
-        for name, value in request.POST.items()
-        if name.startswith("value-")
-    }
+    form = RunForm(row, request.POST)
+    if desk.may_write(row.company) and not form.is_valid():
+        return show(request, row, run_form=form)
 
     def fire() -> RoutineRun:
         desk.actor.must_be_operator(row.company_id, "run a routine")
@@ -134,7 +136,7 @@ def run_now(request: HttpRequest, pk: str) -> HttpResponse:
             by=desk.actor,
             source=RoutineRun.Source.MANUAL,
             at=now(),
-            values=variables.typed(row.variables, texts),
+            values=form.cleaned_data,
         )
 
     attempt(request, fire, came)
@@ -164,23 +166,6 @@ ACTS: dict[str, View] = {
         lambda _none, routine: _("“%(it)s” is archived.") % {"it": routine},
     ),
 }
-
-
-@never_cache
-@require_POST
-def restore(request: HttpRequest, pk: str, revision: str) -> HttpResponse:
-    """Make it what it was. Webhooks that come back have a new secret, shown once."""
-    row, desk = one(request, pk), Desk.of(request)
-    wanted = row.revisions.filter(pk=revision).first()
-    if wanted is None:
-        raise Http404(_("Revision not found"))
-    try:
-        made = row.restore(wanted, by=desk.actor)
-    except Refused as no:
-        return show(request, one(request, pk), refusal=no)
-    said = _("It is what it was after change %(n)s.") % {"n": wanted.number}
-    messages.success(request, said)
-    return show(request, one(request, pk), made=made)
 
 
 # --- webhooks ------------------------------------------------------------------------

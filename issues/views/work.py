@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from agents.models import Run
 from issues import repositories
 from issues.models import Issue
 from issues.models.document import DocumentRevision
@@ -60,13 +61,17 @@ def document(request: HttpRequest, pk: str, key: str) -> HttpResponse:
     )
 
 
-def revision_of(revisions: Any, number: str) -> DocumentRevision | None:
-    """The one that was asked for, else the newest."""
-    rows = revisions
-    if number.isascii() and number.isdigit() and len(number) < 9:
-        rows = revisions.filter(number=int(number))
-    found: DocumentRevision | None = rows.first()
-    if found is None and number:
+def number_of(text: str) -> int | None:
+    is_number = text.isascii() and text.isdigit() and len(text) < 9
+    return int(text) if is_number else None
+
+
+def revision_of(revisions: Any, asked: str) -> Any:
+    """The one that was asked for, else the newest; None when there is none."""
+    number = number_of(asked)
+    rows = revisions if number is None else revisions.filter(number=number)
+    found = rows.first()
+    if found is None and asked:
         raise Http404(_("There is no such revision."))
     return found
 
@@ -115,6 +120,7 @@ def product(request: HttpRequest, pk: str, product: str) -> HttpResponse:
         crumbs=crumbs_of(issue),
         issue=issue,
         product=found,
+        run_is_kept=Run.objects.filter(pk=found.created_by_run_id).exists(),
         facts=repositories.facts_of(found),
         commits=commits,
         diff=list(lines_of(patch.splitlines())),

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import CharField, ChoiceField, Serializer, UUIDField
 
+from agents import stopping
 from paperclip.api.forms import Form, Text, Whole
 from paperclip.api.schema import doc
 from paperclip.api.shapes import ActivityShape, CompanyShape, MeShape
@@ -78,9 +79,10 @@ class OneCompany(Endpoint):
         status = fields.pop("status", company.status)
         if fields:
             company.change(by=self.actor, **fields)
-        if status != company.status:
-            turn = company.pause if status == "paused" else company.resume
-            turn(by=self.actor)
+        if status != company.status and status == "paused":
+            company.pause(by=self.actor)
+        elif status != company.status:
+            stopping.resume_company(company, by=self.actor)
         return Response(CompanyShape(company).data)
 
 

@@ -38,6 +38,7 @@ def doc(
     status: int | tuple[int, ...] = 200,
     query: type[Serializer] | None = None,
     pages: Pages | None = None,
+    problems: tuple[int, ...] = (),
 ) -> Callable[[Any], Any]:
     """Describes one method of a view. `operation_id` is stable; its first word says the
     method: get, list, create, change, delete, or an act."""
@@ -56,7 +57,7 @@ def doc(
         parameters=parameters,
         responses={
             **dict.fromkeys(fine, shape),
-            **dict.fromkeys((401, *PROBLEMS[method]), ProblemShape),
+            **dict.fromkeys((401, *PROBLEMS[method], *problems), ProblemShape),
         },
     )
 

@@ -26,9 +26,9 @@ from agents import retention, runlog
 from agents.models import CostEvent, Run, RunEvent, Wakeup
 from agents.runlog import LogWriter
 from issues import tasks
-from issues.models import Issue, RoutineRun
+from issues.models import Document, Issue, Routine, RoutineRun, WorkProduct
 from paperclip import home, schedule, supervise
-from paperclip.actors import SYSTEM
+from paperclip.actors import SYSTEM, Actor
 from paperclip.models import Activity, IdempotencyKey, SignInLink
 from tests import make
 from tests.races import together
@@ -255,6 +255,121 @@ def test_a_run_that_never_printed_misses_no_log() -> None:
     Run.objects.filter(pk=never.pk).update(finished_at=now() - timedelta(days=40))
     never.refresh_from_db()
     assert runlog.absence(never) == ""
+
+
+# --- Runs of routines ------------------------------------------------------------
+
+
+def fired(routine: Routine, days: float, status: str = "completed") -> RoutineRun:
+    """A firing of so many days ago, its issue done unless another status is wanted."""
+    at = now() - timedelta(days=days)
+    run = routine.fire(by=SYSTEM, source="manual", at=at)
+    if status == "completed" and run.linked_issue:
+        run.linked_issue.change(by=SYSTEM, status="done")
+        RoutineRun.objects.filter(pk=run.pk).update(completed_at=at)
+    run.refresh_from_db()
+    assert run.status == status
+    return run
+
+
+def test_runs_of_routines_go_but_the_newest_of_each() -> None:
+    routine, rare = make.routine(), make.routine()
+    old = [fired(routine, 400), fired(routine, 91)]
+    kept = [fired(routine, 89), fired(routine, 1), fired(rare, 400)]
+    issues = Issue.objects.count()
+    assert retention.retain(dry_run=True)["firings of routines"] == len(old)
+    assert retention.retain()["firings of routines"] == len(old)
+    assert set(RoutineRun.objects.all()) == set(kept)
+    assert Issue.objects.count() == issues
+    assert not any(retention.retain().values())
+
+
+def test_a_run_of_a_routine_stays_while_its_issue_is_open() -> None:
+    """Else the next firing would file equal work a second time."""
+    routine = make.routine()
+    open_one = fired(routine, 200, "issue_created")
+    joined = fired(routine, 150, "coalesced")
+    newest = fired(routine, 1, "coalesced")
+    assert retention.retain()["firings of routines"] == 1
+    assert set(RoutineRun.objects.all()) == {open_one, newest}
+    assert not RoutineRun.objects.filter(pk=joined.pk).exists()
+    again = fired(routine, 0, "coalesced")
+    assert again.coalesced_into == open_one
+
+
+def test_a_run_of_a_routine_stays_when_its_issue_is_opened_again() -> None:
+    routine = make.routine(concurrency_policy="always_enqueue")
+    done = fired(routine, 200)
+    fired(routine, 1)
+    done.linked_issue.change(by=SYSTEM, status="todo")
+    assert retention.retain()["firings of routines"] == 0
+    done.linked_issue.change(by=SYSTEM, status="done")
+    assert retention.retain()["firings of routines"] == 1
+
+
+def test_a_run_of_a_routine_is_as_old_as_its_end() -> None:
+    routine = make.routine()
+    long_one = fired(routine, 200, "issue_created")
+    long_one.linked_issue.change(by=SYSTEM, status="done")
+    fired(routine, 0, "issue_created")
+    assert retention.retain()["firings of routines"] == 0
+
+
+def test_what_joined_a_removed_run_forgets_it() -> None:
+    routine = make.routine()
+    first = fired(routine, 100, "issue_created")
+    joined = fired(routine, 80, "coalesced")
+    first.linked_issue.change(by=SYSTEM, status="done")
+    RoutineRun.objects.filter(pk=first.pk).update(completed_at=first.triggered_at)
+    fired(routine, 1)
+    assert retention.retain()["firings of routines"] == 1
+    joined.refresh_from_db()
+    assert joined.coalesced_into is None and joined.linked_issue is not None
+
+
+# --- What tells of them ----------------------------------------------------------
+
+
+def test_what_tells_of_a_removed_run_does_not_link_to_it() -> None:
+    """Its page would be a 404; what it did stays readable."""
+    company = make.company()
+    agent = make.agent(company, name="Ada")
+    issue = make.issue(company)
+    old, _token = make.live_run(agent, issue)
+    through = Actor.of_agent(agent, old)
+    issue.comment("I looked.", by=through)
+    Document.objects.write(issue, "plan", by=through, body="One.", title="Plan")
+    product = WorkProduct.objects.add(
+        issue, by=through, type="artifact", title="A thing", external_id="thing"
+    )
+    make.end(old)
+    newest, _token = make.live_run(agent, issue)
+    make.end(newest)
+    aged(old, 100)
+    console = Client()
+    console.force_login(make.owner_of(company))
+    link = f'href="/runs/{old.pk}"'
+    telling = [
+        "/activity/",
+        "/",
+        f"/issues/{issue.identifier}",
+        f"/issues/{issue.identifier}/documents/plan",
+        f"/issues/{issue.identifier}/work/{product.pk}",
+    ]
+    for url in telling:
+        assert link in console.get(url).content.decode(), url
+    assert retention.retain()["ended runs"] == 1
+    assert console.get(f"/runs/{old.pk}").status_code == 404
+    for url in telling:
+        assert link not in console.get(url).content.decode(), url
+    page = console.get("/activity/").content.decode()
+    assert f'href="/runs/{newest.pk}"' in page
+    gone = next(
+        one
+        for one in console.get("/activity/").context["activity"]
+        if one.kind == "heartbeat_run" and not one.url
+    )
+    assert gone.who == "Ada" and gone.what == "a run"
 
 
 # --- How it is done --------------------------------------------------------------

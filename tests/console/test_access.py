@@ -31,6 +31,7 @@ def rows(company):
     return [
         f"/routines/{routine.pk}",
         f"/routines/{routine.pk}/change/",
+        f"/routines/{routine.pk}/revisions",
         f"/issues/{issue.identifier}",
         f"/issues/{issue.pk}",
         f"/issues/{issue.pk}/change/",
@@ -79,6 +80,9 @@ def routine_acts(company):
         *(
             reverse(f"admin:routine_hook_{act}", args=[routine.pk, hook.pk])
             for act in hook_acts
+        ),
+        reverse(
+            "admin:routine_restore", args=[routine.pk, routine.revisions.last().pk]
         ),
     ]
 
@@ -199,7 +203,8 @@ def test_who_works_elsewhere_may_found_a_company_from_here(company):
 @pytest.mark.parametrize("odd", ["²", "-1", "9" * 5000, "x", ""])
 def test_an_odd_number_in_an_address_is_no_fault(console, company, rows, odd):
     run = company.runs.first()
-    for url in ("/activity/?before=", f"/runs/{run.pk}/log?offset="):
+    changes = f"/routines/{company.routines.get().pk}/revisions?from="
+    for url in ("/activity/?before=", f"/runs/{run.pk}/log?offset=", changes):
         assert console.get(url + odd).status_code == 200, url
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import html
-import re
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -215,39 +213,13 @@ def test_what_a_schedule_cannot_ask_is_refused(console: Client) -> None:
     answer = console.post("/routines/add/", {**NEW, **asked(needs)})
     assert answer.status_code == 422 and not Routine.objects.exists()
     assert "A schedule cannot be asked for pr" in answer.content.decode()
-
-
-def test_it_is_made_what_it_was(console: Client, company: Company) -> None:
-    words = {"title": "Water the plants", "description": "All of *them*."}
-    routine = make.routine(company, **words)
-    trigger, secret, _revision = RoutineTrigger.objects.add(
-        routine, by=SYSTEM, kind="webhook", signing_mode="bearer"
-    )
-    make.schedule(routine, "0 7 * * *")
-    trigger.remove(by=SYSTEM)
-    routine.change(by=SYSTEM, title="Feed the cat", description="Twice.")
-    url = f"/routines/{routine.pk}"
-    page = console.get(url).content.decode()
-    assert "Water the plants" in page and "0 7 * * * (UTC)" in page
-    then = routine.revisions.get(number=2)
-    answer = console.post(f"{url}/revisions/{then.pk}/restore")
-    page = answer.content.decode()
-    assert "It is what it was after change 2." in page
-    routine.refresh_from_db()
-    assert routine.title == "Water the plants"
-    assert [one.kind for one in routine.triggers.all()] == ["webhook"]
-    shown = re.findall(r'hook-secret">([^<]+)<', page)
-    assert len(shown) == 1 and shown[0] != secret
-    assert "no-store" in answer["Cache-Control"]
-    assert shown[0] not in console.get(url).content.decode()
-    other = make.routine(make.company("Other"))
-    theirs = other.revisions.get()
-    for pk in (theirs.pk, uuid4()):
-        assert console.post(f"{url}/revisions/{pk}/restore").status_code == 404
-    assert console.get(f"{url}/revisions/{then.pk}/restore").status_code == 405
-    routine.archive(by=SYSTEM)
-    answer = console.post(f"{url}/revisions/{then.pk}/restore")
-    assert answer.status_code == 409 and "is archived" in answer.content.decode()
+    # Taken off its schedule in the same step, it may ask.
+    made(console)
+    url = f"/routines/{Routine.objects.get().pk}/change/"
+    assert console.post(url, {**NEW, **asked(needs)}).status_code == 422
+    assert Routine.objects.get().variables == []
+    assert console.post(url, {**NEW, **asked(needs), "every": ""}).status_code == 302
+    assert Routine.objects.get().variables[0]["required"] is True
 
 
 def test_values_are_asked_for(console: Client, company: Company) -> None:
@@ -264,6 +236,38 @@ def test_values_are_asked_for(console: Client, company: Company) -> None:
     assert "is not a number" in answer.content.decode()
     console.post(f"{url}/run", {"value-pr": "7", "value-kind": "slow"})
     assert Issue.objects.get().title == "Review 7 slow"
+
+
+def test_what_is_wrong_with_a_value_is_said_beside_it(
+    console: Client, company: Company
+) -> None:
+    declared: list[dict[str, Any]] = [
+        {"name": "pr", "type": "number", "required": True, "default": 7},
+        {"name": "site", "type": "text", "required": True},
+        {"name": "note", "type": "text", "default": "none"},
+        {"name": "day", "type": "date", "required": False},
+        {"name": "deep", "type": "boolean", "required": True, "default": True},
+    ]
+    title = "Review {{pr}} of {{site}}, {{note}}, {{deep}}"
+    routine = make.routine(company, title=title, variables=declared)
+    url = f"/routines/{routine.pk}"
+    form = console.get(url).context["run_form"]
+    assert [form[one["name"]].value() for one in declared] == [
+        *(7, None, "none", None, True)
+    ]
+    # A default that somebody took away is not put back behind their back.
+    typed = {"value-pr": "", "value-site": "", "value-day": "31.12.", "value-note": "x"}
+    answer = console.post(f"{url}/run", typed)
+    assert answer.status_code == 422 and not Issue.objects.exists()
+    form = answer.context["run_form"]
+    assert form.errors["pr"] == form.errors["site"] == ["It needs a value."]
+    assert "is not a day like" in str(form.errors["day"])
+    assert set(form.errors) == {"pr", "site", "day"}
+    page = answer.content.decode()
+    assert "It needs a value." in page and 'value="31.12."' in page
+    answer = console.post(f"{url}/run", {"value-pr": "1.5", "value-site": "shop"})
+    assert answer.status_code == 302
+    assert Issue.objects.get().title == "Review 1.5 of shop, none, no"
 
 
 def test_a_webhook_is_shown_once(console: Client, company: Company) -> None:
@@ -345,7 +349,9 @@ def test_a_phone_shows_all_of_it(live_server: Any, page: Page) -> None:
     long.fire(by=SYSTEM, source="manual", at=long.created_at)
     page.set_viewport_size({"width": 390, "height": 844})
     sign_in(page, live_server.url, make.owner_of(company))
-    for path in ("/routines/", "/routines/add/", f"/routines/{long.pk}"):
+    own = f"/routines/{long.pk}"
+    ours = [own, f"{own}/change/", f"{own}/revisions?revision=1"]
+    for path in ("/routines/", "/routines/add/", *ours):
         page.goto(live_server.url + path)
         wide = page.evaluate("""() => {
             const boxes = [...document.querySelectorAll("#content *")];

@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils.timezone import now
 
 from issues import remotes, repositories
@@ -121,6 +123,22 @@ def test_nothing_is_pushed_while_it_is_stopped(
     project.company.resume(by=SYSTEM)
     remotes.push_waiting()
     assert product_of(mine).status == "pushed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stop_during_one_push_holds_the_next_back(
+    project: Project, server: GitServer, tmp_path: Path
+) -> None:
+    ours = [uploaded(tmp_path / name, project, f"{name}.txt") for name in "ab"]
+
+    def stop_and_answer(request: Any, address: Any) -> None:
+        Instance.objects.current().stop(by=SYSTEM)
+        connection.close()
+        GitServer.finish_request(server, request, address)
+
+    server.finish_request = stop_and_answer  # type: ignore[method-assign]
+    remotes.push_waiting()
+    assert sorted(product_of(one).status for one in ours) == ["pushed", "pushing"]
 
 
 def test_what_was_approved_is_pushed_with_what_came_meanwhile(

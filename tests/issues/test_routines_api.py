@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +16,10 @@ from rest_framework.test import APIClient
 
 from issues.models import Issue, Routine, RoutineRun, RoutineTrigger
 from paperclip.actors import SYSTEM
+from paperclip.live import valkey
 from paperclip.models import Company
 from tests import make
+from tests.races import together
 
 pytestmark = pytest.mark.django_db
 
@@ -312,6 +315,73 @@ def test_a_recorded_call_keeps_nobody_out(company: Company, settings: Any) -> No
         assert hook.call(raw=other, **hook.stamped(other)).status_code == 202
         third = json.dumps({"variables": {"pr": 14}}).encode()
         assert hook.call(raw=third, **hook.stamped(third)).status_code == 429
+
+
+def caller(address: str = "") -> dict[str, str]:
+    """An address that nobody else calls from."""
+    return {"REMOTE_ADDR": address or f"2001:db8:{next(make.numbers):x}::1"}
+
+
+def test_an_address_calls_so_often_a_minute(company: Company, settings: Any) -> None:
+    settings.WEBHOOK_SOURCE_CALLS = 3
+    with time_machine.travel("2031-05-06 10:00:45Z", tick=False) as clock:
+        hook, source = Hook(company, "none"), caller()
+        # Guessing the addresses of webhooks counts as well.
+        unknown = "/api/routine-triggers/public/guess/fire"
+        assert APIClient().post(unknown, **source).status_code == 404
+        assert [hook.call(**source).status_code for _ in range(2)] == [202] * 2
+        for url in (unknown, unknown.replace("guess", hook.trigger.public_id)):
+            answer = APIClient().post(url, **source)
+            assert (answer.status_code, answer["Retry-After"]) == (429, "15")
+        neighbour = source["REMOTE_ADDR"].replace("::1", "::ffff")
+        assert hook.call(REMOTE_ADDR=neighbour).status_code == 429
+        assert hook.call(**caller()).status_code == 202
+        clock.shift(timedelta(seconds=15))
+        assert hook.call(**source).status_code == 202
+    assert fired() == 4
+
+
+def test_behind_a_proxy_the_caller_counts(company: Company, settings: Any) -> None:
+    settings.WEBHOOK_SOURCE_CALLS, settings.HTTPS = 1, True
+    hook, proxy = Hook(company, "none"), caller()
+    one, other = caller()["REMOTE_ADDR"], caller()["REMOTE_ADDR"]
+
+    def from_(told: str) -> int:
+        code: int = hook.call(HTTP_X_FORWARDED_FOR=told, **proxy).status_code
+        return code
+
+    with time_machine.travel("2031-05-06 10:00:45Z", tick=False):
+        assert from_(one) == 202 and from_(other) == 202
+        # What a caller has written itself does not help.
+        assert from_(f"198.51.100.7, {one}") == 429
+        settings.HTTPS = False
+        assert from_(caller()["REMOTE_ADDR"]) == 202
+        assert from_(caller()["REMOTE_ADDR"]) == 429
+
+
+@pytest.mark.django_db(transaction=True)
+def test_calls_at_the_same_time_are_all_counted(settings: Any) -> None:
+    settings.WEBHOOK_CALLS = 3
+    hook = Hook(make.company(), "none")
+    with time_machine.travel("2031-05-06 10:00:45Z", tick=False):
+        found = together(8, lambda _: hook.call(**caller()).status_code)
+    assert sorted(found) == [202] * 3 + [429] * 5
+    assert fired() == 3
+
+
+@pytest.fixture
+def _no_valkey(settings: Any) -> Iterator[None]:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"  # nothing listens there
+    valkey.cache_clear()
+    yield
+    valkey.cache_clear()
+
+
+@pytest.mark.usefixtures("_no_valkey")
+def test_without_valkey_calls_are_taken(company: Company, settings: Any) -> None:
+    settings.WEBHOOK_CALLS = settings.WEBHOOK_SOURCE_CALLS = 1
+    hook = Hook(company, "none")
+    assert [hook.call(**caller("192.0.2.9")).status_code for _ in "ab"] == [202, 202]
 
 
 def test_a_signature_is_over_time_and_body(company: Company) -> None:

@@ -139,6 +139,43 @@ def test_a_mistake_in_a_routine_is_named_with_its_place(
     assert re.search(rf"company\.toml: routines: 1 \(Go\): {said}", found)
 
 
+def test_variables_of_a_routine_come_along(tmp_path: Path) -> None:
+    text = (
+        SMALL
+        + """
+[[routines]]
+title = "Review {{pr}}"
+variables = [
+    { name = "pr", label = "Pull request", type = "number", required = true },
+    { name = "kind", type = "select", options = ["fast", "slow"], default = "slow" },
+    { name = "until", type = "date", default = 2026-11-30 },
+]
+[[routines]]
+title = "Look at {{site}}"
+schedule = "0 9 * * *"
+[[routines.variables]]
+name = "site"
+default = "shop.example"
+required = true
+"""
+    )
+    template = Template.read(written(tmp_path, text))
+    company = template.found(owner=make.operator(), by=SYSTEM)
+    pr, kind, until = company.routines.get(title="Review {{pr}}").variables
+    assert pr == {
+        "name": "pr",
+        "label": "Pull request",
+        "type": "number",
+        "required": True,
+    }
+    assert (kind["default"], kind["options"]) == ("slow", ["fast", "slow"])
+    assert until["default"] == "2026-11-30"
+    run = company.routines.get(title="Look at {{site}}").fire(
+        by=SYSTEM, source="manual", at=now()
+    )
+    assert run.linked_issue and run.linked_issue.title == "Look at shop.example"
+
+
 def test_it_is_another_company_under_another_name() -> None:
     digiton()
     company = digiton(name="Acme", prefix="ACM", model="openai/gpt-5-mini")

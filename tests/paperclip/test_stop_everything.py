@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils.timezone import now
 
 from agents import stopping, timers
@@ -154,6 +155,42 @@ def test_timers_and_cancels_never_wait_for_each_other() -> None:
         results = together(6, act)
         assert results == [None] * 6
         Run.objects.filter(status="queued").cancel_queued(by=SYSTEM, why="a test")
+
+
+def by_console(company: Company) -> None:
+    console = Client()
+    console.force_login(make.owner_of(company))
+    assert console.post(f"/company/{company.pk}/resume").status_code == 302
+
+
+def by_api(company: Company) -> None:
+    client = make.client_of(make.owner_of(company))
+    answer = client.post(f"/api/companies/{company.pk}/resume")
+    assert answer.json()["status"] == "active"
+
+
+def by_change(company: Company) -> None:
+    client = make.client_of(make.owner_of(company))
+    answer = client.patch(f"/api/companies/{company.pk}", {"status": "active"})
+    assert answer.json()["status"] == "active"
+
+
+def by_command(company: Company) -> None:
+    prefix = company.issue_prefix
+    call_command("stop_everything", "--resume", "--company", prefix)
+
+
+@pytest.mark.parametrize("resume", [by_console, by_api, by_change, by_command])
+def test_however_a_company_goes_on_its_timers_are_spread(resume: Any) -> None:
+    company = make.company()
+    timer = {"heartbeat_enabled": True, "interval_seconds": 3600}
+    for _ in range(5):
+        make.agent(company, **timer)
+    Run.objects.stop_company(company, by=SYSTEM)
+    Agent.objects.update(next_heartbeat_at=now() - timedelta(hours=5))
+    resume(company)
+    assert not Agent.objects.due(now()).exists()
+    assert company.agents.values("next_heartbeat_at").distinct().count() > 1
 
 
 def test_a_company_that_is_stopped_itself_stays_so() -> None:
