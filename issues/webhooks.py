@@ -120,37 +120,40 @@ def must_not_be_too_many(
 ) -> None:
     """TooMany (429) for a call that verified, when this webhook had as many of them in
     this minute as it may. Others do not count, nor one that is sent again: who cannot
-    sign keeps nobody out."""
+    sign keeps nobody out. While Valkey is away nothing is counted."""
     signature = headers.get(SIGNED_BY.get(trigger.signing_mode or "", ""))
-    called, most = "This webhook was", settings.WEBHOOK_CALLS
-    count(f"webhook:{trigger.pk}", most, called, at, signature)
-
-
-def must_not_come_too_often(request: HttpRequest, at: datetime) -> None:
-    """TooMany (429) for one address that calls more often than it may, whatever it
-    calls and whether or not that verifies: guessing counts as well."""
-    who = f"webhooks-from:{source_of(request)}"
-    called, most = "From your address webhooks were", settings.WEBHOOK_SOURCE_CALLS
-    count(who, most, called, at)
-
-
-def count(
-    what: str, most: int, called: str, at: datetime, same: str | None = None
-) -> None:
-    """Those that are the `same` count once. While Valkey is away nothing is counted,
-    and all calls are taken."""
-    minute, second = divmod(int(at.timestamp()), 60)
-    key = f"{what}:{minute}"
+    key = f"webhook:{trigger.pk}:{minute_of(at)}"
     calls = 0
     with suppress(RedisError), valkey().pipeline() as steps:
-        steps.sadd(key, same or uuid4().hex)
+        steps.sadd(key, signature or uuid4().hex)
         steps.expire(key, 120)
         steps.scard(key)
         calls = int(steps.execute()[-1])
+    must_be_few(calls, settings.WEBHOOK_CALLS, "This webhook was", at)
+
+
+def must_not_come_too_often(request: HttpRequest, at: datetime) -> None:
+    """TooMany (429) for an address that calls more often than it may, whatever it calls
+    and whether or not that verifies: guessing counts as well."""
+    key = f"webhooks-from:{source_of(request)}:{minute_of(at)}"
+    calls = 0
+    with suppress(RedisError), valkey().pipeline() as steps:
+        steps.incr(key)
+        steps.expire(key, 120)
+        calls = int(steps.execute()[0])
+    called = "From your address webhooks were"
+    must_be_few(calls, settings.WEBHOOK_SOURCE_CALLS, called, at)
+
+
+def minute_of(at: datetime) -> int:
+    return int(at.timestamp()) // 60
+
+
+def must_be_few(calls: int, most: int, called: str, at: datetime) -> None:
     if most and calls > most:
         raise TooMany(
             f"{called} called more than {most} times in a minute.",
-            retry_after=60 - second,
+            retry_after=60 - int(at.timestamp()) % 60,
         )
 
 
