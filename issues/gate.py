@@ -13,16 +13,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import CharField, Exists, F, OuterRef, Q, Subquery
+from django.db.models import CharField, Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Cast
 from django.utils.timezone import now
 
 from agents.models import Agent, Attempt, Run, Wakeup
 from agents.models.agent import AgentQuerySet
+from agents.models.hours import HOURS
 from issues.models import Issue
 from issues.models.base import CLOSED
 from issues.models.issue import IssueQuerySet
+from paperclip import sql
 from paperclip.actors import SYSTEM
 from paperclip.models import Activity
 
@@ -32,16 +33,37 @@ UNCHANGED = "Nothing has changed."
 # What others do to an issue that leaves nothing to be done about it.
 NO_NEWS = ("issue.checked_out", "issue.checkout_lock_adopted")
 TIMER = "heartbeat_timer"
+# Of an agent, what decides whether and when it rings.
+NEEDED = ("company_id", "skip_unchanged", *HOURS)
 # In the order in which everybody locks more than one.
 MOVE = """
 WITH due AS MATERIALIZED (
     SELECT a.id, v.next_at FROM agents_agent a
-    JOIN unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[])
+    JOIN unnest(%(agents)s::uuid[], %(rang)s::timestamptz[], %(nexts)s::timestamptz[])
         AS v(id, rang_at, next_at) ON v.id = a.id AND v.rang_at = a.next_heartbeat_at
     ORDER BY a.id FOR NO KEY UPDATE OF a
 )
 UPDATE agents_agent a SET next_heartbeat_at = due.next_at
 FROM due WHERE a.id = due.id RETURNING a.id
+"""
+# A record for each agent; equal ones in a row count up on the last one.
+SKIP = """
+WITH told AS (
+    SELECT a.id, a.company_id, t.last_wakeup
+    FROM unnest(%(agents)s::uuid[], %(last)s::uuid[]) AS t(id, last_wakeup)
+    JOIN agents_agent a ON a.id = t.id
+), rolled AS (
+    UPDATE agents_wakeup w SET times = times + 1, updated_at = %(at)s FROM told
+    WHERE w.id = told.last_wakeup AND w.status = 'skipped'
+      AND w.reason = %(reason)s AND w.note = %(why)s
+    RETURNING w.agent_id
+)
+INSERT INTO agents_wakeup (id, company_id, agent_id, source, trigger_detail, reason,
+    payload, status, times, note, requested_by_type, requested_by_id, created_at,
+    updated_at)
+SELECT gen_random_uuid(), company_id, id, 'timer', 'system', %(reason)s,
+    '{}', 'skipped', 1, %(why)s, %(type)s, %(by)s, %(at)s, %(at)s
+FROM told WHERE id NOT IN (SELECT agent_id FROM rolled)
 """
 
 
@@ -86,7 +108,7 @@ def wake_due(at: datetime, limit: int) -> int:
     why not. The alarms are moved first and each for itself, so that an agent that
     cannot be woken rings once and not for ever. How many were decided."""
     rang = Agent.objects.due(at).order_by("next_heartbeat_at")
-    due = list(with_gate(rang).select_related("company")[:limit])
+    due = list(with_gate(rang).only(*NEEDED)[:limit])
     opens = {agent.pk: agent.opens_at(at) for agent in due}
     moved = move_alarms(due, opens, at)
     mine = [agent for agent in due if agent.pk in moved]
@@ -116,7 +138,8 @@ def wake(agent: Any) -> None:
     try:
         if agent.has_news:
             agent.attempts.filter(issue_id=None, whole_agent=False).reopen()
-        agent.wake("timer", TIMER, by=SYSTEM)
+        whole = Agent.objects.select_related("company").get(pk=agent.pk)
+        whole.wake("timer", TIMER, by=SYSTEM)
     except Exception:
         # One that cannot be woken does not keep the others asleep.
         log.exception("the timer could not wake %s", agent)
@@ -127,33 +150,24 @@ def move_alarms(
 ) -> set[UUID]:
     """Set each one's next alarm; the ids of those that nobody else has moved."""
     nexts = [agent.alarm_after(opens[agent.pk] or at) for agent in agents]
-    rows = [
-        [agent.pk for agent in agents],
-        [agent.next_heartbeat_at for agent in agents],
-        nexts,
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(MOVE, rows)
-        return {row[0] for row in cursor.fetchall()}
+    rows = sql.planned(
+        MOVE,
+        agents=[agent.pk for agent in agents],
+        rang=[agent.next_heartbeat_at for agent in agents],
+        nexts=nexts,
+    )
+    return {row[0] for row in rows}
 
 
-@transaction.atomic
 def skip(agents: Sequence[Any], why: str) -> None:
     """Leave a record; equal ones in a row count up on one row."""
-    latest = [agent.last_wakeup for agent in agents if agent.last_wakeup]
-    equal = {"status": Wakeup.Status.SKIPPED, "reason": TIMER, "note": why}
-    rows = Wakeup.objects.filter(pk__in=latest, **equal)
-    rolled = set(rows.values_list("agent", flat=True))
-    rows.update(times=F("times") + 1, updated_at=now())
-    Wakeup.objects.bulk_create(
-        Wakeup(
-            company_id=agent.company_id,
-            agent=agent,
-            source=Wakeup.Source.TIMER,
-            requested_by_type=SYSTEM.kind,
-            requested_by_id=SYSTEM.id,
-            **equal,
-        )
-        for agent in agents
-        if agent.pk not in rolled
+    sql.planned(
+        SKIP,
+        agents=[agent.pk for agent in agents],
+        last=[agent.last_wakeup for agent in agents],
+        at=now(),
+        reason=TIMER,
+        why=why,
+        type=SYSTEM.kind,
+        by=SYSTEM.id,
     )

@@ -11,6 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from paperclip.exceptions import Invalid
 
 EVERY_DAY = range(7)
+# The columns it takes to know them.
+HOURS = (
+    *("heartbeat_enabled", "interval_seconds", "next_heartbeat_at"),
+    *("active_days", "active_from", "active_to", "time_zone"),
+)
 
 
 class ActiveHours(models.Model):
@@ -51,6 +56,8 @@ class ActiveHours(models.Model):
 
     def opens_at(self, moment: datetime) -> datetime | None:
         """None while it is active at the moment; else when it is active again."""
+        if not self.active_days and self.active_from == self.active_to:
+            return None
         here = moment.astimezone(self.zone)
         # The span that began yesterday may reach into today.
         for days in range(-1, 9):
