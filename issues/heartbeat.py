@@ -104,7 +104,7 @@ def carry_out(run: Run, token: str) -> None:
         context = Context(run=run, env=env, beat=lease.hold, thread=thread)
         outcome = replace(adapter.execute(context), thread=thread)
     except Exception as error:
-        said = f"Paperclip's own fault: {error!r}"
+        said = storable(f"Paperclip's own fault: {type(error).__name__}: {error}")
         lease.patiently(lambda: lose(run, said, "internal_error"))
         raise
     if lease.left:

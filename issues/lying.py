@@ -8,7 +8,7 @@ from django.db.models.functions import Cast, Coalesce
 from django.utils.timezone import now
 
 from agents.models import Agent, Attempt, Run
-from agents.models.attempt import NO_PROGRESS
+from agents.models.base import NO_PROGRESS
 from issues.models import Issue, Relation
 from issues.models.base import Status
 from issues.models.issue import IssueQuerySet

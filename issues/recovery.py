@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from agents.faults import LOST, Fault, fault_of
 from agents.models import Attempt, Run
-from agents.models.attempt import NO_PROGRESS
+from agents.models.base import NO_PROGRESS
 from agents.models.claim import LONGEST_STAGGER
 from issues import progress
 from issues.models import Issue
@@ -44,7 +44,6 @@ STUCK = Fault(NO_PROGRESS, "doubtful")
 def follow_up(run: Run) -> None:
     """See to the work of a run that has just ended, in the same transaction."""
     if run.status == Run.Status.SUCCEEDED:
-        Attempt.objects.went_well(run)
         go_on(run)
     elif run.status in (Run.Status.FAILED, Run.Status.TIMED_OUT):
         try_again(run)

@@ -30,9 +30,6 @@ import psutil
 
 from paperclip import home
 
-# The shell writes the pid file before the program runs, and without preexec_fn: that
-# one is unsafe in a parent with threads.
-SHIM = 'umask 077; echo $$ > "$0" && exec "$@"'
 POLL_SECONDS = 0.02
 PAUSE_SECONDS = 1  # between two starts of a program that does not stay up
 SANDBOX = "bwrap"
@@ -55,7 +52,6 @@ class Row(NamedTuple):
 def spawn(
     argv: Sequence[str | Path],
     *,
-    pid_file: Path,
     cwd: str | Path,
     env: Mapping[str, str],
     stdout: Stream,
@@ -63,9 +59,11 @@ def spawn(
     stdin: Stream = subprocess.DEVNULL,
     pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start argv in a session of its own; its pid is in pid_file before it runs."""
+    """Start argv in a session of its own, where its environment is its mark from the
+    first moment: no file could say as early whose it is. OSError when it cannot be
+    started."""
     return subprocess.Popen(
-        ["/bin/sh", "-c", SHIM, str(pid_file), *map(str, argv)],
+        [*map(str, argv)],
         cwd=cwd,
         env=env,
         stdin=stdin,

@@ -1,7 +1,7 @@
 """One child program of a run, from its start until its whole tree is gone.
 
-What the adapters share that start a program on this machine: the pid file, the log,
-the lease, the time limit and the end.
+What the adapters share that start a program on this machine: the log, the lease, the
+time limit and the end.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,16 +92,12 @@ def run_child(context: Context, call: Call) -> Ended:
     """Run it to its end; nothing of its tree lives when this returns.
 
     OSError when it could not be started at all, which is no fault of the program."""
-    pid_file = context.run.directory / "pid"
-    with suppress(OSError):  # then it cannot be written either, and that is said
-        pid_file.unlink()  # of a program that ran before in this run
     with LogWriter(context.run, call.secrets) as log, ExitStack() as stack:
         walls = stack.enter_context(Ending(call.argv)) if call.sandboxed else None
         child = processes.spawn(
             walls.argv if walls else call.argv,
             cwd=call.cwd,
             env=call.env,
-            pid_file=pid_file,
             stdin=subprocess.PIPE if call.stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -110,8 +106,6 @@ def run_child(context: Context, call: Call) -> Ended:
         process = {"process_pid": child.pid, "process_started_at": now()}
         by = supervise(child, context, call, log, walls)
         columns = log.columns() | ending(child.returncode, call.sandboxed) | process
-        if child.returncode > 0 and processes.pid_in(pid_file) is None:
-            raise OSError(f"It did not start: {columns['stderr_excerpt']}")
         return Ended(by, columns, log.last_printed)
 
 

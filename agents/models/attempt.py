@@ -8,8 +8,9 @@ from django.db.models import F, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from agents.models.base import NO_PROGRESS
 from agents.models.run import Run
-from paperclip import audit, sql
+from paperclip import audit
 from paperclip.actors import SYSTEM
 from paperclip.models import Scoped, ScopedQuerySet
 
@@ -17,13 +18,6 @@ if TYPE_CHECKING:
     from agents.faults import Fault
     from agents.models.agent import Agent
     from paperclip.actors import Actor
-
-# The cause of an issue, or an agent, at which runs end and nothing moves.
-NO_PROGRESS = "no_progress"
-FORGET = """
-DELETE FROM agents_attempt WHERE agent_id = %(agent)s AND cause <> %(spared)s
-AND (whole_agent OR issue_id IS NOT DISTINCT FROM %(issue)s)
-"""
 
 
 class AttemptQuerySet(ScopedQuerySet):
@@ -62,10 +56,6 @@ class AttemptQuerySet(ScopedQuerySet):
         )
         attempt.refresh_from_db()
         return attempt
-
-    def went_well(self, run: Run) -> None:
-        """A run has ended well: the faults before it do not count any more."""
-        sql.planned(FORGET, agent=run.agent_id, issue=run.issue_id, spared=NO_PROGRESS)
 
 
 class Attempt(Scoped):

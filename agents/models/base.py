@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models, transaction
@@ -10,7 +9,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from agents.models.queue import ORDINARY, Queue
+from agents.models.queue import ORDINARY, SAY, Queue, says
 from paperclip import home, live, sql, tokens
 from paperclip.models import Scoped
 
@@ -25,16 +24,14 @@ STOPPED = "stopped"
 # The acts of a heartbeat, which are done in one transaction of the caller's or a new
 # one: a savepoint of each would be a quarter of its statements.
 together = transaction.atomic(savepoint=False)
-ADD_EVENT = """
+ADD_EVENT = f"""
 WITH mine AS (
     UPDATE agents_run SET next_event_seq = next_event_seq + 1
     WHERE id = %(run)s RETURNING id, next_event_seq - 1 AS seq)
-INSERT INTO agents_runevent
-    (run_id, seq, event_type, stream, level, message, payload, created_at)
-SELECT id, seq, %(type)s, 'system', %(level)s, %(message)s, %(payload)s::jsonb,
-    clock_timestamp()
-FROM mine
-"""
+{SAY}
+"""  # noqa: S608 (of our own parts)
+# The cause of an issue, or an agent, at which runs end and nothing moves.
+NO_PROGRESS = "no_progress"
 MENTIONED = "issue_comment_mentioned"
 
 
@@ -194,6 +191,5 @@ class RunBase(Scoped):
         self, event_type: str, message: str, *, level: str = "info", **payload: Any
     ) -> None:
         """The next event of this run; numbers rise without gaps."""
-        said = json.dumps(payload) if payload else None
-        told = {"type": event_type, "level": level, "message": message, "payload": said}
+        told = says(message, event_type, level, payload)
         sql.planned(ADD_EVENT, run=self.pk, **told)

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from agents.models.account import ProviderAccount
 from agents.models.base import together
 from agents.models.end import Endable
-from agents.models.queue import in_order
+from agents.models.queue import SAY, in_order, says
 from paperclip import sql, tokens
 from paperclip.actors import SYSTEM
 
@@ -65,7 +65,7 @@ ABOUT = LOOK.format(about_the_same="e.issue_id = r.issue_id")
 AT_LARGE = LOOK.format(about_the_same="e.issue_id IS NULL")
 # The claim itself, with all that goes with it: its row is held until the commit, so a
 # fact that comes now waits, and finds it started.
-CLAIM = """
+CLAIM = f"""
 WITH mine AS (
     UPDATE agents_run SET status = 'running', started_at = %(at)s,
         lease_expires_at = %(until)s, token_digest = %(digest)s, host = %(host)s,
@@ -83,14 +83,9 @@ WITH mine AS (
 ), told AS (
     UPDATE agents_wakeup w SET status = 'claimed', updated_at = %(at)s FROM mine
     WHERE w.run_id = mine.id AND w.status IN ('queued', 'deferred_issue_execution')
-), said AS (
-    INSERT INTO agents_runevent
-        (run_id, seq, event_type, stream, level, message, created_at)
-    SELECT id, seq, 'lifecycle', 'system', 'info', 'run started', clock_timestamp()
-    FROM mine
-)
+), said AS ({SAY})
 SELECT wakes FROM mine
-"""
+"""  # noqa: S608 (of our own parts)
 STARTED = """
 UPDATE agents_run SET process_pid = %(pid)s, process_started_at = %(at)s
 WHERE id = %(run)s
@@ -221,6 +216,7 @@ class Claimable(Endable):
             host=host,
             account=self.account_id,
             aside=self.is_aside,
+            **says("run started"),
         )
         if not rows:
             return None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 from django.utils.timezone import now
 
-from agents.models.base import RunBase, together
+from agents.models.base import NO_PROGRESS, RunBase, together
+from agents.models.queue import SAY, says
 from paperclip import audit, doorbell, sql
 from paperclip.actors import SYSTEM
 
@@ -17,46 +18,48 @@ if TYPE_CHECKING:
 # One claim or end per agent at a time: two claims could both see its last free place.
 # Always before the run's own row, or a claim and a cancel could wait for each other.
 LOCK_AGENT = """
-SELECT a.updated_at, a.status, c.updated_at, c.status
+SELECT a.updated_at, a.status, c.updated_at AS company_updated_at,
+    c.status AS company_status
 FROM agents_agent a JOIN paperclip_company c ON c.id = a.company_id
 WHERE a.id = %(agent)s FOR NO KEY UPDATE OF a
 """
 # Which runs somebody may end.
-LIVE = "status = 'running' AND lease_expires_at > %(finished_at)s"
-EXPIRED = "status = 'running' AND lease_expires_at <= %(finished_at)s"
-OPEN = "status IN ('queued', 'running')"
-UPDATE = """
-UPDATE agents_run SET {places}, next_event_seq = next_event_seq + 1
-WHERE id = %(id)s AND {which} RETURNING id
-"""
-# What goes with the end of a run: its wakeups, its last event, what it says about its
-# agent if it ever started. Answers the queued ones that may have waited for its place.
-END = """
-WITH mine AS (
-    SELECT id, agent_id, started_at, next_event_seq - 1 AS seq FROM agents_run
-    WHERE id = %(run)s
+LIVE = "r.status = 'running' AND r.lease_expires_at > %(finished_at)s"
+EXPIRED = "r.status = 'running' AND r.lease_expires_at <= %(finished_at)s"
+OPEN = "r.status IN ('queued', 'running')"
+# The end of a run, with its wakeups, its last event, the faults that do not count any
+# more when it went well, and what it says about its agent if it ever started. Answers
+# the agent as locked, and the queued runs that may have waited for its place.
+END = f"""
+WITH locked AS MATERIALIZED ({LOCK_AGENT}), mine AS (
+    UPDATE agents_run r SET {{places}}, next_event_seq = r.next_event_seq + 1
+    FROM locked WHERE r.id = %(id)s AND {{which}}
+    RETURNING r.id, r.agent_id, r.issue_id, r.started_at, r.next_event_seq - 1 AS seq
 ), over AS (
-    UPDATE agents_wakeup w SET status = %(word)s, updated_at = %(at)s FROM mine
+    UPDATE agents_wakeup w SET status = %(word)s, updated_at = %(finished_at)s FROM mine
     WHERE w.run_id = mine.id
       AND w.status IN ('queued', 'claimed', 'deferred_issue_execution')
+), forgiven AS (
+    DELETE FROM agents_attempt t USING mine
+    WHERE %(word)s = 'completed' AND t.agent_id = mine.agent_id
+      AND t.cause <> '{NO_PROGRESS}'
+      AND (t.whole_agent OR t.issue_id IS NOT DISTINCT FROM mine.issue_id)
 ), settled AS (
-    UPDATE agents_agent a SET last_heartbeat_at = %(at)s, updated_at = %(at)s,
+    UPDATE agents_agent a SET last_heartbeat_at = %(finished_at)s,
+        updated_at = %(finished_at)s,
         status = CASE WHEN a.status IN ('idle', 'error')
             THEN %(state)s ELSE a.status END,
         error_reason = CASE WHEN a.status IN ('idle', 'error')
-            THEN %(error)s::text ELSE a.error_reason END
+            THEN %(reason)s::text ELSE a.error_reason END
     FROM mine WHERE a.id = mine.agent_id AND mine.started_at IS NOT NULL
-), said AS (
-    INSERT INTO agents_runevent
-        (run_id, seq, event_type, stream, level, message, created_at)
-    SELECT id, seq, 'lifecycle', 'system', 'info', %(message)s, clock_timestamp()
-    FROM mine
-)
-SELECT n.id FROM agents_run n
-WHERE n.status = 'queued' AND n.ready_at <= %(at)s
-  AND (n.agent_id = %(agent)s OR n.waits_for_id = %(run)s)
-ORDER BY n.due_at LIMIT 2
-"""
+), said AS ({SAY})
+SELECT locked.*, ARRAY(
+    SELECT n.id FROM agents_run n
+    WHERE n.status = 'queued' AND n.ready_at <= %(finished_at)s AND n.id <> %(id)s
+      AND (n.agent_id = %(agent)s OR n.waits_for_id = %(id)s)
+    ORDER BY n.due_at LIMIT 2)
+FROM mine, locked
+"""  # noqa: S608 (of our own parts)
 # What a wakeup is called whose run ended so.
 WORDS = {"succeeded": "completed", "timed_out": "failed"}
 
@@ -93,30 +96,30 @@ class Endable(RunBase):
 
     @together
     def _end(self, which: str, status: str, by: Actor, **outcome: Any) -> bool:
-        self.lock_agent()
         moment = now()
         columns = {"status": status, "finished_at": moment, "updated_at": moment}
         columns |= outcome
+        failed = status in (self.Status.FAILED, self.Status.TIMED_OUT)
         # The same columns each time, so that it is planned once.
         places = ", ".join(f"{name} = %({name})s" for name in columns)
-        statement = UPDATE.format(places=places, which=which)
-        if not sql.planned(statement, id=self.pk, **self._told(columns)):
-            return False
-        for name, value in columns.items():
-            setattr(self, name, value)
-        failed = status in (self.Status.FAILED, self.Status.TIMED_OUT)
-        next_ones = sql.planned(
-            END,
-            run=self.pk,
+        rows = sql.planned(
+            END.format(places=places, which=which),
+            id=self.pk,
             agent=self.agent_id,
-            at=moment,
             word=WORDS.get(status, status),
             state="error" if failed else "idle",
-            error=self.error if failed else None,
-            message=f"run {status.replace('_', ' ')}",
+            reason=outcome.get("error") if failed else None,
+            **self._told(columns),
+            **says(f"run {status.replace('_', ' ')}"),
         )
+        if not rows:
+            return False
+        *locked, next_ones = rows[0]
+        self._must_know_agent(tuple(locked))
+        for name, value in columns.items():
+            setattr(self, name, value)
         audit.record(by, f"heartbeat.{status}", self, agentId=str(self.agent_id))
-        for (pk,) in next_ones:
+        for pk in next_ones:
             doorbell.ring("issues.tasks.heartbeat", str(pk))
         return True
 
@@ -131,8 +134,13 @@ class Endable(RunBase):
     def lock_agent(self) -> None:
         """Nobody else claims or ends a run of the agent until the commit, and `agent`
         is as it is now."""
+        rows = sql.planned(LOCK_AGENT, agent=self.agent_id)
+        self._must_know_agent(rows[0])
+
+    def _must_know_agent(self, locked: sql.Row) -> None:
+        """Read it again when it is not as it was when it was locked."""
         agent, company = self.agent, self.agent.company
         known = (agent.updated_at, agent.status, company.updated_at, company.status)
-        if sql.planned(LOCK_AGENT, agent=self.agent_id) != [known]:
+        if known != locked:
             agents = type(agent).objects.select_related("company")
             self.agent = agents.get(pk=self.agent_id)

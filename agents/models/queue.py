@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -88,9 +89,18 @@ ORDER BY up.turn LIMIT 1 FOR NO KEY UPDATE OF a
 LOCK_AGENTS = """
 SELECT id FROM agents_agent WHERE id = ANY(%(agents)s) ORDER BY id FOR NO KEY UPDATE
 """
+# The next event of each run in `mine`: its id, and in `seq` the number of the event.
+# Run.log_event() is the way to write one; this goes with what changes a run.
+SAY = """
+INSERT INTO agents_runevent
+    (run_id, seq, event_type, stream, level, message, payload, created_at)
+SELECT id, seq, %(type)s, 'system', %(level)s, %(message)s, %(payload)s::jsonb,
+    clock_timestamp()
+FROM mine
+"""
 # The end of runs that have not started: with their wakeups and their last event, and
 # without a word about their agents, who did nothing.
-CANCEL = """
+CANCEL = f"""
 WITH mine AS (
     UPDATE agents_run SET status = 'cancelled', finished_at = %(at)s,
         updated_at = %(at)s, error = %(why)s, error_code = 'cancelled',
@@ -100,17 +110,20 @@ WITH mine AS (
 ), over AS (
     UPDATE agents_wakeup w SET status = 'cancelled', updated_at = %(at)s FROM mine
     WHERE w.run_id = mine.id AND w.status IN ('queued', 'deferred_issue_execution')
-), said AS (
-    INSERT INTO agents_runevent
-        (run_id, seq, event_type, stream, level, message, created_at)
-    SELECT id, seq, 'lifecycle', 'system', 'info', 'run cancelled', clock_timestamp()
-    FROM mine
-)
+), said AS ({SAY})
 SELECT id, company_id, agent_id FROM mine
-"""
+"""  # noqa: S608 (of our own parts)
 BATCH = 500
 # Of so many one is found whose agent nobody is just seeing to.
 AHEAD = 12
+
+
+def says(
+    message: str, kind: str = "lifecycle", level: str = "info", payload: Any = None
+) -> dict[str, Any]:
+    """What SAY is told."""
+    told = json.dumps(payload) if payload else None
+    return {"type": kind, "level": level, "message": message, "payload": told}
 
 
 def due(ready_at: datetime, rank: int) -> datetime:
@@ -178,7 +191,9 @@ class Queue(ScopedQuerySet):
     @transaction.atomic(savepoint=False)
     def _cancel(self, runs: list[UUID], of: set[UUID], by: Actor, why: str) -> None:
         sql.planned(LOCK_AGENTS, agents=list(of))
-        rows = sql.planned(CANCEL, runs=runs, at=now(), why=why)
+        rows = sql.planned(
+            CANCEL, runs=runs, at=now(), why=why, **says("run cancelled")
+        )
         for pk, company_id, agent_id in rows:
             run = self.model(pk=pk, company_id=company_id)
             audit.record(by, "heartbeat.cancelled", run, agentId=str(agent_id))

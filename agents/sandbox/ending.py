@@ -6,15 +6,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
+import select
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-import psutil
-
-PATIENCE = 0.05
-POLL_SECONDS = 0.001
+PATIENCE_MS = 50
 
 
 class Ending:
@@ -37,22 +34,21 @@ class Ending:
         """Whether nothing of it lives, for certain. Its first process is gone: with it
         the kernel has ended every other one of its process table
         (pid_namespaces(7)). Ask when bwrap has ended; False means: look yourself."""
-        with contextlib.suppress(OSError, ValueError, KeyError, psutil.Error):
-            first = int(json.loads(os.read(self._told, 4096))["child-pid"])
-            deadline = time.monotonic() + PATIENCE
-            while time.monotonic() < deadline:
-                if is_gone(first):
-                    return True
-                time.sleep(POLL_SECONDS)
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return has_ended(int(json.loads(os.read(self._told, 4096))["child-pid"]))
         return False
 
 
-def is_gone(pid: int) -> bool:
-    """Whether it has ended, reaped or not: a process table's first one becomes a zombie
-    when there is no other left. One whose first thread alone has ended looks like one,
-    and lives."""
+def has_ended(pid: int) -> bool:
+    """Whether it ends within a moment, reaped or not, with every thread of it
+    (pidfd_open(2))."""
     try:
-        first = psutil.Process(pid)
-        return first.status() == psutil.STATUS_ZOMBIE and first.num_threads() <= 1
-    except psutil.NoSuchProcess:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
         return True
+    try:
+        poll = select.poll()
+        poll.register(process, select.POLLIN)
+        return bool(poll.poll(PATIENCE_MS))
+    finally:
+        os.close(process)

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent, Attempt
-from agents.models.attempt import NO_PROGRESS
+from agents.models.base import NO_PROGRESS
 from issues.models.base import CLOSED, IssueBase, Priority, Status
 from issues.models.comment import Comment
 from issues.models.goal import Goal

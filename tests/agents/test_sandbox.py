@@ -275,7 +275,6 @@ def test_who_hides_is_ended_with_the_rest(place: Path) -> None:
     child = processes.spawn(
         argv,
         **call,
-        pid_file=place / "pid",
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
@@ -296,7 +295,6 @@ def test_its_end_is_seen_when_nothing_of_it_lives(place: Path) -> None:
         child = processes.spawn(
             ending.argv,
             **call,
-            pid_file=place / "pid",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

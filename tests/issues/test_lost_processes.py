@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -69,7 +68,7 @@ def test_a_child_whose_supervisor_died_is_ended_and_its_work_done_again(
         eventually(lambda: not processes.tree(str(again.pk)))
 
 
-@pytest.mark.parametrize("moment", ["before the pid file", "running", "finishing"])
+@pytest.mark.parametrize("moment", ["before its pid is known", "running", "finishing"])
 def test_kill_9_of_the_worker_leaves_one_child_at_most(
     company: Any, moment: str, request: pytest.FixtureRequest
 ) -> None:
@@ -81,14 +80,12 @@ def test_kill_9_of_the_worker_leaves_one_child_at_most(
     for _ in range(5 if request.config.getoption("--long") else 2):
         run = Run.objects.filter(agent=agent, status="queued").get()
         Run.objects.filter(pk=run.pk).update(ready_at=run.created_at)
-        if moment == "before the pid file":
-            # The shell shim blocks on opening the pipe: forked, and not written yet.
-            run.directory.mkdir(parents=True)
-            os.mkfifo(run.directory / "pid")
         one = Worker(PAPERCLIP_LEASE_SECONDS=LEASE)
         try:
             sweep.ring_again()
             eventually(lambda r=run: processes.tree(str(r.pk)))
+            if moment == "running":
+                eventually(lambda r=run: Run.objects.get(pk=r.pk).process_pid)
             if moment == "finishing":
                 eventually(lambda r=run: not processes.tree(str(r.pk)))
         finally:

@@ -121,9 +121,9 @@ def test_what_it_prints_holds_no_secret_of_its_own(company: Any) -> None:
 def test_a_program_that_could_not_start_is_no_fault_of_its_own(company: Any) -> None:
     with transaction.atomic():
         run = woken(hired(company, "true"))
-        (run.directory / "pid").mkdir(parents=True)  # as on a full disk
+        run.log_file.mkdir(parents=True)  # so that nothing it says could be kept
     run = ended(run)
-    assert run.error_code == "internal_error" and "pid" in run.error
+    assert run.error_code == "internal_error" and run.log_file.name in run.error
 
 
 # The child ignores SIGTERM, leaves its session and loses its parent (T-03b).

@@ -37,7 +37,6 @@ def start(run_id: str, place: Path, script: str) -> subprocess.Popen[bytes]:
     marks = {"PAPERCLIP_RUN_ID": run_id, "PAPERCLIP_INSTANCE": home.instance_id()}
     return processes.spawn(
         ["sh", "-c", script],
-        pid_file=place / "the pid",
         cwd=place,
         env={"PATH": os.defpath, **marks},
         stdout=subprocess.DEVNULL,
@@ -45,26 +44,21 @@ def start(run_id: str, place: Path, script: str) -> subprocess.Popen[bytes]:
     )
 
 
-def test_the_pid_file_is_there_and_closed_to_others(
-    run_id: str, tmp_path: Path
-) -> None:
-    child = start(run_id, tmp_path, "sleep 600")
-    wait_for(lambda: processes.pid_in(tmp_path / "the pid"), 5)
-    assert processes.pid_in(tmp_path / "the pid") == child.pid
-    assert (tmp_path / "the pid").stat().st_mode & 0o077 == 0
+def test_it_is_known_from_the_first_moment(run_id: str, tmp_path: Path) -> None:
+    child = start(run_id, tmp_path, "while :; do sleep 1; done")
+    assert child.pid in [one.pid for one in processes.tree(run_id)]
     assert os.getsid(child.pid) == child.pid
 
 
-def test_a_program_that_is_missing_ends_with_127(run_id: str, tmp_path: Path) -> None:
-    child = processes.spawn(
-        ["/no/such/program"],
-        pid_file=tmp_path / "pid",
-        cwd="/",
-        env={},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    assert child.wait(5) == 127
+def test_a_program_that_is_missing_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no/such/program"):
+        processes.spawn(
+            ["/no/such/program"],
+            cwd="/",
+            env={},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
 
 def test_the_whole_tree_is_found_and_ended(run_id: str, tmp_path: Path) -> None:

@@ -66,7 +66,6 @@ def agents_process(instance: Instance, tmp_path: Path) -> psutil.Process:
     """A process as a heartbeat's child is one, deaf to a polite request."""
     child = processes.spawn(
         ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"],
-        pid_file=tmp_path / "pid",
         cwd="/",
         env={"PAPERCLIP_INSTANCE": mark(instance), "PAPERCLIP_RUN_ID": "one"},
         stdout=subprocess.DEVNULL,
