@@ -165,7 +165,7 @@ class RunBase(Scoped):
 
     @property
     def directory(self) -> Path:
-        """Where its pid file and its log are."""
+        """Where its log is, and an outcome that waits to be delivered."""
         return home.path() / "runs" / str(self.pk)
 
     @property
