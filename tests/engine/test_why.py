@@ -107,7 +107,7 @@ def test_it_lets_another_agent_finish(issue: Issue, dev: Agent) -> None:
     ("how", "code", "said"),
     [
         ("done", "closed", "It is done."),
-        ("company", "stopped", "Digital Agents is paused."),
+        ("company", "stopped", "Digital Agents is stopped."),
         ("agent", "asleep", "Dev is paused."),
         ("backlog", "backlog", "It is parked in the backlog."),
         ("nobody", "nobody", "Nobody has it."),
