@@ -148,6 +148,12 @@ def filled(text: str, values: Mapping[str, Any], declared: Iterable[str]) -> str
     return PLACE.sub(put, text)
 
 
+def undeclared(text: str, declared: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The names in the text that are no variable: they stay as they are written."""
+    known = {*BUILT_IN, *(one["name"] for one in declared)}
+    return [name for name in dict.fromkeys(PLACE.findall(text)) if name not in known]
+
+
 def in_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -222,6 +222,20 @@ def test_what_a_schedule_cannot_ask_is_refused(console: Client) -> None:
     assert Routine.objects.get().variables[0]["required"] is True
 
 
+def test_a_name_that_is_no_variable_is_pointed_out(
+    console: Client, company: Company
+) -> None:
+    declared = [{"name": "site", "type": "text", "label": None, "required": False}]
+    routine = make.routine(
+        company,
+        title="{{site}} on {{date}}",
+        description="About {{topic}}, {{ topic }}.",
+        variables=declared,
+    )
+    page = html.unescape(console.get(f"/routines/{routine.pk}").content.decode())
+    assert page.count("is no variable") == 1 and "{{topic}} is no variable" in page
+
+
 def test_values_are_asked_for(console: Client, company: Company) -> None:
     declared: list[dict[str, Any]] = [
         {"name": "pr", "type": "number", "required": True, "label": "Pull request"},
