@@ -38,8 +38,10 @@ SELECT
             SELECT 1 FROM agents_run h WHERE h.id = r.waits_for_id
             AND h.status = 'running' AND h.lease_expires_at > %(at)s)
         AS may_start,
-    EXISTS (SELECT 1 FROM paperclip_instance WHERE stopped_at IS NOT NULL)
-        AS all_is_stopped,
+    -- As it is by now: what was read with the agent's lock is older than a wait for it.
+    c.status <> 'active'
+        OR EXISTS (SELECT 1 FROM paperclip_instance WHERE stopped_at IS NOT NULL)
+        AS is_stopped,
     EXISTS (
         SELECT 1 FROM agents_attempt p WHERE p.parked_at IS NOT NULL
         AND (p.agent_id = r.agent_id OR p.issue_id = r.issue_id)) AS may_be_parked,
@@ -97,7 +99,7 @@ class Look(NamedTuple):
 
     is_queued: bool
     may_start: bool
-    all_is_stopped: bool
+    is_stopped: bool
     may_be_parked: bool
     of_agent: int
     of_company: int
@@ -154,7 +156,7 @@ class Claimable(Endable):
         return Look(*rows[0])
 
     def _refusal(self, look: Look) -> str:
-        if not self.agent.is_invokable or look.all_is_stopped:
+        if not self.agent.is_invokable or look.is_stopped:
             return f"{self.agent} cannot run now."
         return self.agent.parked_at_work(self.issue_id) if look.may_be_parked else ""
 
