@@ -113,6 +113,8 @@ class Claimable(Endable):
 
     # Whether that was done when it was read, in this very transaction.
     agent_is_locked = False
+    # Whether the run of the same work before it did not end well, as its claim saw it.
+    last_went_badly = False
 
     class Meta:
         abstract = True
@@ -135,6 +137,7 @@ class Claimable(Endable):
             return None
         if not (look.may_start and self._may_call() and self._has_room(look)):
             return None
+        self.last_went_badly = look.may_owe
         return self._start(moment, host, owes=look.may_owe)
 
     def _lock_places(self, host: str) -> None:
