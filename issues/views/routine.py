@@ -99,6 +99,7 @@ def show(
         "issues/routine.html",
         company=routine.company,
         status=refusal.status if refusal else 422 if run_form else 200,
+        here=home(routine) if request.method == "POST" else "",
         title=routine.title,
         crumbs=[(_("Routines"), reverse("admin:issues_routine_changelist"))],
         routine=told,
