@@ -63,13 +63,21 @@ def ago(moment: datetime | None) -> str:
     """How long ago, or in how long, with the exact time on hover."""
     if moment is None:
         return ""
-    exact = date_format(localtime(moment), "Y-m-d H:i:s")
+    exact = date_format(localtime(moment), "Y-m-d H:i:s T")
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         moment.isoformat(),
         exact,
         naturaltime(moment),
     )
+
+
+@register.filter
+def clock(moment: datetime, form: str = "H:i") -> str:
+    """The time of day with its zone, and the day when it is not today."""
+    here = localtime(moment)
+    day = "" if here.date() == localtime(now()).date() else "j M "
+    return date_format(here, f"{day}{form} T")
 
 
 @register.filter
@@ -224,6 +232,7 @@ def button(
     about: str = "",
 ) -> dict[str, Any]:
     """A verb as a button: a form of its own that posts, and comes back here."""
+    here = context.get("here") or context["request"].get_full_path()
     return {
         "request": context["request"],
         "csrf_token": context.get("csrf_token"),
@@ -233,5 +242,5 @@ def button(
         "kind": kind,
         "icon": icon,
         "about": about,
-        "next": context["request"].get_full_path() if stay else "",
+        "next": here if stay else "",
     }
