@@ -35,6 +35,8 @@ LABELS = {
     "in_review": _("in review"),
     "todo": _("to do"),
     "issue_created": _("issue filed"),
+    "claimed": _("taken up"),
+    "coalesced": _("joined"),
     "pending_approval": _("pending approval"),
     "deferred_issue_execution": _("waits for another agent"),
 }
