@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+from contextlib import suppress
 from typing import Any, cast
 
 from django import forms
@@ -120,7 +120,7 @@ def rows(data: Any, declared: list[dict[str, Any]]) -> VariableRows:
     """The variables as they are, or as they were filled in, and some rows more. What
     the page was shown comes back with it: changed is what differs from that."""
     if data and SHOWN in data:
-        with contextlib.suppress(signing.BadSignature):
+        with suppress(signing.BadSignature):
             declared = signing.loads(data[SHOWN], salt=SALT)
     shown = [
         {

@@ -78,7 +78,7 @@ def test_without_a_rhythm_it_has_no_schedule(console: Client) -> None:
 @pytest.mark.parametrize(
     ("wrong", "field", "said"),
     [
-        ({"every": "cron", "cron": "0 25 * * *"}, "cron", "is 0 to 23"),
+        ({"every": "cron", "cron": "0 25 * * *"}, "cron", "is not 0 to 23"),
         ({"every": "cron", "cron": ""}, "cron", "has five fields"),
         ({"at": ""}, "at", "Say at what time"),
         ({"at": "25:00"}, "at", "valid time"),
