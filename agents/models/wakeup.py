@@ -48,17 +48,12 @@ class WakeupQuerySet(ScopedQuerySet):
         comment_id: UUID | None = None,
         detail: str = "system",
         payload: dict[str, Any] | None = None,
-        retry_of: Run | None = None,
-        ready_at: datetime | None = None,
-        counts: bool = True,
-        rank: int = ORDINARY,
+        **how: Any,
     ) -> Wakeup:
-        """Ask for one run of the agent about the issue, or about nothing in particular.
+        """Ask for one run of the agent about the issue, or about nothing in particular;
+        `how` it is to run: see `Wakeup.new_run`.
 
-        `retry_of` is an ended run whose work the new one goes on with; it is one
-        attempt more, unless it does not count. `rank` is the issue's priority. Outside
-        the agent's working hours it waits for them, unless a person asks. Answers the
-        Wakeup that says what became of it: `queued` with a new run,
+        Answers the Wakeup that says what became of it: `queued` with a new run,
         `coalesced` into the run that is waiting already, or `skipped` and why.
         On-demand wakes of an agent that cannot run raise Conflict instead.
         """
@@ -75,24 +70,9 @@ class WakeupQuerySet(ScopedQuerySet):
             requested_by_id=by.id,
         )
         if refusal := wakeup.refusal():
-            if source == Wakeup.Source.ON_DEMAND:
-                raise Conflict(refusal, status=agent.status)
-            return wakeup.skip(refusal)
-        fact = {
-            "source": source,
-            "reason": reason,
-            "detail": detail,
-            "by": by.name,
-            "commentId": str(comment_id) if comment_id else None,
-            "at": now().isoformat(),
-        }
-        attempt = retry_of.attempt + counts if retry_of else 1
-        opens_at = None if wakeup.is_a_persons else agent.opens_at(now())
-        if opens_at is not None:
-            ready_at = max(opens_at, ready_at or opens_at)
-        return wakeup.merge([fact]) or wakeup.queue(
-            [fact], retry_of, ready_at, attempt, rank
-        )
+            return wakeup.refuse(refusal)
+        facts = [wakeup.fact(by, comment_id)]
+        return wakeup.merge(facts) or wakeup.queue(facts, **how)
 
 
 class Wakeup(Scoped):
@@ -171,6 +151,12 @@ class Wakeup(Scoped):
             parked.filter(whole_agent=False).reopen()
         return self.agent.parked_at_work(self.issue_id)
 
+    def refuse(self, why: str) -> Wakeup:
+        """Conflict for who waits for the run; for all others it is skipped."""
+        if self.source == self.Source.ON_DEMAND:
+            raise Conflict(why, status=self.agent.status)
+        return self.skip(why)
+
     def skip(self, why: str) -> Wakeup:
         """Leave a record; equal skips in a row count up on one row."""
         last: Wakeup | None = Wakeup.objects.filter(agent=self.agent).first()
@@ -188,6 +174,17 @@ class Wakeup(Scoped):
         self.status, self.note = self.Status.SKIPPED, why
         self.save()
         return self
+
+    def fact(self, by: Actor, comment_id: UUID | None) -> dict[str, Any]:
+        """What its run is told of it."""
+        return {
+            "source": self.source,
+            "reason": self.reason,
+            "detail": self.trigger_detail,
+            "by": by.name,
+            "commentId": str(comment_id) if comment_id else None,
+            "at": now().isoformat(),
+        }
 
     def merge(self, facts: list[dict[str, Any]]) -> Wakeup | None:
         """Add the facts to the run that waits for this agent and issue, if one does."""
@@ -235,15 +232,41 @@ class Wakeup(Scoped):
             self.run.changed()
             doorbell.ring("issues.tasks.heartbeat", str(self.run.pk))
 
-    def queue(
+    def queue(self, facts: list[dict[str, Any]], **how: Any) -> Wakeup:
+        """Queue a new run; `how`: see `new_run`."""
+        run = self.new_run(facts, **how)
+        try:
+            with transaction.atomic():
+                run.save(force_insert=True)
+        except IntegrityError:
+            # Somebody else queued one for the same agent and issue this very moment.
+            return self.merge(facts) or self.queue(facts, **how)
+        self.run, self.status = run, self.Status.QUEUED
+        self.save()
+        run.changed()
+        if run.rung_at is not None:
+            doorbell.ring("issues.tasks.heartbeat", str(run.pk))
+        return self
+
+    def new_run(
         self,
         facts: list[dict[str, Any]],
-        retry_of: Run | None,
-        ready_at: datetime | None,
-        attempt: int,
-        rank: int,
-    ) -> Wakeup:
-        run = Run(
+        *,
+        retry_of: Run | None = None,
+        counts: bool = True,
+        ready_at: datetime | None = None,
+        rank: int = ORDINARY,
+    ) -> Run:
+        """The run to queue, told the facts and those that are owed.
+
+        `retry_of` is an ended run whose work it goes on with; it is one attempt more,
+        unless it does not count. `rank` is the issue's priority. Outside the agent's
+        working hours it waits for them, unless a person asks.
+        """
+        opens_at = None if self.is_a_persons else self.agent.opens_at(now())
+        if opens_at is not None:
+            ready_at = max(opens_at, ready_at or opens_at)
+        return Run(
             company_id=self.company_id,
             agent=self.agent,
             issue_id=self.issue_id,
@@ -252,22 +275,9 @@ class Wakeup(Scoped):
             wakes=in_order(Run.objects.owed(self.agent_id, self.issue_id), facts),
             retry_of=retry_of,
             account_id=retry_of.account_id if retry_of else None,
-            attempt=attempt,
+            attempt=retry_of.attempt + counts if retry_of else 1,
             ready_at=ready_at or now(),
             rank=rank,
             due_at=due(ready_at or now(), rank),
             rung_at=None if ready_at else now(),
         )
-        try:
-            with transaction.atomic():
-                run.save(force_insert=True)
-        except IntegrityError:
-            # Somebody else queued one for the same agent and issue this very moment.
-            merged = self.merge(facts)
-            return merged or self.queue(facts, retry_of, ready_at, attempt, rank)
-        self.run, self.status = run, self.Status.QUEUED
-        self.save()
-        run.changed()
-        if ready_at is None:
-            doorbell.ring("issues.tasks.heartbeat", str(run.pk))
-        return self
