@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from html import escape
+from typing import Any
 
 from agents.rehearsal.sites import NOTE
 from agents.rehearsal.topics import Topic
@@ -24,24 +25,9 @@ def file_of(topic: Topic) -> str:
 
 def html_of(topic: Topic, seed: int) -> str:
     """The post as a whole page, with its data for search engines."""
-    text, background, accent = COLOURS[seed % len(COLOURS)]
     sections = "\n".join(
         f"<h2>{escape(head)}</h2>\n<p>{escape(body)}</p>"
         for head, body in topic.sections
-    )
-    data = {
-        "@context": "https://schema.org",
-        "@type": "BlogPosting",
-        "headline": topic.titles[0],
-        "description": topic.description,
-        "keywords": topic.keyword,
-        "author": {"@type": "Organization", "name": "Digiton"},
-    }
-    style = (
-        f"body {{ color: {text}; background: {background}; margin: 0;"
-        " font: 18px/1.6 sans-serif; }\n"
-        "main { max-width: 680px; margin: 0 auto; padding: 48px 24px; }\n"
-        f"h1, h2, a {{ color: {accent}; line-height: 1.2; }}"
     )
     return f"""<!doctype html>
 <html lang="en">
@@ -52,9 +38,9 @@ def html_of(topic: Topic, seed: int) -> str:
 <meta name="description" content="{escape(topic.description)}">
 <meta name="robots" content="noindex">
 <meta name="generator" content="{NOTE}">
-<script type="application/ld+json">{json.dumps(data)}</script>
+<script type="application/ld+json">{json.dumps(data_of(topic))}</script>
 <style>
-{style}
+{style_of(seed)}
 </style>
 </head>
 <body>
@@ -67,3 +53,25 @@ def html_of(topic: Topic, seed: int) -> str:
 </body>
 </html>
 """
+
+
+def data_of(topic: Topic) -> dict[str, Any]:
+    """What search engines are told."""
+    return {
+        "@context": "https://schema.org",
+        "@type": "BlogPosting",
+        "headline": topic.titles[0],
+        "description": topic.description,
+        "keywords": topic.keyword,
+        "author": {"@type": "Organization", "name": "Digiton"},
+    }
+
+
+def style_of(seed: int) -> str:
+    text, background, accent = COLOURS[seed % len(COLOURS)]
+    return (
+        f"body {{ color: {text}; background: {background}; margin: 0;"
+        " font: 18px/1.6 sans-serif; }\n"
+        "main { max-width: 680px; margin: 0 auto; padding: 48px 24px; }\n"
+        f"h1, h2, a {{ color: {accent}; line-height: 1.2; }}"
+    )

@@ -50,12 +50,9 @@ class Firing(RoutineBase):
         values: Mapping[str, Any] | None = None,
     ) -> RoutineRun:
         """File its issue, which wakes the assignee; the run says what came of it. The
-        same key of the same source gives the run of the first call.
-
-        While an issue of equal work (the same routine, the same values) is open, the
-        run joins it or is skipped, as the policy says. That counts also when nobody
-        works on it: it is tried again or waits for a person, who is told once, and one
-        more of it would change nothing.
+        same key of the same source gives the run of the first call. While an issue of
+        equal work (the same routine, the same values) is open, the run joins it or is
+        skipped, as the policy says.
 
         Conflict when the routine is archived, when it is paused and nobody asked for it
         by hand, and for a trigger that is off; Invalid for missing or wrong values;
@@ -67,23 +64,17 @@ class Firing(RoutineBase):
             return before
         self._must_be_on(source, trigger)
         answers = variables.resolved(self.variables, values or {})
-        run = RoutineRun(
-            company_id=self.company_id,
-            routine_id=self.pk,
+        run = self._new_run(
+            answers,
             trigger=trigger,
             source=source,
             triggered_at=at,
             slot_at=slot,
             idempotency_key=key or None,
             trigger_payload=payload,
-            dispatch_fingerprint=self._fingerprint(answers),
-            is_exclusive=self.concurrency_policy != self.Concurrency.ALWAYS,
-            revision_id=self.revision_id,
         )
         if not self._is_held_off(run):
-            run.linked_issue = self._file(run, answers, by=by)
-            run.status = RoutineRun.Status.ISSUE_CREATED
-        run.save(force_insert=True)
+            self._file(run, answers, by=by)
         self._note(run, by=by)
         return run
 
@@ -120,6 +111,16 @@ class Firing(RoutineBase):
         if trigger is not None and not trigger.enabled:
             raise Conflict("This trigger is switched off.")
 
+    def _new_run(self, answers: Mapping[str, Any], **asked: Any) -> RoutineRun:
+        return RoutineRun(
+            company_id=self.company_id,
+            routine_id=self.pk,
+            revision_id=self.revision_id,
+            dispatch_fingerprint=self._fingerprint(answers),
+            is_exclusive=self.concurrency_policy != self.Concurrency.ALWAYS,
+            **asked,
+        )
+
     def _fingerprint(self, answers: Mapping[str, Any]) -> str:
         told = json.dumps([str(self.pk), answers], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()
@@ -142,7 +143,7 @@ class Firing(RoutineBase):
         run.status = RoutineRun.Status.COALESCED if joins else RoutineRun.Status.SKIPPED
         return True
 
-    def _file(self, run: RoutineRun, answers: Mapping[str, Any], *, by: Actor) -> Issue:
+    def _file(self, run: RoutineRun, answers: Mapping[str, Any], *, by: Actor) -> None:
         trigger = run.trigger
         zone = (trigger and trigger.time_zone) or settings.TIME_ZONE
         words = {
@@ -154,7 +155,8 @@ class Firing(RoutineBase):
         description = variables.filled(self.description or "", words, declared)
         if answers and run.source == WEBHOOK:
             description += FROM_OUTSIDE.format(names=", ".join(sorted(answers)))
-        return Issue.objects.file(
+        run.status = RoutineRun.Status.ISSUE_CREATED
+        run.linked_issue = Issue.objects.file(
             self.company,
             by=by,
             title=title[:300] or self.title,
@@ -172,6 +174,7 @@ class Firing(RoutineBase):
 
     def _note(self, run: RoutineRun, *, by: Actor) -> None:
         """Write down when it was fired and what came of it."""
+        run.save(force_insert=True)
         at = run.triggered_at
         self.last_triggered_at, self.updated_at = at, now()
         names = ["last_triggered_at", "updated_at"]

@@ -111,21 +111,23 @@ class StatusMachine(Review):
         self._must_be_startable()
         self.save()
         said = self._say(comment, by=by)
-        if changed or self.status != old[0]:
-            audit.record(
-                by,
-                "issue.updated",
-                self,
-                identifier=self.identifier,
-                changed=changed,
-                **({"status": status, "was": old[0]} if status != old[0] else {}),
-            )
+        self._record(changed, old[0], by=by)
         if self.is_closed and old[0] not in CLOSED:
-            RoutineRun.objects.issue_closed(self)
-        if reviewed is not None and self.is_closed and old[0] not in CLOSED:
-            reviewed.return_to_review(self, by=by)
+            self._end(reviewed, by=by)
         send_wakes(self._consequences(*old) + self.mentions(said), by=by, said=said)
         return said
+
+    def _record(self, changed: list[str], was: str, *, by: Actor) -> None:
+        moved = {"status": self.status, "was": was} if self.status != was else {}
+        if changed or moved:
+            told = {"identifier": self.identifier, "changed": changed, **moved}
+            audit.record(by, "issue.updated", self, **told)
+
+    def _end(self, reviewed: Review | None, *, by: Actor) -> None:
+        """It is closed now: so is the routine's run, and its review may go on."""
+        RoutineRun.objects.issue_closed(self)
+        if reviewed is not None:
+            reviewed.return_to_review(self, by=by)
 
     def _say(self, comment: str, *, by: Actor) -> Comment | None:
         said = self._post(comment, by=by) if comment.strip() else None

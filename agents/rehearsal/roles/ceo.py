@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
 
 from agents.rehearsal import plot
 from agents.rehearsal.acts import Answer, Call, Story, use
@@ -19,6 +18,17 @@ from agents.rehearsal.scene import Scene
 from agents.rehearsal.view import View
 
 SETTLED = "@CTO"
+# The parts of the goal that begin when others are done.
+WAITS_FOR = {
+    plot.DESIGNER_TITLE: [plot.CMO_TITLE],
+    plot.DEVOPS_TITLE: [plot.CMO_TITLE, plot.CTO_TITLE],
+    plot.REPORT_TITLE: [
+        plot.CMO_TITLE,
+        plot.CTO_TITLE,
+        plot.DESIGNER_TITLE,
+        plot.DEVOPS_TITLE,
+    ],
+}
 
 
 def act(scene: Scene) -> Story:
@@ -67,7 +77,7 @@ def break_down(scene: Scene, goal: View) -> Story:
     for title, part in plan.items():
         there = goal.part(title)
         if there is None:
-            waits_for = [filed[other] for other in part.pop("after", [])]
+            waits_for = [filed[other] for other in WAITS_FOR.get(title, [])]
             answer = yield from use(
                 "create_subtask",
                 parent=goal.identifier,
@@ -89,7 +99,7 @@ def break_down(scene: Scene, goal: View) -> Story:
     return "The goal is broken down; I am woken when the report can be written."
 
 
-def parts(scene: Scene) -> dict[str, dict[str, Any]]:
+def parts(scene: Scene) -> dict[str, dict[str, str]]:
     """What the goal is broken into, in the order in which it is filed."""
     return {
         plot.CMO_TITLE: {
@@ -111,14 +121,12 @@ def parts(scene: Scene) -> dict[str, dict[str, Any]]:
         plot.DESIGNER_TITLE: {
             "assignee": "Designer",
             "priority": "medium",
-            "after": [plot.CMO_TITLE],
             "description": "Render the new post and report what can be measured: size,"
             " contrast, whether it is blank.\n\nDone: the facts are in a comment.",
         },
         plot.DEVOPS_TITLE: {
             "assignee": "DevOps",
             "priority": "medium",
-            "after": [plot.CMO_TITLE, plot.CTO_TITLE],
             "description": "Fetch our start page and the new post as a visitor gets"
             " them, and follow every link of ours.\n\nDone: a comment says the status"
             " and title of each.",
@@ -126,12 +134,6 @@ def parts(scene: Scene) -> dict[str, dict[str, Any]]:
         plot.REPORT_TITLE: {
             "assignee": "CEO",
             "priority": "medium",
-            "after": [
-                plot.CMO_TITLE,
-                plot.CTO_TITLE,
-                plot.DESIGNER_TITLE,
-                plot.DEVOPS_TITLE,
-            ],
             "description": "What was done, what was sent back, what is open: from the"
             " issues themselves.\n\nDone: the document `weekly-report` is here.",
         },
