@@ -119,6 +119,7 @@ def test_a_cancel_ends_the_grace_of_a_timeout(company: Any) -> None:
     eventually(lambda: "not yet" in run.log_file.read_text())
     run.cancel(by=SYSTEM, why="a test")
     eventually(lambda: not processes.tree(str(run.pk)), timeout=10)
+    assert ended(run).status == "cancelled"
 
 
 @pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (40, "SIG40")])
