@@ -203,12 +203,9 @@ def trying(issue: Issue) -> Why | None:
     if row is None or row.next_at is None or not is_workable(issue):
         return None
     last = last_run(issue)
-    if (
-        last
-        and last.status == Run.Status.CANCELLED
-        and last.created_at > row.updated_at
-    ):
-        return None  # that was the try; what a person cancelled is theirs to start
+    tried = last is not None and last.created_at > row.updated_at
+    if last and tried and last.status == Run.Status.CANCELLED:
+        return None  # what a person cancelled is theirs to start again
     return Why("later", row.reason, f"{agent} tries it again", max(row.next_at, now()))
 
 

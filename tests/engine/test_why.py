@@ -146,6 +146,7 @@ def test_everything_is_stopped(issue: Issue, dev: Agent) -> None:
     assert (found.code, found.at) == ("stopped", None)
     assert found.missing == "Everything is stopped, in all companies."
     stopping.resume_everything(by=SYSTEM)
+    Attempt.objects.update(next_at=now())
     # Its try was cancelled with everything, and nobody is going to make it again.
     found = told(issue)
     assert (found.code, found.at) == ("left", None)
