@@ -61,13 +61,17 @@ def why(issue: Issue) -> Why:
 
 
 def how_it_was_left(issue: Issue) -> str:
-    runs = Run.objects.filter(agent=issue.assignee_agent, issue_id=issue.pk)
-    last = runs.order_by("-created_at").first()
+    last = last_run(issue)
     if last is not None and last.status == Run.Status.CANCELLED:
         said = f"The last run of {issue.assignee} was cancelled."
         return f"{said} {last.error or ''}".strip()
     left = f"{issue.assignee} left it {issue.get_status_display()}"
     return f"{left} and nothing has changed since."
+
+
+def last_run(issue: Issue) -> Run | None:
+    runs = Run.objects.filter(agent=issue.assignee_agent, issue_id=issue.pk)
+    return runs.order_by("-created_at").first()
 
 
 def closed(issue: Issue) -> Why | None:
@@ -198,6 +202,10 @@ def trying(issue: Issue) -> Why | None:
     row = Attempt.objects.filter(agent=agent, issue_id=issue.pk, parked_at=None).first()
     if row is None or row.next_at is None or not is_workable(issue):
         return None
+    last = last_run(issue)
+    tried = last is not None and last.created_at > row.updated_at
+    if last and tried and last.status == Run.Status.CANCELLED:
+        return None  # what a person cancelled is theirs to start again
     return Why("later", row.reason, f"{agent} tries it again", max(row.next_at, now()))
 
 
