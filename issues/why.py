@@ -3,7 +3,6 @@ what will move it when. One answer for the console, the API and the command."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from agents.models import Attempt, Run
+from issues import lying
 from issues.models import Relation
 from issues.models.base import Status
 from issues.models.issue import Issue
@@ -19,8 +19,6 @@ from paperclip.models import Instance
 from paperclip.words import reason
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from agents.models import Agent
 
 SOON = timedelta(seconds=5)  # the sweep looks for what was left lying so often
@@ -86,8 +84,9 @@ def stopped(issue: Issue) -> Why | None:
         said = "Everything is stopped, in all companies."
         return Why("stopped", said, "an owner or an admin resumes it")
     if company.status != "active":
-        status = "stopped" if company.status == "paused" else company.status
-        return Why("stopped", f"{company} is {status}.", "an operator resumes it")
+        return Why(
+            "stopped", f"{company} is {company.state}.", "an operator resumes it"
+        )
     if project is not None and project.paused_at:
         return Why("stopped", f"The project {project} is paused.", "it is resumed")
     return None
@@ -253,7 +252,7 @@ def waiting_messages(issue: Issue) -> dict[str, str]:
     agent: Agent | None = issue.assignee_agent
     if agent is not None:
         again = f"{agent} reads it when it is woken again."
-        told |= dict.fromkeys(map(str, unheard(issue, agent)), again)
+        told |= dict.fromkeys(map(str, lying.unheard(issue, agent)), again)
         for fact in Run.objects.owed(agent.pk, issue.pk):
             told[str(fact["commentId"])] = again
     open_runs = Run.objects.open().filter(issue_id=issue.pk).select_related("agent")
@@ -264,16 +263,3 @@ def waiting_messages(issue: Issue) -> dict[str, str]:
         told |= dict.fromkeys(run.comment_ids, said)
     told.pop("None", None)
     return told
-
-
-def unheard(issue: Issue, agent: Agent) -> Iterator[UUID]:
-    """What people said when nobody could be woken, as while everything is stopped: it
-    is newer than the last run."""
-    if issue.is_closed:
-        return iter(())
-    runs = Run.objects.filter(agent=agent, issue_id=issue.pk, started_at__isnull=False)
-    last = runs.order_by("-started_at").values_list("started_at", flat=True).first()
-    said = issue.comments.filter(author_user__isnull=False)
-    if last is not None:
-        said = said.filter(created_at__gt=last)
-    return said.values_list("pk", flat=True).iterator()
