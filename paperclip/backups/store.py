@@ -25,6 +25,7 @@ MANIFEST = "manifest.json"
 GOOD, UNCHECKED, FAILED = "good", "unchecked", "failed"
 # A draft has this behind its name: it is none until it is whole.
 DRAFT = ".partial"
+BUSY = "backup_in_progress"
 # How full a disk may become by a backup.
 FULLEST = 0.95
 # The newest of so many days, weeks and months each are kept, of the good ones.
@@ -121,6 +122,21 @@ def alone(seconds: float) -> Iterator[None]:
         os.close(lock)
 
 
+def is_busy() -> bool:
+    """Whether somebody holds the place, in time."""
+    lock = os.open(home() / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        return not taken(lock) and not is_over(lock)
+    finally:
+        os.close(lock)
+
+
+def is_over(lock: int) -> bool:
+    """Whether its holder has it longer than it may."""
+    holder = os.pread(lock, 100, 0).split()
+    return len(holder) == 2 and float(holder[1]) < time.time()
+
+
 def taken(lock: int) -> bool:
     with suppress(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -129,17 +145,15 @@ def taken(lock: int) -> bool:
 
 
 def end_if_over(lock: int) -> None:
-    holder = os.pread(lock, 100, 0).split()
-    if len(holder) == 2 and float(holder[1]) < time.time():
-        pid = int(holder[0])
+    if is_over(lock):
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(int(os.pread(lock, 100, 0).split()[0]), signal.SIGKILL)
         deadline = time.monotonic() + processes.STUCK_SECONDS
         while time.monotonic() < deadline:
             if taken(lock):
                 return
             time.sleep(processes.POLL_SECONDS)
-    raise Conflict("A backup is being taken right now.", code="backup_in_progress")
+    raise Conflict("A backup is being taken right now.", code=BUSY)
 
 
 # --- Room ------------------------------------------------------------------------
