@@ -137,7 +137,7 @@ def test_done_work_that_is_opened_again_is_done_honestly(played: Played) -> None
         issue = played.company.get(path)
         return bool(issue["status"] == "done")
 
-    wait_for(is_done, 60, played.what_is_left)
+    wait_for(is_done, 60, played.company.what_is_left)
     rows = played.company.get(f"{path}/comments?limit=200")
     words = [row["body"] for row in reversed(rows) if row["authorAgentId"]]
     assert words[-2].startswith("I have changed nothing since")
