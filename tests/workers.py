@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from agents.models import Agent, Run
 from issues.models import Issue
@@ -98,6 +98,12 @@ def eventually(condition: Callable[[], Any], timeout: float = 20) -> Any:
 def hired(company: Any, script: str, **config: Any) -> Agent:
     made = {"command": "sh", "args": ["-c", script], **config}
     return make.agent(company, adapter_config=made)
+
+
+def claimed(agent: Agent, issue: Issue | None = None) -> tuple[Run, str]:
+    """A live run, and its token, that the worker does not start."""
+    with transaction.atomic():
+        return make.live_run(agent, issue)
 
 
 def woken(agent: Agent, issue: Issue | None = None) -> Run:

@@ -19,6 +19,7 @@ from issues.api.shapes import (
     AncestorShape,
     CommentShape,
     Edges,
+    IssueBrief,
     PriorityName,
     Products,
 )
@@ -50,22 +51,8 @@ class InboxRow(Active):
         return self.context["blockers"].get(issue.pk, [])
 
 
-class CompactIssue(Edges):
-    id = UUIDField()
-    identifier = CharField()
-    title = CharField()
-    description = CharField(allow_null=True)
-    status = CharField()
-    workMode = CharField(source="work_mode")
-    priority = PriorityName()
-    projectId = UUIDField(source="project_id", allow_null=True)
-    goalId = UUIDField(source="goal_id", allow_null=True)
-    parentId = UUIDField(source="parent_id", allow_null=True)
-    assigneeAgentId = UUIDField(source="assignee_agent_id", allow_null=True)
-    assigneeUserId = UUIDField(source="assignee_user_id", allow_null=True)
-    originKind = CharField(source="origin_kind")
-    originId = CharField(source="origin_id", allow_null=True)
-    updatedAt = Moment(source="updated_at")
+class CompactIssue(IssueBrief, Edges):
+    """The issue that a heartbeat is about."""
 
 
 class ContextShape(Shape):

@@ -88,30 +88,29 @@ class ReviewShape(Shape):
     failedReviews = IntegerField()
 
 
-class IssueShape(Shape):
-    """An issue. It needs `rows.shown`."""
+class IssueBrief(IssueName):
+    """An issue without its history."""
 
-    id = UUIDField()
-    companyId = UUIDField(source="company_id")
+    description = CharField(allow_null=True)
+    workMode = CharField(source="work_mode")
     projectId = UUIDField(source="project_id", allow_null=True)
-    projectWorkspaceId = Unset()
     goalId = UUIDField(source="goal_id", allow_null=True)
     parentId = UUIDField(source="parent_id", allow_null=True)
-    title = CharField()
-    description = CharField(allow_null=True)
-    status = CharField()
-    workMode = CharField(source="work_mode")
-    priority = PriorityName()
-    assigneeAgentId = UUIDField(source="assignee_agent_id", allow_null=True)
-    assigneeUserId = UUIDField(source="assignee_user_id", allow_null=True)
+    originKind = CharField(source="origin_kind")
+    originId = CharField(source="origin_id", allow_null=True)
+    updatedAt = Moment(source="updated_at")
+
+
+class IssueShape(IssueBrief):
+    """An issue. It needs `rows.shown`."""
+
+    companyId = UUIDField(source="company_id")
+    projectWorkspaceId = Unset()
     checkoutRunId = UUIDField(source="live_holder_id", allow_null=True)
     executionRunId = UUIDField(source="live_holder_id", allow_null=True)
     createdByAgentId = UUIDField(source="created_by_agent_id", allow_null=True)
     createdByUserId = UUIDField(source="created_by_user_id", allow_null=True)
     issueNumber = IntegerField(source="number")
-    identifier = CharField()
-    originKind = CharField(source="origin_kind")
-    originId = CharField(source="origin_id", allow_null=True)
     originRunId = UUIDField(source="origin_run_id", allow_null=True)
     requestDepth = IntegerField(source="request_depth")
     billingCode = CharField(source="billing_code", allow_null=True)
@@ -126,7 +125,6 @@ class IssueShape(Shape):
     cancelledAt = Moment(source="cancelled_at", allow_null=True)
     hiddenAt = Moment(source="hidden_at", allow_null=True)
     createdAt = Moment(source="created_at")
-    updatedAt = Moment(source="updated_at")
     labels = LabelShape(many=True)
     labelIds = SerializerMethodField()
 

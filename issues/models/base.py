@@ -5,10 +5,10 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent, Run
+from issues.models.authors import Created
 from issues.models.goal import Goal
 from issues.models.label import Label
 from issues.models.project import Project
-from paperclip.models import Scoped
 
 
 class Status(models.TextChoices):
@@ -31,7 +31,7 @@ class Priority(models.IntegerChoices):
 CLOSED = (Status.DONE, Status.CANCELLED)
 
 
-class IssueBase(Scoped):
+class IssueBase(Created):
     """The columns of an issue. Its behaviours stand in files of their own, each on top
     of the ones it needs: waiting, checkout, thread, status, and Issue itself."""
 
@@ -72,12 +72,6 @@ class IssueBase(Scoped):
     )
     failed_reviews = models.PositiveSmallIntegerField(default=0, editable=False)
     labels = models.ManyToManyField(Label, blank=True, related_name="issues")
-    created_by_agent = models.ForeignKey(
-        Agent, models.SET_NULL, null=True, related_name="+"
-    )
-    created_by_user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
-    )
     origin_kind = models.CharField(max_length=40, default="manual")
     origin_id = models.CharField(max_length=64, null=True)  # noqa: DJ001
     origin_run_id = models.UUIDField(null=True)

@@ -90,7 +90,7 @@ class IssueQuerySet(ScopedQuerySet):
         Issue.change refuses."""
         by.must_write(company.pk, "file issues")
         issue = Issue(company=company, title=title.strip())
-        issue.created_by_agent, issue.created_by_user = by.agent, by.user
+        issue.name_creator(by)
         issue.origin_run_id = by.run_id
         blockers = fields.pop("blocked_by", [])
         labels = fields.pop("labels", [])

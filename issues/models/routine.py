@@ -44,7 +44,7 @@ class RoutineQuerySet(ScopedQuerySet):
         that make no sense; NotAllowed for an agent that defines work for others."""
         by.must_write(company.pk, "define routines")
         routine = Routine(company=company)
-        routine.created_by_agent, routine.created_by_user = by.agent, by.user
+        routine.name_creator(by)
         routine._set({**fields, "title": title})
         routine.must_be_managed_by(by)
         routine.save(force_insert=True)
@@ -157,7 +157,7 @@ class Routine(Firing):
         restored_from: RoutineRevision | None = None,
     ) -> RoutineRevision:
         """Save it, keep what it is now as a revision, and log who did it."""
-        self.updated_by_agent, self.updated_by_user = by.agent, by.user
+        self.name_editor(by)
         revision = RoutineRevision.objects.keep(
             self, by=by, summary=summary, restored_from=restored_from
         )

@@ -1,18 +1,17 @@
 from __future__ import annotations
 
-from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
+from issues.models.authors import Edited
 from issues.models.base import Priority
 from issues.models.goal import Goal
 from issues.models.issue import Issue
 from issues.models.project import Project
-from paperclip.models import Scoped
 
 
-class RoutineBase(Scoped):
+class RoutineBase(Edited):
     """The columns of a routine. Firing stands on top of it, and Routine on that."""
 
     class Status(models.TextChoices):
@@ -63,18 +62,6 @@ class RoutineBase(Scoped):
     revision_id = models.UUIDField(null=True, editable=False)
     last_triggered_at = models.DateTimeField(null=True, editable=False)
     last_enqueued_at = models.DateTimeField(null=True, editable=False)
-    created_by_agent = models.ForeignKey(
-        Agent, models.SET_NULL, null=True, related_name="+"
-    )
-    created_by_user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
-    )
-    updated_by_agent = models.ForeignKey(
-        Agent, models.SET_NULL, null=True, related_name="+"
-    )
-    updated_by_user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
-    )
 
     class Meta:
         abstract = True

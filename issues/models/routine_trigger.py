@@ -10,11 +10,11 @@ from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from agents.models import Agent
 from issues import cron, webhooks
+from issues.models.authors import Edited
 from paperclip import tokens
 from paperclip.exceptions import Invalid
-from paperclip.models import Company, Instance, Scoped, ScopedQuerySet
+from paperclip.models import Company, Instance, ScopedQuerySet
 
 if TYPE_CHECKING:
     from issues.models.routine import Routine
@@ -62,7 +62,7 @@ class RoutineTriggerQuerySet(ScopedQuerySet):
         routine.hold(by=by)
         trigger = RoutineTrigger(routine=routine, company_id=routine.company_id)
         trigger.kind = kind
-        trigger.created_by_agent, trigger.created_by_user = by.agent, by.user
+        trigger.name_creator(by)
         trigger._set({**trigger._defaults(), **fields}, by=by)
         secret = trigger.secret_if_none()
         trigger.save(force_insert=True)
@@ -96,7 +96,7 @@ class RoutineTriggerQuerySet(ScopedQuerySet):
         return made
 
 
-class RoutineTrigger(Scoped):
+class RoutineTrigger(Edited):
     """What fires a routine: a schedule, a call from outside, or a call of the API."""
 
     class Kind(models.TextChoices):
@@ -122,18 +122,6 @@ class RoutineTrigger(Scoped):
     # Enclosed (see webhooks); empty when calls are not signed.
     secret = models.TextField(blank=True, default="", editable=False)
     last_rotated_at = models.DateTimeField(null=True)
-    created_by_agent = models.ForeignKey(
-        Agent, models.SET_NULL, null=True, related_name="+"
-    )
-    created_by_user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
-    )
-    updated_by_agent = models.ForeignKey(
-        Agent, models.SET_NULL, null=True, related_name="+"
-    )
-    updated_by_user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
-    )
 
     objects = RoutineTriggerQuerySet.as_manager()
 
@@ -229,7 +217,7 @@ class RoutineTrigger(Scoped):
         if self.kind != WEBHOOK or self.signing_mode == "none":
             raise Invalid("Only a webhook with a signature has a secret to rotate.")
         secret = self._new_secret()
-        self.updated_by_agent, self.updated_by_user = by.agent, by.user
+        self.name_editor(by)
         self.save()
         return secret, self.routine.revise("Rotated the webhook's secret", by=by)
 
@@ -246,7 +234,7 @@ class RoutineTrigger(Scoped):
             if name in WIRE and name not in SETTINGS[self.kind] and value is not None:
                 raise Invalid(f"A trigger of the kind {self.kind} has no {WIRE[name]}.")
             setattr(self, name, value)
-        self.updated_by_agent, self.updated_by_user = by.agent, by.user
+        self.name_editor(by)
         if self.kind == SCHEDULE:
             cron.check(self.cron_expression or "", self.time_zone or "")
         if self.kind == WEBHOOK:

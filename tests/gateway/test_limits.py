@@ -169,14 +169,21 @@ def test_a_share_of_the_window_is_kept_for_people(gate: Gateway) -> None:
     assert 100 < account.closed_for <= 120
 
 
+def waiting_for(
+    model: Provider, gate: Gateway, company: Any, *, number: int, most: int
+) -> list[Run]:
+    """Queued runs of agents of one account, which may have so many at once."""
+    staff = [thinker(model, company) for _ in range(number)]
+    caller(gate, staff[0]).ask()  # an account is known by its first call
+    Run.objects.open().cancel(by=SYSTEM, why="a test")
+    ProviderAccount.objects.update(max_concurrent_runs=most)
+    return [make.queued_run(agent) for agent in staff]
+
+
 def test_an_account_has_no_more_runs_than_it_may(gate: Gateway) -> None:
     company = make.company()
     with provider() as model:
-        staff = [thinker(model, company) for _ in range(4)]
-        caller(gate, staff[0]).ask()
-        Run.objects.open().cancel(by=SYSTEM, why="a test")
-        ProviderAccount.objects.update(max_concurrent_runs=2)
-        runs = [make.queued_run(agent) for agent in staff]
+        runs = waiting_for(model, gate, company, number=4, most=2)
         claims = [heartbeat.claim(run) is not None for run in runs]
     assert claims == [True, True, False, False]
     Run.objects.open().cancel(by=SYSTEM, why="a test")
@@ -186,11 +193,7 @@ def test_an_account_has_no_more_runs_than_it_may(gate: Gateway) -> None:
 def test_who_needs_no_account_does_not_wait_for_a_full_one(gate: Gateway) -> None:
     company = make.company()
     with provider() as model:
-        staff = [thinker(model, company) for _ in range(12)]
-        caller(gate, staff[0]).ask()
-        Run.objects.open().cancel(by=SYSTEM, why="a test")
-        ProviderAccount.objects.update(max_concurrent_runs=1)
-        runs = [make.queued_run(agent) for agent in staff]
+        runs = waiting_for(model, gate, company, number=12, most=1)
         assert heartbeat.claim(runs[0]) is not None
         free = make.queued_run(make.agent(company))
         for _ in range(3):

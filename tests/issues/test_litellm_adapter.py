@@ -22,7 +22,7 @@ from tests import make
 from tests.gateways import gateway
 from tests.loop import stage
 from tests.loop.model import Answer, Model, Refusal, calls, model, says, uses
-from tests.workers import ended, eventually, woken, worker
+from tests.workers import claimed, ended, eventually, woken, worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -122,7 +122,7 @@ def test_an_outcome_that_cannot_be_written_is_not_worked_for_again(
     company: Any,
 ) -> None:
     dev = make.agent(company)
-    run, _ = make.live_run(dev)
+    run, _ = claimed(dev)
     with pytest.raises(DataError):
         write_down(Outcome("succeeded", {"error_code": "long" * 11}), Lease(run))
     run.refresh_from_db()
@@ -247,7 +247,7 @@ def test_a_spent_budget(company: Any, provider: Model) -> None:
 def test_nothing_is_begun_again_that_is_over(company: Any) -> None:
     dev = make.agent(company)
     issue = make.issue(company, status="backlog", assignee_agent=dev)
-    run, _ = make.live_run(dev, issue)
+    run, _ = claimed(dev, issue)
     issue.change(by=SYSTEM, status="done")
     conclude(run, Outcome("cancelled", put_off=60))
     assert waiting(dev) is None
@@ -255,7 +255,7 @@ def test_nothing_is_begun_again_that_is_over(company: Any) -> None:
 
 def test_a_run_that_was_cancelled_meanwhile_is_not_begun_again(company: Any) -> None:
     dev = make.agent(company)
-    run, _ = make.live_run(dev)
+    run, _ = claimed(dev)
     run.cancel(by=SYSTEM, why="a test")
     conclude(run, Outcome("cancelled", put_off=60))
     assert waiting(dev) is None
@@ -263,7 +263,7 @@ def test_a_run_that_was_cancelled_meanwhile_is_not_begun_again(company: Any) -> 
 
 def test_being_put_off_does_not_use_up_the_tries(company: Any) -> None:
     dev = make.agent(company)
-    run, _ = make.live_run(dev)
+    run, _ = claimed(dev)
     for _ in range(5):
         conclude(run, Outcome("cancelled", put_off=60))
         again = waiting(dev)

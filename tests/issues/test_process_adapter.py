@@ -20,7 +20,7 @@ from paperclip import processes
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Invalid
 from tests import make
-from tests.workers import ended, eventually, hired, running, woken, worker
+from tests.workers import claimed, ended, eventually, hired, running, woken, worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -103,8 +103,7 @@ def test_a_run_that_ignores_its_end_is_timed_out_and_not_lost(
     settings.LEASE_SECONDS = 1.5
     script = "trap 'echo not yet' TERM; while :; do sleep 0.1; done"
     agent = hired(company, script, timeoutSec=1, graceSec=4)
-    with transaction.atomic():  # so that the worker does not start it
-        run, token = make.live_run(agent)
+    run, token = claimed(agent)
     context = Context(run, environment(run, token), Lease(run).hold)
     outcome = Process().execute(context)
     assert run.finish(outcome.status, **outcome.columns)
@@ -222,8 +221,7 @@ def test_without_a_network_the_api_still_answers(
     settings.API_URL = live_server.url
     ask = 'curl -sS "$PAPERCLIP_API_URL/api/health"; curl -sS http://127.0.0.1:9'
     agent = hired(company, ask, network="none")
-    with transaction.atomic():  # so that the worker does not start it
-        run, token = make.live_run(agent)
+    run, token = claimed(agent)
     context = Context(run, environment(run, token), Lease(run).hold)
     outcome = Process().execute(context)
     assert '"status"' in outcome.columns["stdout_excerpt"]

@@ -13,6 +13,7 @@ from agents.rehearsal.roles.common import (
     not_in_script,
     open_issue,
     read,
+    wait_for,
 )
 from agents.rehearsal.roles.report import counted, written
 from agents.rehearsal.scene import Scene
@@ -126,12 +127,10 @@ def break_down(scene: Scene, goal: View) -> Story:
             )
             there = View(answer.json())
         filed[title] = there.identifier
-    yield from use(
-        "update_issue",
-        issue=goal.identifier,
-        status="blocked",
-        blocked_by=[filed[plot.REPORT_TITLE]],
-        comment=f"I have broken this into {len(plan)} issues. It waits for the weekly"
+    yield from wait_for(
+        goal,
+        filed[plot.REPORT_TITLE],
+        f"I have broken this into {len(plan)} issues. It waits for the weekly"
         " report, which waits for all the others.",
     )
     return "The goal is broken down; I am woken when the report can be written."
@@ -200,21 +199,14 @@ def report(scene: Scene, view: View) -> Story:
         if one.identifier != view.identifier:
             issues.append(one)
             waiting += [part.identifier for part in one.parts]
-    yield from use(
-        "write_document",
-        issue=view.identifier,
-        key="weekly-report",
-        title="Weekly report",
-        body=written(goal, issues),
+    return (
+        yield from hand_in(
+            view,
+            written(goal, issues),
+            "The weekly report is in the document `weekly-report`, written from the"
+            f" {len(issues)} issues as they stand now.",
+        )
     )
-    yield from use(
-        "update_issue",
-        issue=view.identifier,
-        status="done",
-        comment="The weekly report is in the document `weekly-report`, written from the"
-        f" {len(issues)} issues as they stand now.",
-    )
-    return "The report is written."
 
 
 def weekly(view: View) -> Story:
@@ -226,18 +218,25 @@ def weekly(view: View) -> Story:
     told = answer.json()
     rows = told["issues"] if isinstance(told, dict) else told
     issues = [View(one) for one in rows if one["identifier"] != view.identifier]
+    return (
+        yield from hand_in(
+            view,
+            counted(issues),
+            f"The document `weekly-report` counts {len(issues)} issues as they stand"
+            " now.",
+        )
+    )
+
+
+def hand_in(view: View, report: str, comment: str) -> Story:
     yield from use(
         "write_document",
         issue=view.identifier,
         key="weekly-report",
         title="Weekly report",
-        body=counted(issues),
+        body=report,
     )
     yield from use(
-        "update_issue",
-        issue=view.identifier,
-        status="done",
-        comment=f"The document `weekly-report` counts {len(issues)} issues as they"
-        " stand now.",
+        "update_issue", issue=view.identifier, status="done", comment=comment
     )
     return "The report is written."

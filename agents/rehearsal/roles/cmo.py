@@ -11,10 +11,12 @@ from urllib.parse import urljoin
 from agents.rehearsal import plot
 from agents.rehearsal.acts import Answer, Call, Story, Stuck, use
 from agents.rehearsal.roles.common import (
+    ask_dev,
     check_out,
     look_around,
     not_in_script,
     open_issue,
+    wait_for,
 )
 from agents.rehearsal.scene import Scene
 from agents.rehearsal.view import View
@@ -62,22 +64,13 @@ def research(scene: Scene, view: View) -> Story:
         title="Keyword gap",
         body=analysis(pages, counts),
     )
-    answer = yield from use(
-        "create_subtask",
-        parent=view.identifier,
-        title=f"{plot.POST_TITLE}{keyword}",
-        description=brief(keyword, count, len(rivals)),
-        assignee="Dev",
-        priority="critical",
-        status="backlog",
+    post = yield from ask_dev(
+        view, f"{plot.POST_TITLE}{keyword}", brief(keyword, count, len(rivals))
     )
-    post = View(answer.json())
-    yield from use(
-        "update_issue",
-        issue=view.identifier,
-        status="blocked",
-        blocked_by=[post.identifier],
-        comment=f'The gap is "{keyword}": {count} of {len(rivals)} rivals write about'
+    yield from wait_for(
+        view,
+        post.identifier,
+        f'The gap is "{keyword}": {count} of {len(rivals)} rivals write about'
         f" it and we do not. {TOLD} I have filed the post for Dev, critical and in the"
         " backlog: please start it when Dev has room.",
     )

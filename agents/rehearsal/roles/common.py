@@ -38,6 +38,30 @@ def check_out(view: View) -> Generator[Call, Answer, None]:
     yield from use("checkout", "I take it.", issue=view.identifier)
 
 
+def ask_dev(view: View, title: str, description: str) -> Look:
+    """File what Dev is to do for it. The CTO decides when that begins."""
+    answer = yield from use(
+        "create_subtask",
+        parent=view.identifier,
+        title=title,
+        description=description,
+        assignee="Dev",
+        priority="critical",
+        status="backlog",
+    )
+    return View(answer.json())
+
+
+def wait_for(view: View, other: str, comment: str) -> Generator[Call, Answer, None]:
+    yield from use(
+        "update_issue",
+        issue=view.identifier,
+        status="blocked",
+        blocked_by=[other],
+        comment=comment,
+    )
+
+
 def look_around(scene: Scene) -> Story:
     """A wake for nothing in particular."""
     answer = yield from use("inbox", "The timer rang: I look at my inbox.")

@@ -7,12 +7,14 @@ from collections.abc import Generator
 from agents.rehearsal import plot
 from agents.rehearsal.acts import Answer, Call, Story, Stuck, use
 from agents.rehearsal.roles.common import (
+    ask_dev,
     check_out,
     inside,
     look_around,
     not_in_script,
     open_issue,
     read,
+    wait_for,
 )
 from agents.rehearsal.scene import Scene
 from agents.rehearsal.view import View
@@ -49,24 +51,13 @@ def plan(scene: Scene, view: View) -> Story:
         return (yield from start_the_next(scene, view))
     if tool is None:
         yield from check_out(view)
-        answer = yield from use(
-            "create_subtask",
-            parent=view.identifier,
-            title=scene.plot.kit.title,
-            description=scene.plot.kit.wanted + "\n\nWith a test for what is asked.",
-            assignee="Dev",
-            priority="critical",
-            status="backlog",
-        )
-        tool = View(answer.json())
-        yield from use(
-            "update_issue",
-            issue=view.identifier,
-            status="blocked",
-            blocked_by=[tool.identifier],
-            comment=f'Filed "{tool.title}" for Dev. It stays in the backlog until I'
-            f" know"
-            " what else Dev is asked for.",
+        wanted = scene.plot.kit.wanted + "\n\nWith a test for what is asked."
+        tool = yield from ask_dev(view, scene.plot.kit.title, wanted)
+        yield from wait_for(
+            view,
+            tool.identifier,
+            f'Filed "{tool.title}" for Dev. It stays in the backlog until I know what'
+            " else Dev is asked for.",
         )
         view = yield from read(view.identifier)
     if view.above is None:
