@@ -109,6 +109,10 @@ class Agent(Spender, ActiveHours, Colleagues):
     reviewer = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="reviews"
     )
+    # The agent that hired it; null: a person did.
+    hired_by = models.ForeignKey(
+        "self", models.SET_NULL, null=True, editable=False, related_name="hires"
+    )
     adapter_type = models.CharField(_("adapter"), max_length=32, default="process")
     adapter_config = models.JSONField(default=dict, blank=True)
     wake_on_demand = models.BooleanField(default=True)

@@ -18,15 +18,17 @@ from paperclip import sql, tokens
 from paperclip.actors import SYSTEM
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from typing import Self
+    from uuid import UUID
 
     from agents.models.wakeup import WakeupQuerySet
 
 # Seconds between the first and the last that a closed account lets begin again.
 LONGEST_STAGGER = 60
-# What a claim looks at, once nobody else may start a run of the agent. `may_be_parked`
-# and `may_owe` say where to look closer.
+# What a claim looks at, once nobody else may start a run of the agent. `may_be_parked`,
+# `may_owe` and `may_be_told` say where to look closer.
 LOOK = """
 SELECT
     r.status = 'queued' AS is_queued,
@@ -56,7 +58,9 @@ SELECT
         SELECT e.status <> 'succeeded' FROM agents_run e
         WHERE e.agent_id = r.agent_id AND {about_the_same}
         AND e.status NOT IN ('queued', 'running')
-        ORDER BY e.created_at DESC LIMIT 1), false) AS may_owe
+        ORDER BY e.created_at DESC LIMIT 1), false) AS may_owe,
+    EXISTS (SELECT 1 FROM agents_notice n WHERE n.agent_id = r.agent_id
+        AND n.told_run_id IS NULL) AS may_be_told
 FROM agents_run r JOIN paperclip_company c ON c.id = r.company_id
 WHERE r.id = %(run)s
 """
@@ -86,6 +90,14 @@ WITH mine AS (
 ), said AS ({SAY})
 SELECT wakes FROM mine
 """  # noqa: S608 (of our own parts)
+# What the agent has to be told, and no other run of it that waits will be told.
+TELL = """
+UPDATE agents_notice n SET told_run_id = %(run)s, updated_at = %(at)s
+WHERE n.agent_id = %(agent)s AND n.told_run_id IS NULL AND NOT EXISTS (
+    SELECT 1 FROM agents_run q WHERE q.agent_id = n.agent_id AND q.status = 'queued'
+    AND q.issue_id IS NOT DISTINCT FROM n.issue_id)
+RETURNING n.id
+"""
 STARTED = """
 UPDATE agents_run SET process_pid = %(pid)s, process_started_at = %(at)s
 WHERE id = %(run)s
@@ -103,12 +115,15 @@ class Look(NamedTuple):
     of_company: int
     of_host: int
     may_owe: bool
+    may_be_told: bool
 
 
 class Claimable(Endable):
     if TYPE_CHECKING:
         wakeups: WakeupQuerySet
 
+    # The notices that it was started with (see Notice).
+    told: Sequence[UUID] = ()
     # Whether that was done when it was read, in this very transaction.
     agent_is_locked = False
 
@@ -133,7 +148,11 @@ class Claimable(Endable):
             return None
         if not (look.may_start and self._may_call() and self._has_room(look)):
             return None
-        return self._start(moment, host, owes=look.may_owe)
+        token = self._start(moment, host, owes=look.may_owe)
+        if token and look.may_be_told:
+            rows = sql.planned(TELL, run=self.pk, agent=self.agent_id, at=moment)
+            self.told = [row[0] for row in rows]
+        return token
 
     def _lock_places(self, host: str) -> None:
         """Of the claims that compete for the last place of a company, a provider's
