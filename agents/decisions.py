@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from django.apps import apps
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
+    from agents.models.agent import Agent
     from agents.models.approval import Approval
     from paperclip.actors import Actor
 
@@ -21,7 +23,9 @@ class Effect(NamedTuple):
     on_rejected: str = ""
 
 
-EFFECTS: dict[str, Effect] = {}
+EFFECTS: dict[str, Effect] = {
+    "hire_agent": Effect("agents.hiring.take_on", "agents.hiring.turn_away"),
+}
 
 
 def carry_out(approval: Approval, *, by: Actor) -> None:
@@ -30,3 +34,11 @@ def carry_out(approval: Approval, *, by: Actor) -> None:
     is_yes = approval.status == "approved"
     if name := effect.on_approved if is_yes else effect.on_rejected:
         import_string(name)(approval, by=by)
+
+
+def withdraw_hire(agent: Agent, *, by: Actor) -> None:
+    """Nobody has to decide any more on one that is dismissed."""
+    if agent.status == agent.Status.PENDING:
+        cards = apps.get_model("agents.Approval").objects.open()
+        for card in cards.filter(type="hire_agent", payload__agentId=str(agent.pk)):
+            card.cancel(by=by, note=f"{agent.name} was dismissed.")

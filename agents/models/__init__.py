@@ -6,6 +6,7 @@ from agents.models.cost import CostEvent
 from agents.models.event import RunEvent
 from agents.models.key import ApiKey
 from agents.models.notice import ApprovalEvent, Notice
+from agents.models.policy import EffectPolicy
 from agents.models.run import Run
 from agents.models.session import Session
 from agents.models.wakeup import Wakeup
@@ -17,6 +18,7 @@ __all__ = [
     "ApprovalEvent",
     "Attempt",
     "CostEvent",
+    "EffectPolicy",
     "Notice",
     "ProviderAccount",
     "Run",

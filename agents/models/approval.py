@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # How long somebody has to decide, and how long what was allowed may then be done.
 EXPIRES_AFTER = timedelta(days=7)
+LATEST = timedelta(days=90)
 
 
 class ApprovalQuerySet(ScopedQuerySet):
@@ -35,6 +36,19 @@ class ApprovalQuerySet(ScopedQuerySet):
 
     def due(self, at: datetime) -> Self:
         return self.open().filter(expires_at__lte=at)
+
+    def use(self) -> Approval | None:
+        """One of them that allows an effect, used up now: of two that use it at once
+        one gets it. Only lately approved ones do."""
+        good = self.filter(
+            status="approved", used_at=None, decided_at__gt=now() - EXPIRES_AFTER
+        )
+        for approval in good:
+            mine = Approval.objects.filter(pk=approval.pk, used_at=None)
+            if mine.update(used_at=now(), updated_at=now()):
+                found: Approval = approval
+                return found
+        return None
 
     @transaction.atomic
     def request(
@@ -57,6 +71,10 @@ class ApprovalQuerySet(ScopedQuerySet):
         second; who asks it again is told as well. Invalid (422) for a type, a default
         or an issue that is none."""
         by.must_write(company.pk, "ask for an approval")
+        if default == Approval.Status.APPROVED and (by.agent or by.run):
+            raise Invalid("What an agent asks for is not approved by waiting.")
+        if expires_at is not None and not now() < expires_at < now() + LATEST:
+            raise Invalid(f"It has to expire within {LATEST.days} days.")
         run = run or by.run
         approval = Approval(
             company=company,
@@ -79,6 +97,9 @@ class ApprovalQuerySet(ScopedQuerySet):
 class Approval(ApprovalBase):
     """A question to the people of a company: may this be done, exactly as it stands in
     the payload? Decided once; who asked is told, whatever comes of it."""
+
+    # Whether `request` has just made it.
+    is_new = False
 
     objects = ApprovalQuerySet.as_manager()
 
@@ -209,6 +230,7 @@ class Approval(ApprovalBase):
                     return other._asked_again(by, self.requested_by_agent)
                 continue  # decided this very moment
             self._note("requested", by, self.summary)
+            self.is_new = True
             return self
         raise Invalid("It was decided this moment: look at it again.")
 
