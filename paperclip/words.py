@@ -26,6 +26,10 @@ TONES = {
     "error": "bad",
     "critical": "bad",
     "high": "warn",
+    "pending": "wait",
+    "approved": "good",
+    "rejected": "bad",
+    "revision_requested": "warn",
 }
 LABELS = {
     "running": _("running"),
@@ -37,6 +41,7 @@ LABELS = {
     "issue_created": _("issue filed"),
     "pending_approval": _("pending approval"),
     "deferred_issue_execution": _("waits for another agent"),
+    "revision_requested": _("sent back"),
 }
 REASONS = {
     "heartbeat_timer": _("its timer rang"),
@@ -58,6 +63,11 @@ REASONS = {
     "rehearsal_left": _("the rehearsal was left"),
     "stopped": _("somebody stopped everything"),
     "manual": _("somebody pressed Wake"),
+    "approval_approved": _("what it asked for was approved"),
+    "approval_rejected": _("what it asked for was rejected"),
+    "approval_revision_requested": _("what it asked for was sent back"),
+    "approval_commented": _("somebody commented on what it asked for"),
+    "approval_cancelled": _("what it asked for was withdrawn"),
 }
 TOOL_ICONS = {
     "shell": "terminal",
