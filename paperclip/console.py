@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import update_wrapper
+from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.urls.resolvers import RoutePattern
 from django.utils.translation import gettext as _
@@ -61,7 +63,11 @@ class ConsoleSite(UnfoldAdminSite):
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             Desk.of(request).note_version()
-            return protect(inner(request, *args, **kwargs))
+            response = inner(request, *args, **kwargs)
+            if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                # Django's own has no body: browsers show a fault of theirs for it.
+                response.content = render_to_string("405.html", request=request)
+            return protect(response)
 
         return update_wrapper(guarded, view)
 

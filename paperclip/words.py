@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 TONES = {
@@ -39,6 +41,8 @@ LABELS = {
     "in_review": _("in review"),
     "todo": _("to do"),
     "issue_created": _("issue filed"),
+    "claimed": _("taken up"),
+    "coalesced": _("joined"),
     "pending_approval": _("pending approval"),
     "deferred_issue_execution": _("waits for another agent"),
     "revision_requested": _("sent back"),
@@ -92,3 +96,8 @@ TOOL_ICONS = {
     "hand_over": "upload",
     "list_colleagues": "groups",
 }
+
+
+def reason(code: str) -> Any:
+    """Why somebody was woken, in words."""
+    return REASONS.get(code, str(code).replace("_", " "))

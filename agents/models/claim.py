@@ -40,8 +40,10 @@ SELECT
             SELECT 1 FROM agents_run h WHERE h.id = r.waits_for_id
             AND h.status = 'running' AND h.lease_expires_at > %(at)s)
         AS may_start,
-    EXISTS (SELECT 1 FROM paperclip_instance WHERE stopped_at IS NOT NULL)
-        AS all_is_stopped,
+    -- As it is by now: what was read with the agent's lock is older than a wait for it.
+    c.status <> 'active'
+        OR EXISTS (SELECT 1 FROM paperclip_instance WHERE stopped_at IS NOT NULL)
+        AS is_stopped,
     EXISTS (
         SELECT 1 FROM agents_attempt p WHERE p.parked_at IS NOT NULL
         AND (p.agent_id = r.agent_id OR p.issue_id = r.issue_id)) AS may_be_parked,
@@ -109,7 +111,7 @@ class Look(NamedTuple):
 
     is_queued: bool
     may_start: bool
-    all_is_stopped: bool
+    is_stopped: bool
     may_be_parked: bool
     of_agent: int
     of_company: int
@@ -126,6 +128,8 @@ class Claimable(Endable):
     told: Sequence[UUID] = ()
     # Whether that was done when it was read, in this very transaction.
     agent_is_locked = False
+    # Whether the run of the same work before it did not end well, as its claim saw it.
+    last_went_badly = False
 
     class Meta:
         abstract = True
@@ -148,6 +152,7 @@ class Claimable(Endable):
             return None
         if not (look.may_start and self._may_call() and self._has_room(look)):
             return None
+        self.last_went_badly = look.may_owe
         token = self._start(moment, host, owes=look.may_owe)
         if token and look.may_be_told:
             rows = sql.planned(TELL, run=self.pk, agent=self.agent_id, at=moment)
@@ -173,7 +178,7 @@ class Claimable(Endable):
         return Look(*rows[0])
 
     def _refusal(self, look: Look) -> str:
-        if not self.agent.is_invokable or look.all_is_stopped:
+        if not self.agent.is_invokable or look.is_stopped:
             return f"{self.agent} cannot run now."
         return self.agent.parked_at_work(self.issue_id) if look.may_be_parked else ""
 

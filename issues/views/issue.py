@@ -88,6 +88,7 @@ def show(
         "issues/issue.html",
         company=issue.company,
         status=status,
+        here=home(issue) if request.method == "POST" else "",
         title=f"{issue.identifier} {issue.title}",
         short_title=issue.identifier,
         crumbs=[(_("Issues"), reverse("admin:issues_issue_changelist"))],

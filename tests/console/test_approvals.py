@@ -156,7 +156,7 @@ def test_decided_on_one_page_it_is_gone_from_the_others(
     soon = 2_000
     expect(b.get_by_text("Nothing waits for you.")).to_be_visible(timeout=soon)
     for each in (b, d):
-        expect(each.locator("#to-decide"), each.url).to_be_empty(timeout=6_000)
+        expect(each.locator("#to-decide")).to_be_empty(timeout=soon)
     expect(c.get_by_role("button", name="Reject")).to_have_count(0, timeout=soon)
     expect(c.locator("#approval-head [role=status]")).to_contain_text("approved")
     expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
