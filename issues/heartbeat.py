@@ -25,7 +25,7 @@ from django.utils.timezone import now
 from agents import found, outcomes, sessions
 from agents.adapters import adapter_class
 from agents.adapters.base import Context, Outcome
-from agents.loop.prompt import fenced
+from agents.loop.fence import fenced
 from agents.loop.tools.base import cut
 from agents.models import Run, Session
 from agents.texts import storable

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.conf import settings
 from django.utils.timezone import now
 
+from agents.adapters import adapter_class
 from agents.models.account import ProviderAccount
 from agents.models.base import together
 from agents.models.end import Endable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Self
     from uuid import UUID
 
+    from agents.models.agent import Agent
     from agents.models.wakeup import WakeupQuerySet
 
 # Seconds between the first and the last that a closed account lets begin again.
@@ -75,7 +77,7 @@ CLAIM = f"""
 WITH mine AS (
     UPDATE agents_run SET status = 'running', started_at = %(at)s,
         lease_expires_at = %(until)s, token_digest = %(digest)s, host = %(host)s,
-        account_id = %(account)s, hold = '', updated_at = %(at)s,
+        account_id = %(account)s, hold = '', outside = %(outside)s, updated_at = %(at)s,
         next_event_seq = next_event_seq + 1
     WHERE id = %(run)s AND status = 'queued' AND ready_at <= %(at)s
       -- What was read as a mention alone may have become more meanwhile.
@@ -118,6 +120,12 @@ class Look(NamedTuple):
     of_host: int
     may_owe: bool
     may_be_told: bool
+
+
+def outside_from_start(agent: Agent) -> str:
+    """Why a run of the agent may read anything, whatever it says; empty when we see
+    what it reads."""
+    return adapter_class(agent.adapter_type).reads_outside(agent)
 
 
 class Claimable(Endable):
@@ -229,6 +237,7 @@ class Claimable(Endable):
             "token_digest": tokens.digest(token),
             "host": host,
             "hold": "",
+            "outside": outside_from_start(self.agent),
             "updated_at": moment,
         }
         rows = sql.planned(
@@ -238,6 +247,7 @@ class Claimable(Endable):
             until=columns["lease_expires_at"],
             digest=columns["token_digest"],
             host=host,
+            outside=columns["outside"],
             account=self.account_id,
             aside=self.is_aside,
             **says("run started"),
@@ -250,6 +260,13 @@ class Claimable(Endable):
         for name, value in columns.items():
             setattr(self, name, value)
         return token
+
+    def note_outside(self, source: str) -> None:
+        """It has read what people outside wrote; the first source is kept."""
+        unmarked = type(self).objects.filter(pk=self.pk, outside="")
+        if unmarked.update(outside=source[:200] or "unknown", updated_at=now()):
+            self.log_event("outside", f"It reads text from outside: {source[:200]}")
+        self.refresh_from_db(fields=["outside"])
 
     def defer(self, holder: Self, hold: str) -> None:
         """Let the live run of another agent finish first; its end rings for this."""
