@@ -192,6 +192,16 @@ LANGUAGE_CODE = env("PAPERCLIP_LANGUAGE", default="en")
 TIME_ZONE = env("PAPERCLIP_TIME_ZONE", default="UTC")
 USE_TZ = True
 
+# --- Mail ------------------------------------------------------------------------
+
+# smtp://user:password@host:587, smtp+tls:// or smtp+ssl://. Empty: no mail is sent.
+EMAIL_URL = env("PAPERCLIP_EMAIL_URL", default="")
+globals().update(env.email_url_config(EMAIL_URL) if EMAIL_URL else {})
+EMAIL_TIMEOUT = 15
+MAIL_FROM = env(
+    "PAPERCLIP_MAIL_FROM", default=f"paperclip@{urlsplit(URL).hostname or 'localhost'}"
+)
+
 # --- The console -----------------------------------------------------------------
 
 UNFOLD = {

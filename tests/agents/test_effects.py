@@ -18,12 +18,18 @@ from tests import make
 from tests.races import together
 
 pytestmark = pytest.mark.django_db
+WALLED = {"command": "true", "network": "none"}
 POST = {"method": "POST", "url": "https://example.com/", "body": "hello"}
+
+
+def walled(company: Any = None) -> Agent:
+    """An agent whose program reads nothing that we do not see."""
+    return make.agent(company, adapter_config=WALLED, max_concurrent_runs=5)
 
 
 @pytest.fixture
 def agent() -> Agent:
-    return make.agent(max_concurrent_runs=5)
+    return walled()
 
 
 @pytest.fixture
@@ -65,7 +71,7 @@ def test_an_approval_is_good_for_exactly_that_once(agent: Agent, person: Actor) 
     assert verdict.approval is not None
     verdict.approval.decide("approved", by=person)
     assert may(agent, payload={**POST, "body": "other"}).word == "pending"
-    assert may(make.agent(agent.company)).word == "pending"
+    assert may(walled(agent.company)).word == "pending"
     assert may(agent).word == "allowed"
     again = may(agent)
     assert again.word == "pending" and again.approval != verdict.approval
@@ -73,7 +79,7 @@ def test_an_approval_is_good_for_exactly_that_once(agent: Agent, person: Actor) 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_that_use_it_at_once_one_may() -> None:
-    agent = make.agent(max_concurrent_runs=5)
+    agent = walled()
     first = may(agent)
     assert first.approval is not None
     first.approval.decide("approved", by=make.by(make.operator(agent.company)))
@@ -104,7 +110,7 @@ def test_the_agents_own_rule_counts_first(agent: Agent) -> None:
     put = EffectPolicy.objects.put
     put(agent.company, "post_to_internet", "refuse", by=SYSTEM, agent=agent)
     assert may(agent).word == "refused"
-    assert may(make.agent(agent.company)).word == "allowed"
+    assert may(walled(agent.company)).word == "allowed"
     put(agent.company, "post_to_internet", "", by=SYSTEM, agent=agent)
     assert may(agent).word == "allowed"
 

@@ -19,7 +19,8 @@ SAFE = {"adapter_type": "litellm", "adapter_config": {"maxTurns": 5}}
 
 @pytest.fixture
 def boss() -> Agent:
-    return make.agent(permissions={"canCreateAgents": True}, max_concurrent_runs=5)
+    walled = {"command": "true", "network": "none"}
+    return make.agent(permissions={"canCreateAgents": True}, adapter_config=walled)
 
 
 @pytest.fixture
