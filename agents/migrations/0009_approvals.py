@@ -104,6 +104,7 @@ class Migration(migrations.Migration):
                 ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='agents.agent')),
                 ('company', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to='paperclip.company')),
                 ('event', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='agents.approvalevent')),
+                ('told_at', models.DateTimeField(null=True)),
                 ('told_run', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='notices', to='agents.run')),
                 ('wakeup', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='agents.wakeup')),
             ],
@@ -134,6 +135,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='notice',
-            index=models.Index(condition=models.Q(('told_run__isnull', True)), fields=['agent'], name='notices_untold'),
+            index=models.Index(condition=models.Q(('told_at__isnull', True)), fields=['agent'], name='notices_untold'),
         ),
     ]

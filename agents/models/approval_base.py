@@ -95,10 +95,12 @@ class ApprovalBase(Scoped):
 
     @property
     def title(self) -> str:
-        """In one line, what is asked."""
-        named = (self.payload.get(key) for key in ("title", "question", "name"))
-        said = self.summary or next((t for t in named if isinstance(t, str) and t), "")
-        return said or str(_("no title"))
+        """In one line, what is asked: in its own words, or the first of the payload."""
+        named = [self.payload.get(key) for key in ("title", "question", "name")]
+        texts = [t for t in (*named, *self.payload.values()) if isinstance(t, str)]
+        lines = (line for text in texts for line in text.split("\n"))
+        first = next((line.strip() for line in lines if line.strip()), "")
+        return self.summary or first[:120] or str(_("no title"))
 
     @property
     def requester(self) -> str:

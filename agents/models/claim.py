@@ -64,7 +64,7 @@ SELECT
         AND e.status NOT IN ('queued', 'running')
         ORDER BY e.created_at DESC LIMIT 1), false) AS may_owe,
     EXISTS (SELECT 1 FROM agents_notice n WHERE n.agent_id = r.agent_id
-        AND n.told_run_id IS NULL) AS may_be_told
+        AND n.told_at IS NULL) AS may_be_told
 FROM agents_run r JOIN paperclip_company c ON c.id = r.company_id
 WHERE r.id = %(run)s
 """
@@ -96,8 +96,8 @@ SELECT wakes FROM mine
 """  # noqa: S608 (of our own parts)
 # What the agent has to be told, and no other run of it that waits will be told.
 TELL = """
-UPDATE agents_notice n SET told_run_id = %(run)s, updated_at = %(at)s
-WHERE n.agent_id = %(agent)s AND n.told_run_id IS NULL AND NOT EXISTS (
+UPDATE agents_notice n SET told_run_id = %(run)s, told_at = %(at)s, updated_at = %(at)s
+WHERE n.agent_id = %(agent)s AND n.told_at IS NULL AND NOT EXISTS (
     SELECT 1 FROM agents_run q WHERE q.agent_id = n.agent_id AND q.status = 'queued'
     AND q.issue_id IS NOT DISTINCT FROM n.issue_id)
 RETURNING n.id

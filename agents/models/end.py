@@ -47,7 +47,7 @@ WITH locked AS MATERIALIZED ({LOCK_AGENT} SKIP LOCKED), mine AS (
       AND t.cause <> '{NO_PROGRESS}'
       AND (t.whole_agent OR t.issue_id IS NOT DISTINCT FROM mine.issue_id)
 ), untold AS (
-    UPDATE agents_notice n SET told_run_id = NULL FROM mine
+    UPDATE agents_notice n SET told_run_id = NULL, told_at = NULL FROM mine
     WHERE n.told_run_id = mine.id AND %(word)s <> 'completed'
 ), settled AS (
     UPDATE agents_agent a SET last_heartbeat_at = %(finished_at)s,

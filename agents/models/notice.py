@@ -69,7 +69,7 @@ class NoticeQuerySet(ScopedQuerySet):
         )
         return self.filter(
             never | undone,
-            told_run=None,
+            told_at=None,
             agent__in=Agent.objects.invokable().filter(wake_on_demand=True),
         ).exclude(Exists(stuck))
 
@@ -81,6 +81,8 @@ class Notice(Scoped):
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="notices")
     event = models.ForeignKey(ApprovalEvent, models.CASCADE, related_name="notices")
     issue_id = models.UUIDField(null=True)
+    # The run may be removed when it is old: this stays.
+    told_at = models.DateTimeField(null=True)
     told_run = models.ForeignKey(
         Run, models.SET_NULL, null=True, related_name="notices"
     )
@@ -95,7 +97,7 @@ class Notice(Scoped):
         indexes = [
             models.Index(
                 fields=["agent"],
-                condition=Q(told_run__isnull=True),
+                condition=Q(told_at__isnull=True),
                 name="notices_untold",
             )
         ]

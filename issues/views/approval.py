@@ -7,14 +7,14 @@ import json
 from difflib import unified_diff
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import Exists, OuterRef, Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from agents.models import Agent, Approval, EffectPolicy
+from agents.models import Agent, Approval, ApprovalEvent, EffectPolicy
 from agents.models.policy import Effect, Rule, default_rule
 from issues.models import ApprovalLink
 from issues.views.work import lines_of
@@ -54,7 +54,8 @@ def home(approval: Approval) -> str:
 def approvals(request: HttpRequest) -> HttpResponse:
     """What is pending, what is being revised, and what was decided last."""
     company = Desk.of(request).company
-    ours = rows().filter(company=company)
+    again = ApprovalEvent.objects.filter(approval=OuterRef("pk"), kind="resubmitted")
+    ours = rows().filter(company=company).annotate(revised=Exists(again))
     return page(
         request,
         "approvals/list.html",
@@ -85,7 +86,12 @@ def approval(request: HttpRequest, pk: str) -> HttpResponse:
 
 def shown(row: Any) -> Any:
     """With its payload as people read it."""
-    row.facts = facts_of(row.payload)
+    shown_already = (
+        {row.title}
+        if row.type != row.Type.QUESTION
+        else {row.title, row.asked_default, "\n".join(row.options)}
+    )
+    row.facts = [fact for fact in facts_of(row.payload) if fact[1] not in shown_already]
     return row
 
 

@@ -359,6 +359,16 @@ def test_a_run_that_fails_has_not_been_told(agent: Agent) -> None:
     assert Notice.objects.get().told_run == again
 
 
+def test_what_was_told_is_not_told_again_when_its_run_is_removed(agent: Agent) -> None:
+    asked(agent).decide("approved", by=person_of(agent))
+    claim_all(agent)
+    agent.runs.all().delete()
+    agent.wakeups.all().delete()
+    sweep.wake_waiting()
+    make.queued_run(agent).claim(host="test")
+    assert not agent.runs.exclude(notices=None).exists()
+
+
 def test_a_wake_that_was_cancelled_is_made_up_for(agent: Agent) -> None:
     asked(agent).decide("approved", by=person_of(agent))
     agent.pause(by=SYSTEM)

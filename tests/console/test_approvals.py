@@ -43,7 +43,7 @@ def test_a_card_says_all_there_is_to_know(console: Client, agent: Agent) -> None
     html = console.get("/approvals/").content.decode()
     for text in ("Buy a domain", "recommended action", "Pay 9 euros", "Ada asked"):
         assert text in html
-    assert issue.identifier in html and "Nobody decides" in html
+    assert issue.identifier in html and "If nobody decides" in html
     assert "It is about no issue." in html
     assert "2 waiting for a decision" in html
 
