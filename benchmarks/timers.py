@@ -33,7 +33,7 @@ from benchmarks.rows import agents, copies, database
 from tests.instance import Instance, wait_for
 
 AGENTS, INTERVAL, ROUNDS = 10_000, 30, 3
-MANY, TIMERS, SWEEPS = 100_000, 400, 10
+MANY, TIMERS, SWEEPS = 100_000, 350, 10
 CAP, HERD_SECONDS = 4, 60
 SETTINGS = {"PAPERCLIP_ADAPTERS": "noop=benchmarks.noop.Noop"}
 # The gate looks for news since the last run, so they have had one.

@@ -3,6 +3,8 @@ makes up for every event that got lost."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Cast, Coalesce
 from django.utils.timezone import now
@@ -15,6 +17,9 @@ from issues.models.issue import IssueQuerySet
 from issues.models.waiting import BLOCKER_CANCELLED
 from paperclip.actors import SYSTEM
 from paperclip.models import Activity
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 ASSIGNEE = OuterRef("assignee_agent")
 BEGAN = OuterRef("began")
@@ -79,14 +84,40 @@ def undecided() -> IssueQuerySet:
     return untouched().filter(Exists(cancelled.filter(blocker__cancelled_at__gt=BEGAN)))
 
 
-def wake(issue: Issue, reason: str) -> None:
+def unheard(issue: Issue, agent: Agent) -> list[UUID]:
+    """The comments that people wrote when nobody could be woken for them, as while
+    everything is stopped: they are newer than the agent's last run about the issue."""
+    if issue.is_closed:
+        return []
+    runs = Run.objects.filter(agent=agent, issue_id=issue.pk, started_at__isnull=False)
+    last = runs.order_by("-started_at").values_list("started_at", flat=True).first()
+    said = issue.comments.filter(author_user__isnull=False)
+    if last is not None:
+        said = said.filter(created_at__gt=last)
+    return list(said.values_list("pk", flat=True))
+
+
+def wake(issue: Issue, reason: str, comment_id: UUID | None = None) -> None:
     if issue.assignee_agent is not None:
         issue.assignee_agent.wake(
-            "automation", reason, by=SYSTEM, issue_id=issue.pk, rank=issue.priority
+            "automation",
+            reason,
+            by=SYSTEM,
+            issue_id=issue.pk,
+            comment_id=comment_id,
+            rank=issue.priority,
         )
 
 
 def wake_waiting(issue: Issue) -> None:
+    """Wake its assignee, and tell it what was said that nobody has been told yet."""
+    agent = issue.assignee_agent
+    if agent is not None:
+        # Those of a run that was cancelled, the next one is told anyway.
+        owed = {fact["commentId"] for fact in Run.objects.owed(agent.pk, issue.pk)}
+        for comment_id in unheard(issue, agent):
+            if str(comment_id) not in owed:
+                wake(issue, "issue_commented", comment_id)
     wake(issue, "issue_waiting")
 
 

@@ -10,6 +10,7 @@ from agents import retention
 from issues import heartbeat as heart
 from issues import mailing, remotes, routines
 from issues import sweep as broom
+from paperclip.backups import nightly
 
 
 @shared_task
@@ -51,6 +52,11 @@ def mail_waiting() -> None:
 @shared_task
 def retain() -> None:
     retention.retain(until=heart.leaving.is_set)
+
+
+@shared_task
+def back_up() -> None:
+    nightly.run()
 
 
 @worker_shutting_down.connect

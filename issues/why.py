@@ -3,7 +3,6 @@ what will move it when. One answer for the console, the API and the command."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from agents.models import Attempt, Run
+from issues import lying
 from issues.models import Relation
 from issues.models.base import Status
 from issues.models.issue import Issue
@@ -19,8 +19,6 @@ from paperclip.models import Instance
 from paperclip.words import reason
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from agents.models import Agent
 
 SOON = timedelta(seconds=5)  # the sweep looks for what was left lying so often
@@ -61,13 +59,17 @@ def why(issue: Issue) -> Why:
 
 
 def how_it_was_left(issue: Issue) -> str:
-    runs = Run.objects.filter(agent=issue.assignee_agent, issue_id=issue.pk)
-    last = runs.order_by("-created_at").first()
+    last = last_run(issue)
     if last is not None and last.status == Run.Status.CANCELLED:
         said = f"The last run of {issue.assignee} was cancelled."
         return f"{said} {last.error or ''}".strip()
     left = f"{issue.assignee} left it {issue.get_status_display()}"
     return f"{left} and nothing has changed since."
+
+
+def last_run(issue: Issue) -> Run | None:
+    runs = Run.objects.filter(agent=issue.assignee_agent, issue_id=issue.pk)
+    return runs.order_by("-created_at").first()
 
 
 def closed(issue: Issue) -> Why | None:
@@ -82,8 +84,9 @@ def stopped(issue: Issue) -> Why | None:
         said = "Everything is stopped, in all companies."
         return Why("stopped", said, "an owner or an admin resumes it")
     if company.status != "active":
-        status = "stopped" if company.status == "paused" else company.status
-        return Why("stopped", f"{company} is {status}.", "an operator resumes it")
+        return Why(
+            "stopped", f"{company} is {company.state}.", "an operator resumes it"
+        )
     if project is not None and project.paused_at:
         return Why("stopped", f"The project {project} is paused.", "it is resumed")
     return None
@@ -198,6 +201,10 @@ def trying(issue: Issue) -> Why | None:
     row = Attempt.objects.filter(agent=agent, issue_id=issue.pk, parked_at=None).first()
     if row is None or row.next_at is None or not is_workable(issue):
         return None
+    last = last_run(issue)
+    tried = last is not None and last.created_at > row.updated_at
+    if last and tried and last.status == Run.Status.CANCELLED:
+        return None  # what a person cancelled is theirs to start again
     return Why("later", row.reason, f"{agent} tries it again", max(row.next_at, now()))
 
 
@@ -245,7 +252,7 @@ def waiting_messages(issue: Issue) -> dict[str, str]:
     agent: Agent | None = issue.assignee_agent
     if agent is not None:
         again = f"{agent} reads it when it is woken again."
-        told |= dict.fromkeys(map(str, unheard(issue, agent)), again)
+        told |= dict.fromkeys(map(str, lying.unheard(issue, agent)), again)
         for fact in Run.objects.owed(agent.pk, issue.pk):
             told[str(fact["commentId"])] = again
     open_runs = Run.objects.open().filter(issue_id=issue.pk).select_related("agent")
@@ -256,16 +263,3 @@ def waiting_messages(issue: Issue) -> dict[str, str]:
         told |= dict.fromkeys(run.comment_ids, said)
     told.pop("None", None)
     return told
-
-
-def unheard(issue: Issue, agent: Agent) -> Iterator[UUID]:
-    """What people said when nobody could be woken, as while everything is stopped: it
-    is newer than the last run."""
-    if issue.is_closed:
-        return iter(())
-    runs = Run.objects.filter(agent=agent, issue_id=issue.pk, started_at__isnull=False)
-    last = runs.order_by("-started_at").values_list("started_at", flat=True).first()
-    said = issue.comments.filter(author_user__isnull=False)
-    if last is not None:
-        said = said.filter(created_at__gt=last)
-    return said.values_list("pk", flat=True).iterator()

@@ -22,6 +22,8 @@ from django.db.migrations.executor import MigrationExecutor
 
 from agents import sandbox
 from paperclip import browsers, home
+from paperclip.backups import nightly
+from paperclip.exceptions import Refused
 from paperclip.first_start import MODELS
 
 OK, WARN, FAIL = "ok", "warn", "fail"
@@ -244,6 +246,14 @@ def disk() -> Finding:
     return Finding(OK, said)
 
 
+def backup() -> Finding:
+    try:
+        return Finding(OK, nightly.state())
+    except Refused as why:
+        todo = "Run `python3 manage.py backup`, and keep its --keys apart."
+        return Finding(WARN, str(why), todo)
+
+
 def place(url: str) -> str:
     """Host and port of an address, without its password."""
     parts = urlsplit(url)
@@ -263,4 +273,5 @@ CHECKS: dict[str, Check] = {
     "model keys": model_keys,
     "mail": mail,
     "disk": disk,
+    "backup": backup,
 }

@@ -6,7 +6,7 @@ Standard library only: settings and the embedded servers both read it.
     <home>/run/<name>        ports, pid files and locks of the running instance
     <home>/postgres  valkey  data of the embedded servers
     <home>/logs              output of the instance's own processes
-    <home>/runs/<run id>     pid file and log of one heartbeat run
+    <home>/runs/<run id>     log of one heartbeat run, and an outcome to be delivered
     <home>/workspaces/<id>   one agent's working directory
     <home>/repositories/<id>.git  the shared work of one project
 """

@@ -18,6 +18,7 @@ from agents.models import ProviderAccount
 from paperclip import browsers
 from paperclip.api import health
 from paperclip.api.health import Probe
+from paperclip.backups import nightly
 from paperclip.exceptions import Refused
 
 # A page does not wait longer for all of them together.
@@ -72,10 +73,16 @@ def browser() -> dict[str, Any]:
     return {}
 
 
+def backup() -> dict[str, Any]:
+    """There is a backup that counts."""
+    return {"said": nightly.state()}
+
+
 PROBES = {
     gettext_lazy("Model gateway"): Probe(gateway),
     gettext_lazy("Sandbox"): Probe(walls),
     gettext_lazy("Browser"): Probe(rarely(browser)),
+    gettext_lazy("Backup"): Probe(backup),
 }
 
 

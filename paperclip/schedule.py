@@ -39,6 +39,7 @@ BEAT: dict[str, tuple[str, timedelta | str, str]] = {
     ),
     # Not on the clock's queue: it may take minutes, and the sweep does not wait.
     "Remove what is old": ("issues.tasks.retain", "15 3 * * *", "runs"),
+    "Back up": ("issues.tasks.back_up", "45 3 * * *", "runs"),
 }
 FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 # A tick that comes late is worth nothing: the next one sees the same. What comes once

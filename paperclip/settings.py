@@ -259,6 +259,8 @@ KEEP_LOGS_DAYS = env.int("PAPERCLIP_KEEP_LOGS_DAYS", default=30)
 KEEP_WAKEUPS_DAYS = env.int("PAPERCLIP_KEEP_WAKEUPS_DAYS", default=30)
 KEEP_ROUTINE_RUNS_DAYS = env.int("PAPERCLIP_KEEP_ROUTINE_RUNS_DAYS", default=90)
 KEEP_IDEMPOTENCY_KEYS_DAYS = env.int("PAPERCLIP_KEEP_IDEMPOTENCY_KEYS_DAYS", default=7)
+BACKUPS = env("PAPERCLIP_BACKUPS", default=str(HOME / "backups"))
+BACKUP_MINUTES = env.float("PAPERCLIP_BACKUP_MINUTES", default=60)  # at most
 
 # --- The HTTP API ----------------------------------------------------------------
 

@@ -161,7 +161,7 @@ class Wakeup(Scoped):
         if Instance.objects.is_stopped():
             return "Everything is stopped, in all companies. Resume it first."
         if agent.company.status != "active":
-            return f"{agent.company} is {agent.company.status}."
+            return f"{agent.company} is {agent.company.state}."
         if not agent.is_invokable:
             return f"{agent} is {agent.status.replace('_', ' ')}."
         if self.source == self.Source.TIMER:

@@ -24,7 +24,7 @@ from issues.models.routine import fields_of
 from issues.models.routine_revision import snapshot_of
 from issues.routine_form import CATCH_UP, CONCURRENCY
 from issues.variable_form import TYPES
-from issues.views.routine import home, one, show
+from issues.views.routine import SIGNING, home, one, show
 from issues.views.work import Line, lines_of, number_of, revision_of
 from paperclip.desk import Desk, page
 from paperclip.exceptions import Refused
@@ -172,6 +172,7 @@ def triggers_in_words(triggers: Iterable[dict[str, Any]]) -> Iterator[str]:
             cron_expression=it["cronExpression"],
             time_zone=it["timezone"],
         )
-        signed = f", {it['signingMode']}" if it["signingMode"] else ""
+        proof = it["signingMode"]
+        signed = f", {dict(SIGNING)[proof]}" if proof else ""
         off = "" if it["enabled"] else f", {_('switched off')}"
         yield f"{capfirst(trigger.get_kind_display())}: {trigger}{signed}{off}"

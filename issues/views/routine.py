@@ -114,6 +114,7 @@ def show(
         concurrency=dict(CONCURRENCY)[routine.concurrency_policy],
         catch_up=dict(CATCH_UP)[routine.catch_up_policy],
         signing=SIGNING,
+        proofs=dict(SIGNING),
         made=[(hook, s, HOW_TO_CALL[hook.signing_mode or "none"]) for hook, s in made],
         refusal=refusal,
         run_form=run_form or RunForm(routine),

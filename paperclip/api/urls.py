@@ -2,6 +2,7 @@
 
 from django.urls import include, path, re_path
 
+from paperclip.api.backups import Backups
 from paperclip.api.companies import Companies, CompanyActivity, Me, OneCompany
 from paperclip.api.health import Health
 from paperclip.api.openapi import Document
@@ -10,6 +11,7 @@ from paperclip.api.views import NoRoute
 urlpatterns = [
     path("health", Health.as_view()),
     path("openapi.json", Document.as_view()),
+    path("instance/database-backups", Backups.as_view()),
     path("cli-auth/me", Me.as_view()),
     path("companies", Companies.as_view()),
     path("companies/<str:company_id>", OneCompany.as_view()),

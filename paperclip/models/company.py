@@ -115,6 +115,12 @@ class Company(Spender):
         """A company is scoped to itself, so that one check fits every row."""
         return self.pk
 
+    @property
+    def state(self) -> str:
+        """Its status as people are told it: what pauses it is the button that stops."""
+        paused = self.status == self.Status.PAUSED
+        return "stopped" if paused else str(self.status)
+
     def next_issue_number(self) -> int:
         """The next number of this company's issues. Call it where the issue is made."""
         mine = Company.objects.filter(pk=self.pk)

@@ -12,8 +12,11 @@ import os
 import random
 import signal
 import socket
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -90,6 +93,27 @@ def serving(server: str) -> list[psutil.Process]:
             if process.name() == PROGRAMS[server] and Path(process.cwd()) == data:
                 found.append(process)
     return found
+
+
+@contextmanager
+def running(server: str, *options: str) -> Iterator[Path]:
+    """A server of this home's data while the block runs, out of a Ctrl-C's reach; its
+    log."""
+    ensure_port(server)
+    log = home.directory("logs") / f"{server}.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "paperclip.servers", server, *options],
+            cwd=home.BASE_DIR,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    try:
+        yield log
+    finally:
+        end_orphans(server)
+        process.wait()
 
 
 def wait_until(works: Callable[[], object], seconds: float) -> None:

@@ -103,10 +103,10 @@ def test_a_timer_does_not_queue_behind_anything() -> None:
     assert agent.wakeups.get(status="skipped").times == 10
 
 
-@pytest.mark.parametrize("state", ["paused", "terminated", "company paused"])
+@pytest.mark.parametrize("state", ["paused", "terminated", "company stopped"])
 def test_an_agent_that_may_not_run_is_not_woken(state: str) -> None:
     agent = make.agent()
-    if state == "company paused":
+    if state == "company stopped":
         agent.company.pause(by=SYSTEM)
     else:
         getattr(agent, {"paused": "pause", "terminated": "terminate"}[state])(by=SYSTEM)

@@ -23,6 +23,7 @@ def account() -> ProviderAccount:
 def test_one_line_says_how_it_stands(console: Client, account: ProviderAccount) -> None:
     page = console.get("/costs/").content.decode()
     assert "openai key 1a2b" in page and "82 % of its window left" in page
+    assert 'id="accounts" data-live' in page
     account.close(600, "slow down")
     page = console.get("/costs/").content.decode()
     assert "slow down" in page and f"/costs/account/{account.pk}/open" in page

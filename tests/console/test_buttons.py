@@ -334,7 +334,7 @@ def test_stop_everything_and_resume(console, company, agent, issue):
     assert not Run.objects.open().filter(company=company).exists()
     assert "is stopped" in console.get("/").content.decode()
     answer = console.post(f"/agents/{agent.pk}/wake", follow=True)
-    assert "is paused" in said(answer)[-1] and not agent.runs.open().exists()
+    assert "is stopped" in said(answer)[-1] and not agent.runs.open().exists()
     console.post(f"/company/{company.pk}/resume")
     company.refresh_from_db()
     assert company.status == "active" and not agent.runs.open().exists()

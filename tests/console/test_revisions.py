@@ -80,7 +80,9 @@ def test_a_change_that_shows_nothing_still_shows_the_routine(
     hook.rotate_secret(by=SYSTEM)
     answer = console.get(f"/routines/{routine.pk}/revisions")
     assert not lines(answer, "added") and not lines(answer, "removed")
-    assert " Webhook: webhook, bearer" in lines(answer, "same")
+    assert " Webhook: webhook, a secret in the Authorization header" in lines(
+        answer, "same"
+    )
 
 
 def test_one_is_restored(console: Client, company: Company, routine: Routine) -> None:

@@ -293,7 +293,9 @@ def test_a_webhook_is_shown_once(console: Client, company: Company) -> None:
     assert secret in answer.content.decode()
     assert hook.webhook_url in answer.content.decode()
     assert "no-store" in answer.headers["Cache-Control"]
-    assert secret not in console.get(url).content.decode()
+    page = console.get(url).content.decode()
+    assert secret not in page and "hmac_sha256</span>" not in page
+    assert page.count("a signature over time and body") == 2  # chosen, and shown
     answer = console.post(f"{url}/webhooks/{hook.pk}/rotate")
     assert answer.context["made"][0][1] not in ("", secret)
     assert console.post(f"{url}/webhooks", {"signing_mode": "x"}).status_code == 422

@@ -151,3 +151,24 @@ def test_what_is_said_while_everything_is_stopped_is_seen_to_wait(company: Any) 
     agent.wake("on_demand", "manual", by=person, issue_id=issue.pk)
     assert start(agent, issue) is not None
     assert waiting_messages(issue) == {}
+
+
+def test_what_was_said_while_everything_was_stopped_is_told(company: Any) -> None:
+    """Each once and in order, by the run that the sweep starts afterwards; with what
+    the run was told that the stop has cancelled."""
+    agent = make.agent(company)
+    person = make.by(make.operator(company))
+    issue = make.issue(company, assignee_agent=agent)
+    first = issue.comment("Make it blue.", by=person)
+    Run.objects.stop_company(company, by=person)
+    said = [issue.comment(text, by=person) for text in ("And round.", "And small.")]
+    issue.comment("I see.", by=Actor.of_agent(agent))
+    company.refresh_from_db()
+    company.resume(by=person)
+    sweep.wake_waiting()
+    run = start(agent, issue)
+    assert run is not None
+    assert run.comment_ids == [str(one.pk) for one in (first, *said)]
+    run.finish("succeeded")
+    sweep.wake_waiting()
+    assert not Run.objects.open().exists() and waiting_messages(issue) == {}

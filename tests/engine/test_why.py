@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from agents import stopping
 from agents.faults import CONFIG
 from agents.models import Agent, Attempt, Run
-from issues import heartbeat, recovery
+from issues import heartbeat, lying, recovery
 from issues.models import Issue
 from issues.why import Why, why
 from paperclip.actors import SYSTEM
@@ -146,7 +146,12 @@ def test_everything_is_stopped(issue: Issue, dev: Agent) -> None:
     assert (found.code, found.at) == ("stopped", None)
     assert found.missing == "Everything is stopped, in all companies."
     stopping.resume_everything(by=SYSTEM)
-    assert told(issue).code != "stopped"
+    Attempt.objects.update(next_at=now())
+    # Its try was cancelled with everything, and nobody is going to make it again.
+    found = told(issue)
+    assert (found.code, found.at) == ("left", None)
+    assert found.missing.startswith("The last run of Dev was cancelled.")
+    assert not lying.waiting().exists()
 
 
 def test_somebody_stopped_its_run(issue: Issue, dev: Agent) -> None:

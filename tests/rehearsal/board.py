@@ -44,6 +44,12 @@ class Watched:
             return False
         return not any(r["status"] in OPEN for r in self.of("heartbeat-runs"))
 
+    def what_is_left(self) -> str:
+        """Why it is not over: its newest runs, and the board."""
+        told = ("status", "agentId", "createdAt", "startedAt", "errorCode", "error")
+        runs = [{k: run.get(k) for k in told} for run in self.of("heartbeat-runs")]
+        return f"{runs[:12]}; {self.board()}"
+
     def board(self) -> list[Card]:
         issues = self.of("issues")
         names = {one["id"]: one["name"] for one in self.of("agents")}

@@ -12,7 +12,7 @@ import pytest
 from agents.rehearsal.plot import GOAL, REPORT_TITLE, WEEKLY_TITLE, Plot
 from paperclip.first_start import DIGITON, MODELS
 from tests.instance import Instance, wait_for
-from tests.rehearsal.board import OPEN, Card, Watched
+from tests.rehearsal.board import Card, Watched
 from tests.rehearsal.server import provider
 
 MINUTES = 3
@@ -29,13 +29,11 @@ class Played:
         began = time.monotonic()
         instance.start()
         self.company = Watched(instance, instance.company())
-        wait_for(lambda: self.company.is_over(GOAL), MINUTES * 60, self.what_is_left)
+        wait_for(
+            lambda: self.company.is_over(GOAL), MINUTES * 60, self.company.what_is_left
+        )
         self.seconds = time.monotonic() - began
         self.board = self.company.board()
-
-    def what_is_left(self) -> str:
-        runs = [r for r in self.company.of("heartbeat-runs") if r["status"] in OPEN]
-        return f"{len(runs)} runs; {self.company.board()}"
 
     def card(self, title: str) -> Card:
         return next(card for card in self.board if card.title == title)
@@ -192,7 +190,9 @@ def test_the_script_behind_a_provider_plays_the_same_and_a_seed_another(
         )
         other = played.another("rehearse", "--seed", str(SEED + 1))
         for company in (outside, other):
-            wait_for(lambda c=company: c.is_over(GOAL), MINUTES * 60, company.board)
+            wait_for(
+                lambda c=company: c.is_over(GOAL), MINUTES * 60, company.what_is_left
+            )
     assert outside.board() == played.board
     assert other.board() != played.board
     titles = {card.title for card in played.board}

@@ -87,25 +87,13 @@ def valkey() -> Iterator[str]:
 
 @contextmanager
 def server(name: str, *options: str) -> Iterator[None]:
-    """An embedded server while the block runs, out of a Ctrl-C's reach."""
-    servers.ensure_port(name)
-    log = home.directory("logs") / f"{name}.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "paperclip.servers", name, *options],
-            cwd=home.BASE_DIR,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
-    try:
-        yield
-    except psycopg.OperationalError:
-        sys.stderr.write(log.read_text())
-        raise
-    finally:
-        servers.end_orphans(name)
-        process.wait()
+    """An embedded server while the block runs; when it cannot be reached, its log."""
+    with servers.running(name, *options) as log:
+        try:
+            yield
+        except psycopg.OperationalError:
+            sys.stderr.write(log.read_text())
+            raise
 
 
 def browser() -> str:

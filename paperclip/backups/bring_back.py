@@ -1,0 +1,106 @@
+"""Bringing a backup back, into a home that is empty; and the keys, which are kept
+apart from it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from django.conf import settings
+
+from paperclip import home, servers
+from paperclip.backups import database, files
+from paperclip.backups.store import Backup
+from paperclip.exceptions import Conflict, Refused
+from paperclip.settings import embedded
+
+START_SECONDS = 60
+# The embedded servers' own passwords: an empty home makes new ones.
+OF_SERVERS = ("postgres", "valkey")
+
+
+def bring_back(backup: Backup, keys: Path | None) -> None:
+    """Fill this home, which must be empty, and its database with the backup. Nothing
+    is believed: what came back is compared with what was dumped.
+
+    Conflict while the home runs or is not empty; Refused when something is missing."""
+    deadline = time.monotonic() + settings.BACKUP_MINUTES * 60
+    with home_alone():
+        must_be_empty()
+        if keys is not None:
+            unpack_keys(keys)
+        with server() as url:
+            dumped = backup.place / "database.dump"
+            database.restore(dumped, url, deadline)
+            wrong = database.differences(url, backup.manifest["tables"], deadline)
+        packed = backup.place / "files.tar.gz"
+        wrong += files.differences(packed, backup.manifest["files"], deadline)
+        if wrong:
+            raise Refused(f"It did not come back as it was: {'; '.join(wrong[:5])}.")
+        files.unpack(packed, home.path())
+
+
+@contextmanager
+def home_alone() -> Iterator[None]:
+    """Hold the home as `up` does."""
+    lock = os.open(home.directory("run") / "up.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Conflict(f"{home.path()} runs: stop it first.") from None
+    finally:
+        os.close(lock)
+
+
+def must_be_empty() -> None:
+    full = [
+        part
+        for part in ("postgres", *files.PARTS, "workspaces")
+        if (home.path() / part).exists()
+    ]
+    if full:
+        raise Conflict(
+            f"{home.path()} is not empty (it has {', '.join(full)}): set PAPERCLIP_HOME"
+            " to a new directory, and nothing there is lost."
+        )
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """The URL of the database to fill: a new embedded one, or the one that DATABASE_URL
+    names."""
+    if url := os.environ.get("DATABASE_URL"):
+        yield url
+        return
+    with servers.running("postgres"):
+        url = embedded("postgres", "postgres://paperclip:", "/paperclip")
+        servers.wait_until(lambda: psycopg.connect(url).close(), START_SECONDS)
+        yield url
+
+
+def pack_keys(file: Path) -> None:
+    """Write the keys of this home to a new file, for its owner only: with them, and a
+    backup, one has everything. OSError when the file is there."""
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with (
+        os.fdopen(handle, "wb") as out,
+        tarfile.open(fileobj=out, mode="w") as archive,
+    ):
+        for key in sorted((home.path() / "secrets").iterdir()):
+            if key.name not in OF_SERVERS:
+                archive.add(key, key.name)
+
+
+def unpack_keys(file: Path) -> None:
+    try:
+        with tarfile.open(file) as archive:
+            archive.extractall(home.directory("secrets"), filter="data")
+    except (OSError, tarfile.TarError) as error:
+        raise Refused(f"{file} holds no keys: {error}") from error
