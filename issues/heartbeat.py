@@ -22,7 +22,7 @@ from django.db import (
 from django.db.models import Q
 from django.utils.timezone import now
 
-from agents import found, outcomes, sessions
+from agents import found, notices, outcomes, sessions
 from agents.adapters import adapter_class
 from agents.adapters.base import Context, Outcome
 from agents.models import Run, Session
@@ -239,7 +239,7 @@ def environment(run: Run, token: str) -> dict[str, str]:
         env["PAPERCLIP_WAKE_COMMENT_ID"] = run.comment_ids[-1]
     if left := found.left_by_the_dead(run):
         env["PAPERCLIP_WORK_FOUND"] = "\n".join(left)
-    return env
+    return {**env, **notices.told(run)} if run.told else env
 
 
 def invocation(run: Run, env: dict[str, str]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils.timezone import now
 
+from issues import leaving
 from issues.models.work_product import OURS, WorkProduct
 from paperclip import audit, doorbell
 from paperclip.actors import SYSTEM
@@ -161,7 +162,7 @@ def push_waiting() -> None:
     for product in ours.exclude(project=None).select_related("project", "issue"):
         try:
             here = is_due(product) and Bare(str(product.project_id)).exists()
-            if here and not is_stopped(product):
+            if here and not is_stopped(product) and is_allowed(product):
                 push(product)
         except Exception:
             log.exception("could not push %s of %s", product, product.issue)
@@ -179,15 +180,29 @@ def is_due(product: WorkProduct) -> bool:
     return bool(product.updated_at + WAIT * (2**tries - 1) <= now())
 
 
+def is_allowed(product: WorkProduct) -> bool:
+    bare = Bare(str(product.project_id))
+    return leaving.may_leave(product, into_default=takes_default(product, bare))
+
+
+def takes_default(product: WorkProduct, bare: Bare) -> bool:
+    """Whether the default branch goes with it: it is merged there, or the remote has
+    none yet."""
+    project = product.project
+    assert project is not None  # noqa: S101 (for the type checker)
+    merged = "merged" in (product.metadata or {})
+    return merged or project.default_branch not in fetched(bare)
+
+
 def push(product: WorkProduct) -> None:
     """Bring a branch, and the default branch once it is merged, to the remote. Pushing
     what is there already does nothing, so it may be tried as often as one likes."""
-    project, facts = product.project, product.metadata or {}
+    project = product.project
     assert project is not None  # noqa: S101 (for the type checker)
     bare, problem = Bare(str(project.pk)), ""
     try:
         names = [str(product.external_id)]
-        if "merged" in facts or project.default_branch not in fetched(bare):
+        if takes_default(product, bare):
             names.append(project.default_branch)
             join(project, bare)
         specs = [f"refs/heads/{name}:refs/heads/{name}" for name in names]

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 
 from agents import retention
 from issues import heartbeat as heart
-from issues import remotes, routines
+from issues import mailing, remotes, routines
 from issues import sweep as broom
 from paperclip.backups import nightly
 
@@ -42,6 +42,11 @@ def push_branches() -> None:
 @shared_task
 def fire_routines() -> None:
     routines.fire_due(now())
+
+
+@shared_task
+def mail_waiting() -> None:
+    mailing.mail_waiting(now())
 
 
 @shared_task

@@ -93,6 +93,10 @@ class Desk:
         mine = self.memberships.get(company.pk)
         return mine is not None and mine.role != Membership.Role.VIEWER
 
+    def to_decide(self, company: Company) -> int:
+        """How many approvals wait for a person."""
+        return int(company.approvals.filter(status="pending").count())
+
     @cached_property
     def stop(self) -> Instance | None:
         """The stop of everything, while there is one."""

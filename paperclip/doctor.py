@@ -9,12 +9,14 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from smtplib import SMTPException
 from urllib.parse import urlsplit
 
 import httpx
 import psycopg
 import redis
 from django.conf import settings
+from django.core.mail import get_connection
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -220,6 +222,20 @@ def model_keys() -> Finding:
     return Finding(WARN, "none", todo)
 
 
+def mail() -> Finding:
+    """Whether people are told by mail what waits for them."""
+    if not settings.EMAIL_URL:
+        todo = "Set PAPERCLIP_EMAIL_URL for mail about what waits for people."
+        return Finding(WARN, "off: no server is named", todo)
+    said = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}, from {settings.MAIL_FROM}"
+    try:
+        with get_connection(timeout=PATIENCE):
+            return Finding(OK, said)
+    except (OSError, SMTPException) as error:
+        todo = "Look at PAPERCLIP_EMAIL_URL and that server."
+        return Finding(FAIL, f"{said}: {first_line(error)}", todo)
+
+
 def disk() -> Finding:
     free = shutil.disk_usage(home.directory()).free // 2**20
     said = f"{free:,} MB free in {home.path()}"
@@ -255,6 +271,7 @@ CHECKS: dict[str, Check] = {
     "browser": browser,
     "git": git,
     "model keys": model_keys,
+    "mail": mail,
     "disk": disk,
     "backup": backup,
 }

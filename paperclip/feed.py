@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from agents.models import Agent, Run
+from agents.models import Agent, Approval, Run
 from issues.models import Issue
 from issues.models.base import Status
 from paperclip.models import Activity
@@ -63,6 +63,20 @@ WORDS = {
     "provider_account.updated": gettext_lazy("changed a provider's account:"),
     "attempt.parked": gettext_lazy("parked, after trying in vain,"),
     "attempt.retried": gettext_lazy("let try again"),
+    "approval.requested": gettext_lazy("asked for a decision:"),
+    "approval.approved": gettext_lazy("approved"),
+    "approval.rejected": gettext_lazy("rejected"),
+    "approval.revision_requested": gettext_lazy("sent back"),
+    "approval.resubmitted": gettext_lazy("asked anew for"),
+    "approval.comment": gettext_lazy("commented on the approval of"),
+    "approval.cancelled": gettext_lazy("withdrew"),
+    "agent.approved": gettext_lazy("approved the hire of"),
+    "effect.allowed": gettext_lazy("let have an effect outside:"),
+    "effect.pending": gettext_lazy("asked a person about an effect outside of"),
+    "effect.refused": gettext_lazy("refused an effect outside of"),
+    "company.effect_policy_changed": gettext_lazy("changed what needs an approval"),
+    "issue.approval_linked": gettext_lazy("linked an approval to"),
+    "issue.approval_unlinked": gettext_lazy("took an approval off"),
     "heartbeat.succeeded": gettext_lazy("finished"),
     "heartbeat.failed": gettext_lazy("failed in"),
     "heartbeat.cancelled": gettext_lazy("stopped a run of"),
@@ -127,6 +141,9 @@ def line(
     elif kind == "agent":
         what = agents.get(pk, [details.get("name", "")])[0]
         url = reverse("admin:agent", args=[pk]) if pk in agents else ""
+    elif kind == "approval":
+        what = approval_label(details.get("type"))
+        url = reverse("admin:approval", args=[pk])
     elif "account" in details:
         what = str(details["account"])
     elif kind == "attempt":
@@ -147,6 +164,11 @@ def line(
     words = {"status": status_label(details.get("status"))}
     text = str(did) % words if did else _("did %(action)s") % {"action": act.action}
     return Line(act.created_at, who, text, key, what, url, kind)
+
+
+def approval_label(kind: Any) -> str:
+    known = Approval.Type.values
+    return str(Approval.Type(kind).label) if kind in known else str(kind or "")
 
 
 def status_label(status: Any) -> str:

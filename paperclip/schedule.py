@@ -32,6 +32,11 @@ BEAT: dict[str, tuple[str, timedelta | str, str]] = {
         timedelta(seconds=10),
         "runs",
     ),
+    "Mail what waits for people": (
+        "issues.tasks.mail_waiting",
+        timedelta(minutes=1),
+        "runs",
+    ),
     # Not on the clock's queue: it may take minutes, and the sweep does not wait.
     "Remove what is old": ("issues.tasks.retain", "15 3 * * *", "runs"),
     "Back up": ("issues.tasks.back_up", "45 3 * * *", "runs"),

@@ -46,6 +46,9 @@ REHEARSAL_SEED = env.int("PAPERCLIP_REHEARSAL_SEED", default=1)
 # So many seconds a provider may take for one answer.
 MODEL_TIMEOUT = env.float("PAPERCLIP_MODEL_TIMEOUT", default=300)
 
+# So many agents may agents hire for one manager within a day.
+HIRES_PER_DAY = env.int("PAPERCLIP_HIRES_PER_DAY", default=5)
+
 DEBUG = env.bool("PAPERCLIP_DEBUG", default=False)
 SECRET_KEY = env("PAPERCLIP_SECRET_KEY", default="") or home.secret("django")
 ALLOWED_HOSTS = [
@@ -188,6 +191,16 @@ LOGIN_URL = "/login/"
 LANGUAGE_CODE = env("PAPERCLIP_LANGUAGE", default="en")
 TIME_ZONE = env("PAPERCLIP_TIME_ZONE", default="UTC")
 USE_TZ = True
+
+# --- Mail ------------------------------------------------------------------------
+
+# smtp://user:password@host:587, smtp+tls:// or smtp+ssl://. Empty: no mail is sent.
+EMAIL_URL = env("PAPERCLIP_EMAIL_URL", default="")
+globals().update(env.email_url_config(EMAIL_URL) if EMAIL_URL else {})
+EMAIL_TIMEOUT = 15
+MAIL_FROM = env(
+    "PAPERCLIP_MAIL_FROM", default=f"paperclip@{urlsplit(URL).hostname or 'localhost'}"
+)
 
 # --- The console -----------------------------------------------------------------
 

@@ -28,6 +28,10 @@ TONES = {
     "error": "bad",
     "critical": "bad",
     "high": "warn",
+    "pending": "wait",
+    "approved": "good",
+    "rejected": "bad",
+    "revision_requested": "warn",
 }
 LABELS = {
     "running": _("running"),
@@ -41,6 +45,7 @@ LABELS = {
     "coalesced": _("joined"),
     "pending_approval": _("pending approval"),
     "deferred_issue_execution": _("waits for another agent"),
+    "revision_requested": _("sent back"),
 }
 REASONS = {
     "heartbeat_timer": _("its timer rang"),
@@ -62,6 +67,11 @@ REASONS = {
     "rehearsal_left": _("the rehearsal was left"),
     "stopped": _("somebody stopped everything"),
     "manual": _("somebody pressed Wake"),
+    "approval_approved": _("what it asked for was approved"),
+    "approval_rejected": _("what it asked for was rejected"),
+    "approval_revision_requested": _("what it asked for was sent back"),
+    "approval_commented": _("somebody commented on what it asked for"),
+    "approval_cancelled": _("what it asked for was withdrawn"),
 }
 TOOL_ICONS = {
     "shell": "terminal",

@@ -22,7 +22,7 @@ from agents.adapters.child import (
     too_many,
 )
 from agents.adapters.report import Report, report_in
-from agents.loop.prompt import fenced
+from agents.loop.fence import fenced
 from agents.models.run import Run
 from agents.sandbox import NETWORKS
 from paperclip.exceptions import Invalid, Refused
@@ -98,6 +98,12 @@ class ProcessConfig(base.SessionConfig):
 
 class Process(base.Adapter):
     Config = ProcessConfig
+
+    @classmethod
+    def reads_outside(cls, agent: Agent) -> str:
+        config = agent.adapter_config
+        walled = config.get("sandbox", True) and config.get("network") == "none"
+        return "" if walled else "a program with an open network"
 
     def execute(self, context: base.Context) -> base.Outcome:
         """Exit code 0 is success, unless the program reports an error. The whole tree

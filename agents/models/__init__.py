@@ -1,9 +1,12 @@
 from agents.models.account import ProviderAccount
 from agents.models.agent import Agent
+from agents.models.approval import Approval
 from agents.models.attempt import Attempt
 from agents.models.cost import CostEvent
 from agents.models.event import RunEvent
 from agents.models.key import ApiKey
+from agents.models.notice import ApprovalEvent, Notice
+from agents.models.policy import EffectPolicy
 from agents.models.run import Run
 from agents.models.session import Session
 from agents.models.wakeup import Wakeup
@@ -11,8 +14,12 @@ from agents.models.wakeup import Wakeup
 __all__ = [
     "Agent",
     "ApiKey",
+    "Approval",
+    "ApprovalEvent",
     "Attempt",
     "CostEvent",
+    "EffectPolicy",
+    "Notice",
     "ProviderAccount",
     "Run",
     "RunEvent",

@@ -11,6 +11,7 @@ from django.utils.text import slugify
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from agents import decisions
 from agents.adapters import ADAPTERS, adapter_class, checked_config, checked_tools
 from agents.models.attempt import Attempt
 from agents.models.colleagues import Colleagues
@@ -52,7 +53,6 @@ class AgentQuerySet(ScopedQuerySet):
             heartbeat_enabled=True, next_heartbeat_at__lte=at
         )
 
-    @transaction.atomic
     def hire(self, company: Company, *, by: Actor, name: str, **fields: Any) -> Agent:
         """A new agent of the company, idle and ready to be woken.
 
@@ -60,6 +60,13 @@ class AgentQuerySet(ScopedQuerySet):
         another company, an unknown adapter or a configuration it does not take.
         """
         by.must_be_operator(company.pk, "hire")
+        return self.take_on(company, by=by, name=name, **fields)
+
+    @transaction.atomic
+    def take_on(
+        self, company: Company, *, by: Actor, name: str, **fields: Any
+    ) -> Agent:
+        """As `hire`, once somebody has made sure that they may (see agents.hiring)."""
         agent = Agent(company=company, name=name.strip())
         agent._set(fields)
         if "tools" not in fields:
@@ -108,6 +115,10 @@ class Agent(Spender, ActiveHours, Colleagues):
     )
     reviewer = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="reviews"
+    )
+    # The agent that hired it; null: a person did.
+    hired_by = models.ForeignKey(
+        "self", models.SET_NULL, null=True, editable=False, related_name="hires"
     )
     adapter_type = models.CharField(_("adapter"), max_length=32, default="process")
     adapter_config = models.JSONField(default=dict, blank=True)
@@ -275,6 +286,7 @@ class Agent(Spender, ActiveHours, Colleagues):
     def terminate(self, *, by: Actor) -> None:
         """For good: its runs are cancelled and its keys stop working."""
         by.must_be_operator(self.company_id, "terminate an agent")
+        decisions.withdraw_hire(self, by=by)
         # The status first: nothing can start between the cancels and it.
         Agent.objects.filter(pk=self.pk).update(
             status=self.Status.TERMINATED, next_heartbeat_at=None, updated_at=now()

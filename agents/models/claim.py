@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.conf import settings
 from django.utils.timezone import now
 
+from agents.adapters import adapter_class
 from agents.models.account import ProviderAccount
 from agents.models.base import together
 from agents.models.end import Endable
@@ -18,15 +19,18 @@ from paperclip import sql, tokens
 from paperclip.actors import SYSTEM
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from typing import Self
+    from uuid import UUID
 
+    from agents.models.agent import Agent
     from agents.models.wakeup import WakeupQuerySet
 
 # Seconds between the first and the last that a closed account lets begin again.
 LONGEST_STAGGER = 60
-# What a claim looks at, once nobody else may start a run of the agent. `may_be_parked`
-# and `may_owe` say where to look closer.
+# What a claim looks at, once nobody else may start a run of the agent. `may_be_parked`,
+# `may_owe` and `may_be_told` say where to look closer.
 LOOK = """
 SELECT
     r.status = 'queued' AS is_queued,
@@ -58,7 +62,9 @@ SELECT
         SELECT e.status <> 'succeeded' FROM agents_run e
         WHERE e.agent_id = r.agent_id AND {about_the_same}
         AND e.status NOT IN ('queued', 'running')
-        ORDER BY e.created_at DESC LIMIT 1), false) AS may_owe
+        ORDER BY e.created_at DESC LIMIT 1), false) AS may_owe,
+    EXISTS (SELECT 1 FROM agents_notice n WHERE n.agent_id = r.agent_id
+        AND n.told_at IS NULL) AS may_be_told
 FROM agents_run r JOIN paperclip_company c ON c.id = r.company_id
 WHERE r.id = %(run)s
 """
@@ -71,7 +77,7 @@ CLAIM = f"""
 WITH mine AS (
     UPDATE agents_run SET status = 'running', started_at = %(at)s,
         lease_expires_at = %(until)s, token_digest = %(digest)s, host = %(host)s,
-        account_id = %(account)s, hold = '', updated_at = %(at)s,
+        account_id = %(account)s, hold = '', outside = %(outside)s, updated_at = %(at)s,
         next_event_seq = next_event_seq + 1
     WHERE id = %(run)s AND status = 'queued' AND ready_at <= %(at)s
       -- What was read as a mention alone may have become more meanwhile.
@@ -88,6 +94,14 @@ WITH mine AS (
 ), said AS ({SAY})
 SELECT wakes FROM mine
 """  # noqa: S608 (of our own parts)
+# What the agent has to be told, and no other run of it that waits will be told.
+TELL = """
+UPDATE agents_notice n SET told_run_id = %(run)s, told_at = %(at)s, updated_at = %(at)s
+WHERE n.agent_id = %(agent)s AND n.told_at IS NULL AND NOT EXISTS (
+    SELECT 1 FROM agents_run q WHERE q.agent_id = n.agent_id AND q.status = 'queued'
+    AND q.issue_id IS NOT DISTINCT FROM n.issue_id)
+RETURNING n.id
+"""
 STARTED = """
 UPDATE agents_run SET process_pid = %(pid)s, process_started_at = %(at)s
 WHERE id = %(run)s
@@ -105,12 +119,21 @@ class Look(NamedTuple):
     of_company: int
     of_host: int
     may_owe: bool
+    may_be_told: bool
+
+
+def outside_from_start(agent: Agent) -> str:
+    """Why a run of the agent may read anything, whatever it says; empty when we see
+    what it reads."""
+    return adapter_class(agent.adapter_type).reads_outside(agent)
 
 
 class Claimable(Endable):
     if TYPE_CHECKING:
         wakeups: WakeupQuerySet
 
+    # The notices that it was started with (see Notice).
+    told: Sequence[UUID] = ()
     # Whether that was done when it was read, in this very transaction.
     agent_is_locked = False
     # Whether the run of the same work before it did not end well, as its claim saw it.
@@ -138,7 +161,11 @@ class Claimable(Endable):
         if not (look.may_start and self._may_call() and self._has_room(look)):
             return None
         self.last_went_badly = look.may_owe
-        return self._start(moment, host, owes=look.may_owe)
+        token = self._start(moment, host, owes=look.may_owe)
+        if token and look.may_be_told:
+            rows = sql.planned(TELL, run=self.pk, agent=self.agent_id, at=moment)
+            self.told = [row[0] for row in rows]
+        return token
 
     def _lock_places(self, host: str) -> None:
         """Of the claims that compete for the last place of a company, a provider's
@@ -210,6 +237,7 @@ class Claimable(Endable):
             "token_digest": tokens.digest(token),
             "host": host,
             "hold": "",
+            "outside": outside_from_start(self.agent),
             "updated_at": moment,
         }
         rows = sql.planned(
@@ -219,6 +247,7 @@ class Claimable(Endable):
             until=columns["lease_expires_at"],
             digest=columns["token_digest"],
             host=host,
+            outside=columns["outside"],
             account=self.account_id,
             aside=self.is_aside,
             **says("run started"),
@@ -231,6 +260,13 @@ class Claimable(Endable):
         for name, value in columns.items():
             setattr(self, name, value)
         return token
+
+    def note_outside(self, source: str) -> None:
+        """It has read what people outside wrote; the first source is kept."""
+        unmarked = type(self).objects.filter(pk=self.pk, outside="")
+        if unmarked.update(outside=source[:200] or "unknown", updated_at=now()):
+            self.log_event("outside", f"It reads text from outside: {source[:200]}")
+        self.refresh_from_db(fields=["outside"])
 
     def defer(self, holder: Self, hold: str) -> None:
         """Let the live run of another agent finish first; its end rings for this."""

@@ -28,9 +28,10 @@ LIVE = "r.status = 'running' AND r.lease_expires_at > %(finished_at)s"
 EXPIRED = "r.status = 'running' AND r.lease_expires_at <= %(finished_at)s"
 OPEN = "r.status IN ('queued', 'running')"
 # The end of a run, with its wakeups, its last event, the faults that do not count any
-# more when it went well, and what it says about its agent if it ever started. Answers
-# the agent as locked, and the queued runs that may have waited for its place. It never
-# waits: it would go on with what it saw before.
+# more when it went well, the notices that another one has to be told when it did not,
+# and what it says about its agent if it ever started. Answers the agent as locked, and
+# the queued runs that may have waited for its place. It never waits: it would go on
+# with what it saw before.
 END = f"""
 WITH locked AS MATERIALIZED ({LOCK_AGENT} SKIP LOCKED), mine AS (
     UPDATE agents_run r SET {{places}}, next_event_seq = r.next_event_seq + 1
@@ -45,6 +46,9 @@ WITH locked AS MATERIALIZED ({LOCK_AGENT} SKIP LOCKED), mine AS (
     WHERE %(word)s = 'completed' AND t.agent_id = mine.agent_id
       AND t.cause <> '{NO_PROGRESS}'
       AND (t.whole_agent OR t.issue_id IS NOT DISTINCT FROM mine.issue_id)
+), untold AS (
+    UPDATE agents_notice n SET told_run_id = NULL, told_at = NULL FROM mine
+    WHERE n.told_run_id = mine.id AND %(word)s <> 'completed'
 ), settled AS (
     UPDATE agents_agent a SET last_heartbeat_at = %(finished_at)s,
         updated_at = %(finished_at)s,

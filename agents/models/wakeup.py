@@ -32,6 +32,8 @@ NEWS = {
     "approval_approved",
     "approval_rejected",
     "approval_revision_requested",
+    "approval_commented",
+    "approval_cancelled",
 }
 
 
@@ -93,6 +95,7 @@ class Wakeup(Scoped):
         ASSIGNMENT = "assignment", _("assignment")
         ON_DEMAND = "on_demand", _("on demand")
         AUTOMATION = "automation", _("automation")
+        APPROVAL = "approval", _("approval")
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("queued")

@@ -87,6 +87,10 @@ class Company(Spender):
     issue_prefix = models.CharField(max_length=10, unique=True)
     issue_counter = models.PositiveIntegerField(default=0)
     require_approval_for_hires = models.BooleanField(default=False)
+    # A run that has read what strangers wrote asks before each effect outside.
+    ask_after_outside_text = models.BooleanField(
+        _("ask after outside text"), default=True
+    )
     # So many runs at once, over all its agents; null: as many as the workers take.
     max_concurrent_runs = models.PositiveSmallIntegerField(
         _("runs at the same time"), null=True, blank=True

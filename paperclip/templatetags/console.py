@@ -206,6 +206,13 @@ def field(form: Any, name: str) -> Any:
     return form[name]
 
 
+@register.simple_tag(takes_context=True)
+def to_decide(context: dict[str, Any]) -> int:
+    """How many approvals of the company that is shown wait for a decision."""
+    desk = context["desk"]
+    return int(desk.to_decide(context.get("company") or desk.company))
+
+
 @register.simple_tag
 def rehearsal(company: Any) -> str:
     """The label of what is invented, beside every name of a rehearsal."""

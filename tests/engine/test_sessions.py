@@ -126,7 +126,7 @@ def test_a_session_ends_before_its_ceiling(company: Any) -> None:
     fresh = calls_of(agent, runs[4])[0]
     assert fresh["resumes"] is fresh["SESSION_ID"] is None
     text = fresh["HAND_OVER"]
-    assert text.startswith("<<< hand-over of your earlier conversation\n")
+    assert text.startswith("<<< hand-over of your earlier conversation (")
     assert f"session {runs[3].session_id_after}, runs: 4" in text
     assert "It had 80,000 tokens" in text and "This was turn 4." in text
     assert "80,000 tokens" in session_events(runs[4])[0]

@@ -14,12 +14,13 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
+from agents.models import Approval, EffectPolicy, Run
 from issues import remotes, repositories
 from issues.models import Issue, Project, WorkProduct
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Refused
 from paperclip.git.command import credentials
-from paperclip.models import Activity, Instance
+from paperclip.models import Activity, Company, Instance
 from tests import make
 from tests.clones import Clone, clone, git
 from tests.gitserver import GitServer, serving
@@ -44,9 +45,16 @@ def theirs(server: GitServer, tmp_path: Path) -> Path:
     return place
 
 
+def trusting() -> Company:
+    """A company whose work is pushed without asking."""
+    company = make.company(ask_after_outside_text=False)
+    EffectPolicy.objects.put(company, "push_protected_branch", "allow", by=SYSTEM)
+    return company
+
+
 @pytest.fixture
 def project(server: GitServer, theirs: Path) -> Project:
-    return make.project(make.company(), repo_url=f"{server.url}/site.git")
+    return make.project(trusting(), repo_url=f"{server.url}/site.git")
 
 
 def commit(other: Path, name: str, text: str) -> str:
@@ -179,7 +187,7 @@ def test_an_empty_remote_gets_its_first_commit(
     server: GitServer, tmp_path: Path
 ) -> None:
     place = server.repository("new.git")
-    project = make.project(make.company(), repo_url=f"{server.url}/new.git")
+    project = make.project(trusting(), repo_url=f"{server.url}/new.git")
     mine = uploaded(tmp_path / "a", project)
     remotes.push_waiting()
     assert product_of(mine).status == "pushed"
@@ -316,7 +324,7 @@ def test_a_silent_remote_holds_up_one_request_only(
     monkeypatch.setattr(remotes, "IN_LINE", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        project = make.project(make.company(), repo_url=f"http://127.0.0.1:{port}/x")
+        project = make.project(trusting(), repo_url=f"http://127.0.0.1:{port}/x")
         done = together(4, lambda n: timed(project))
         codes, seconds = zip(*sorted(done), strict=True)
         assert codes == (*["remote_busy"] * 3, "remote_unusable")
@@ -341,3 +349,75 @@ def timed(project: Project) -> tuple[str, float]:
     except Refused as no:
         code = no.code
     return code, time.monotonic() - began
+
+
+# --- what may leave ----------------------------------------------------------------
+
+
+def asks(project: Project, effect: str, rule: str = "ask") -> None:
+    EffectPolicy.objects.put(project.company, effect, rule, by=SYSTEM)
+
+
+def branches(server: GitServer) -> str:
+    place = server.root / "site.git"
+    return git(place, "for-each-ref", "--format=%(refname:short)")
+
+
+def test_a_branch_waits_for_a_person(
+    project: Project, server: GitServer, tmp_path: Path
+) -> None:
+    asks(project, "push_branch")
+    mine = uploaded(tmp_path / "a", project)
+    for _ in range(3):
+        remotes.push_waiting()
+    assert mine.branch not in branches(server)
+    approval = Approval.objects.get()
+    assert (approval.type, approval.requested_by_agent) == ("publish", None)
+    assert approval.issue_links.get().issue == mine.issue
+    assert approval.payload["commit"] == product_of(mine).metadata["commit"]
+    assert "A person was asked" in product_of(mine).metadata["pushError"]
+    approval.decide("approved", by=make.by(make.operator(project.company)))
+    remotes.push_waiting()
+    assert product_of(mine).status == "pushed" and mine.branch in branches(server)
+    approval.refresh_from_db()
+    assert approval.used_at is not None
+
+
+def test_what_a_person_refuses_is_not_pushed(
+    project: Project, server: GitServer, tmp_path: Path
+) -> None:
+    asks(project, "push_branch")
+    mine = uploaded(tmp_path / "a", project)
+    remotes.push_waiting()
+    person = make.by(make.operator(project.company))
+    Approval.objects.get().decide("rejected", by=person, note="Not yet.")
+    remotes.push_waiting()
+    product = product_of(mine)
+    assert (
+        product.status == "push_failed" and "Not yet." in product.metadata["pushError"]
+    )
+    assert mine.branch not in branches(server)
+
+
+def test_an_approval_is_for_that_commit_only(project: Project, tmp_path: Path) -> None:
+    asks(project, "push_branch")
+    mine = uploaded(tmp_path / "a", project)
+    remotes.push_waiting()
+    person = make.by(make.operator(project.company))
+    Approval.objects.get().decide("approved", by=person)
+    mine.write("b.txt", "More.")
+    mine.upload()
+    remotes.push_waiting()
+    assert product_of(mine).status == "pushing"
+    assert Approval.objects.filter(status="pending").count() == 1
+
+
+def test_a_run_that_read_outside_text_does_not_push_by_itself(
+    project: Project, server: GitServer, tmp_path: Path
+) -> None:
+    mine = uploaded(tmp_path / "a", project)
+    Run.objects.update(outside="page https://evil.example/")
+    project.company.change(by=SYSTEM, ask_after_outside_text=True)
+    remotes.push_waiting()
+    assert mine.branch not in branches(server)
+    assert "evil.example" in product_of(mine).metadata["pushError"]

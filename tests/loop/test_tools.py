@@ -12,8 +12,9 @@ import pytest
 from agents import sandbox, workspaces
 from agents.loop.tools import DEFAULT_TOOLS, TOOL_NAMES, TOOLS
 from agents.loop.tools.base import cut
-from agents.models import Agent
+from agents.models import Agent, EffectPolicy
 from issues.models import Issue
+from paperclip.actors import SYSTEM
 from paperclip.exceptions import Invalid
 from tests import make
 from tests.loop import stage
@@ -163,7 +164,9 @@ def test_without_walls_there_is_no_network_but_our_own(
         assert answers[1].startswith("HTTP 401")
         assert "no network" in answers[2]
         dev.adapter_config["network"] = "open"
+        dev.tools = ["http_request"]
         dev.save()
+        EffectPolicy.objects.put(dev.company, "post_to_internet", "allow", by=SYSTEM)
         assert done(dev, None, asked[0])[0].startswith("HTTP 200") and elsewhere
 
 
