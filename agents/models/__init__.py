@@ -1,8 +1,11 @@
 from agents.models.account import ProviderAccount
 from agents.models.agent import Agent
 from agents.models.attempt import Attempt
+from agents.models.budget import BudgetPolicy
 from agents.models.cost import CostEvent
+from agents.models.counter import BudgetCounter, BudgetReservation
 from agents.models.event import RunEvent
+from agents.models.incident import BudgetIncident
 from agents.models.key import ApiKey
 from agents.models.run import Run
 from agents.models.session import Session
@@ -12,6 +15,10 @@ __all__ = [
     "Agent",
     "ApiKey",
     "Attempt",
+    "BudgetCounter",
+    "BudgetIncident",
+    "BudgetPolicy",
+    "BudgetReservation",
     "CostEvent",
     "ProviderAccount",
     "Run",

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.conf import settings
 from django.utils.timezone import now
 
+from agents.models import counting, metering
 from agents.models.account import ProviderAccount
 from agents.models.base import together
-from agents.models.end import Endable
-from agents.models.queue import SAY, in_order, says
+from agents.models.end import OPEN, Endable
+from agents.models.incident import SHUT
+from agents.models.queue import BUDGET, SAY, in_order, says
 from paperclip import sql, tokens
 from paperclip.actors import SYSTEM
 
@@ -52,6 +54,9 @@ SELECT
     CASE WHEN %(host)s::text IS NULL THEN 0 ELSE (
         SELECT count(*) FROM agents_run l WHERE l.status = 'running'
         AND l.lease_expires_at > %(at)s AND l.host = %(host)s) END AS of_host,
+    EXISTS ({shut}) AS is_shut,
+    ARRAY(SELECT DISTINCT p.metric FROM agents_budgetpolicy p WHERE p.is_active
+        AND p.scope_id = ANY({scopes}))::text[] AS limited,
     coalesce((
         SELECT e.status <> 'succeeded' FROM agents_run e
         WHERE e.agent_id = r.agent_id AND {about_the_same}
@@ -60,6 +65,8 @@ SELECT
 FROM agents_run r JOIN paperclip_company c ON c.id = r.company_id
 WHERE r.id = %(run)s
 """
+SCOPES = "ARRAY[r.company_id, r.agent_id, r.project_id, r.issue_id]"
+LOOK = LOOK.replace("{shut}", SHUT.format(scopes=SCOPES)).replace("{scopes}", SCOPES)
 # Two texts, for one could not use the index of runs by issue.
 ABOUT = LOOK.format(about_the_same="e.issue_id = r.issue_id")
 AT_LARGE = LOOK.format(about_the_same="e.issue_id IS NULL")
@@ -70,6 +77,7 @@ WITH mine AS (
     UPDATE agents_run SET status = 'running', started_at = %(at)s,
         lease_expires_at = %(until)s, token_digest = %(digest)s, host = %(host)s,
         account_id = %(account)s, hold = '', updated_at = %(at)s,
+        is_budgeted = %(budgeted)s,
         next_event_seq = next_event_seq + 1
     WHERE id = %(run)s AND status = 'queued' AND ready_at <= %(at)s
       -- What was read as a mention alone may have become more meanwhile.
@@ -102,6 +110,8 @@ class Look(NamedTuple):
     of_agent: int
     of_company: int
     of_host: int
+    is_shut: bool
+    limited: list[str]
     may_owe: bool
 
 
@@ -131,7 +141,12 @@ class Claimable(Endable):
         if why := self._refusal(look):
             self.cancel(by=SYSTEM, why=why)
             return None
+        if look.is_shut:
+            self.stop_for_budget()
+            return None
         if not (look.may_start and self._may_call() and self._has_room(look)):
+            return None
+        if not self._has_budget(look):
             return None
         return self._start(moment, host, owes=look.may_owe)
 
@@ -150,8 +165,9 @@ class Claimable(Endable):
     def _look(self, moment: datetime, host: str) -> Look:
         counted = host if settings.HOST_RUNS else None
         statement = ABOUT if self.issue_id else AT_LARGE
-        rows = sql.planned(statement, run=self.pk, at=moment, host=counted)
-        return Look(*rows[0])
+        ever, month = counting.windows(moment)
+        told = {"run": self.pk, "at": moment, "host": counted}
+        return Look(*sql.planned(statement, **told, ever=ever, month=month)[0])
 
     def _refusal(self, look: Look) -> str:
         if not self.agent.is_invokable or look.all_is_stopped:
@@ -173,6 +189,31 @@ class Claimable(Endable):
             f" {self.account.said}",
         )
         return False
+
+    def _has_budget(self, look: Look) -> bool:
+        """Whether what it needs to begin with could be reserved. It is put off while
+        others hold what is left, and ended when nothing is."""
+        asks = metering.first_asks(self, look.limited)
+        self.is_budgeted = bool(asks)
+        if not asks:
+            return True
+        grant = metering.reserve(self, asks)
+        if grant.is_full:
+            self.stop_for_budget()
+        elif grant.short:
+            later = now() + timedelta(seconds=metering.PAUSE)
+            type(self).objects.filter(pk=self.pk).put_off(later, metering.BUSY)
+        return not grant.short
+
+    def stop_for_budget(self) -> None:
+        """End it for a spent budget, whose incident finds it by the code."""
+        self._end(
+            OPEN,
+            self.Status.CANCELLED,
+            SYSTEM,
+            error="Its budget is spent.",
+            error_code=BUDGET,
+        )
 
     def _has_room(self, look: Look) -> bool:
         """Whether its agent, its company, this host and the account that pays may have
@@ -216,9 +257,11 @@ class Claimable(Endable):
             host=host,
             account=self.account_id,
             aside=self.is_aside,
+            budgeted=self.is_budgeted,
             **says("run started"),
         )
         if not rows:
+            metering.give_back(self)
             return None
         columns["wakes"] = in_order(owed, json.loads(rows[0][0]))
         if owed:

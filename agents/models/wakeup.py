@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.apps import apps
 from django.db import IntegrityError, models, transaction
 from django.db.models import Case, F, Func, IntegerField, JSONField, Q, Value, When
 from django.db.models.expressions import CombinedExpression
@@ -12,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.models.attempt import Attempt
 from agents.models.base import RunQuerySet
+from agents.models.counter import Scopes
+from agents.models.incident import BudgetIncident
 from agents.models.queue import MOST_FACTS, ORDINARY, due, in_order
 from agents.models.run import Run
 from paperclip import doorbell
@@ -33,6 +36,16 @@ NEWS = {
     "approval_rejected",
     "approval_revision_requested",
 }
+
+
+def project_of(issue_id: UUID | None) -> UUID | None:
+    if issue_id is None:
+        return None
+    issues: Any = apps.get_model("issues.Issue")._default_manager
+    found: UUID | None = (
+        issues.filter(pk=issue_id).values_list("project_id", flat=True).first()
+    )
+    return found
 
 
 class WakeupQuerySet(ScopedQuerySet):
@@ -74,9 +87,10 @@ class WakeupQuerySet(ScopedQuerySet):
             requested_by_type="agent" if by.run else by.kind,
             requested_by_id=by.id,
         )
+        wakeup.project_id = project_of(issue_id)
         if refusal := wakeup.refusal():
             if source == Wakeup.Source.ON_DEMAND:
-                raise Conflict(refusal, status=agent.status)
+                raise Conflict(refusal, **wakeup.details)
             return wakeup.skip(refusal)
         fact = {
             "source": source,
@@ -145,13 +159,28 @@ class Wakeup(Scoped):
     def __str__(self) -> str:
         return f"{self.source}: {self.reason} ({self.status})"
 
+    # Of its issue; not kept.
+    project_id: UUID | None = None
+
+    @property
+    def scopes(self) -> Scopes:
+        return Scopes(self.company_id, self.agent_id, self.project_id, self.issue_id)
+
     def refusal(self) -> str:
-        """Why this wake may not start anything; empty when it may."""
+        """Why this wake may not start anything; empty when it may. What a program has
+        to know of that is in `details` then."""
         agent = self.agent
+        self.details = {"status": agent.status}
         if Instance.objects.is_stopped():
             return "Everything is stopped, in all companies. Resume it first."
-        if agent.company.status != "active":
+        if agent.company.status != "active" and agent.company.pause_reason != "budget":
             return f"{agent.company} is {agent.company.status}."
+        if shut := BudgetIncident.objects.shutting(self.scopes):
+            self.details = {
+                "scopeType": shut.scope_type,
+                "scopeId": str(shut.scope_id),
+            }
+            return str(shut)
         if not agent.is_invokable:
             return f"{agent} is {agent.status.replace('_', ' ')}."
         if self.source == self.Source.TIMER:
@@ -247,6 +276,7 @@ class Wakeup(Scoped):
             company_id=self.company_id,
             agent=self.agent,
             issue_id=self.issue_id,
+            project_id=self.project_id,
             invocation_source=self.source,
             trigger_detail=self.trigger_detail,
             wakes=in_order(Run.objects.owed(self.agent_id, self.issue_id), facts),

@@ -53,6 +53,8 @@ class CompanyQuerySet(models.QuerySet["Company"]):
         company = self.create(name=name, issue_prefix=prefix, **fields)
         company.memberships.create(user=owner, role=Membership.Role.OWNER)
         audit.record(by, "company.created", company, name=name)
+        # Who founds it may set its budget, whatever they may do elsewhere.
+        company.put_budget(by=by, is_new=True)
         return company
 
     def _free_prefix(self, name: str) -> str:
@@ -124,6 +126,8 @@ class Company(Spender):
             setattr(self, name, value)
         self.save(update_fields=[*fields, "updated_at"])
         audit.record(by, "company.updated", self, changed=sorted(fields))
+        if "budget_monthly_cents" in fields:
+            self.put_budget(by=by)
 
     @transaction.atomic
     def pause(self, *, by: Actor, reason: str = "manual") -> None:
