@@ -112,6 +112,7 @@ def run_child(context: Context, call: Call) -> Ended:
         process = {"process_pid": child.pid, "process_started_at": now()}
         meter = Meter(context.run)
         by = supervise(child, context, call, log, walls, meter)
+        meter.enter()
         columns = log.columns() | ending(child.returncode, call.sandboxed) | process
         waits = by == "budget" and not meter.is_final
         return Ended(by, columns, log.last_printed, waits)

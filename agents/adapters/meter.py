@@ -23,7 +23,7 @@ LONGEST_LINE = 1_000_000
 
 class Meter:
     """Of one run. `read` is given what the program prints; `hold` is asked now and then
-    whether it may go on."""
+    whether it may go on, and `enter` counts what is left at the end."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -47,6 +47,8 @@ class Meter:
         for line in lines:
             self._lines += 1
             self._events += usage_in(line, self._lines)
+        if self._events:
+            self._due = 0.0  # at once: it may be the last there was
 
     def hold(self) -> bool:
         """Count what was used since the last time. False when there is nothing left to
@@ -62,13 +64,17 @@ class Meter:
                 connection.close()
         return True
 
-    def _count(self) -> bool:
+    def enter(self) -> None:
+        """What it has told and was not counted yet."""
         while self._events:
             self._has_told = True
             key, columns = self._events[0]
             self._note_largest(columns)
             metering.enter(self._run, key, part=True, **columns)
             self._events.pop(0)
+
+    def _count(self) -> bool:
+        self.enter()
         if self.speaks and not self._has_told:
             # Nor is it silent whose calls go through the gateway.
             self._has_told = CostEvent.objects.filter(run=self._run).exists()

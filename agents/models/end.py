@@ -132,7 +132,7 @@ class Endable(RunBase):
 
     def _told(self, columns: dict[str, Any]) -> dict[str, Any]:
         """The values as the database takes them."""
-        fields = {field.name: field for field in self._meta.concrete_fields}
+        fields = {field.column: field for field in self._meta.concrete_fields}
         return {
             name: fields[name].get_db_prep_save(value, connection)
             for name, value in columns.items()

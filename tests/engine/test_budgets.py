@@ -35,7 +35,7 @@ def company() -> Iterator[Any]:
     eventually(lambda: not processes.live_runs())
 
 
-def coder(company: Any, tokens: int = 0, every: float = 0.5, **more: Any) -> Agent:
+def coder(company: Any, tokens: int = 0, every: float = 1, **more: Any) -> Agent:
     told = {"TOKENS": str(tokens), "EVERY": str(every)}
     told |= {name: str(value) for name, value in more.items()}
     config = {"command": sys.executable, "args": [CLI], "env": told, "graceSec": 1}
@@ -79,9 +79,9 @@ def stopped_seconds(counter: BudgetCounter, runs: list[Run]) -> float:
 
 def test_a_limit_of_tokens_ends_five_runs_that_cost_nothing(company: Any) -> None:
     """T-05a, and T-05e: each line comes twice."""
-    flush = 400
+    flush = 800
     make.budget(company, 10_000, metric="tokens")
-    runs = [woken(coder(company, flush)) for _ in range(5)]
+    runs = [woken(coder(company, flush, FIRST=4)) for _ in range(5)]
     for run in runs:
         running(run)
     counter = counter_of(company, "tokens")
