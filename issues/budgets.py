@@ -8,14 +8,23 @@ was broken off is a stop all the same.
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils.timezone import now
 
-from agents.models import Agent, BudgetCounter, BudgetIncident, BudgetPolicy, Run
+from agents.models import (
+    Agent,
+    Approval,
+    BudgetCounter,
+    BudgetIncident,
+    BudgetPolicy,
+    Run,
+)
 from agents.models.budget import subject_of
-from agents.models.counter import FULL, WARNED, Scopes
+from agents.models.counter import FULL, WARNED
+from agents.models.grant import Scopes
 from agents.models.queue import BUDGET
 from issues.recovery import has_work
 from paperclip import audit, live
@@ -31,6 +40,8 @@ log = logging.getLogger(__name__)
 Status, Threshold = BudgetIncident.Status, BudgetIncident.Threshold
 # Why a scope is paused.
 PAUSED = "budget"
+# Nobody's word by then is a no: it stays as it is.
+ASKED_FOR = timedelta(days=60)
 # The reason of the wakes with which stopped work goes on.
 RAISED = "budget_raised"
 
@@ -79,6 +90,8 @@ def follow(counter: BudgetCounter) -> None:
 def stop(counter: BudgetCounter) -> None:
     """End what is at work in its scope, and pause it. Safe to do again."""
     incident = BudgetIncident.objects.note(counter, Threshold.HARD)
+    if incident.status == Status.OPEN and incident.approval_id is None:
+        ask(incident)
     soft = BudgetIncident.objects.open().filter(counter=counter)
     soft.filter(threshold=Threshold.SOFT).update(
         status=Status.RESOLVED, resolved_at=now()
@@ -92,6 +105,36 @@ def stop(counter: BudgetCounter) -> None:
     pause(incident)
     # Those that the gateway refused first have ended by themselves.
     runs.filter(error_code=BUDGET, incident=None).update(incident=incident)
+
+
+def ask(incident: BudgetIncident) -> None:
+    """Ask a person for more: half as much again, or another number by the incident."""
+    policy = incident.counter.policy
+    if policy is None:
+        return
+    subject = subject_of(incident.company, incident.scope_type, incident.scope_id)
+    more = max(policy.amount, -(-incident.observed // policy.unit)) * 3 // 2 + 1
+    incident.approval = Approval.objects.request(
+        incident.company,
+        "budget_override_required",
+        {
+            "incidentId": str(incident.pk),
+            "policyId": str(policy.pk),
+            "scopeType": incident.scope_type,
+            "scopeId": str(incident.scope_id),
+            "scopeName": str(subject),
+            "metric": policy.metric,
+            "windowKind": policy.window_kind,
+            "amount": policy.amount,
+            "observedAmount": -(-incident.observed // policy.unit),
+            "raiseTo": more,
+        },
+        by=SYSTEM,
+        summary=f"{subject} has spent its budget. Raise it to"
+        f" {policy.in_words(more)} and go on?",
+        expires_at=now() + ASKED_FOR,
+    )
+    incident.save(update_fields=["approval", "updated_at"])
 
 
 def pause(incident: BudgetIncident) -> None:
@@ -135,8 +178,16 @@ def resolve(incident: BudgetIncident, by: Actor = SYSTEM) -> None:
     if not mine.update(status=Status.RESOLVED, resolved_at=now(), updated_at=now()):
         return
     audit.record(by, "budget.incident_resolved", incident)
+    decide(incident, "approved", by)
     resume_scope(incident, by)
     resume_runs(incident)
+
+
+def decide(incident: BudgetIncident, decision: str, by: Actor) -> None:
+    """What was asked for it is answered with that."""
+    approval = incident.approval
+    if approval is not None and approval.is_open:
+        approval.decide(decision, by=by)
 
 
 def resume_scope(incident: BudgetIncident, by: Actor) -> None:
@@ -215,3 +266,15 @@ def keep_paused(incident: BudgetIncident, *, by: Actor) -> None:
         raise Conflict(f"This incident is {incident.get_status_display()}.")
     incident.refresh_from_db()
     audit.record(by, "budget.kept_paused", incident)
+    decide(incident, "rejected", by)
+
+
+def approved(approval: Approval, *, by: Actor) -> None:
+    """The effect of the decision, by its own card: the limit that it names."""
+    for incident in approval.incidents.unresolved():
+        raise_and_resume(incident, approval.payload["raiseTo"], by=by)
+
+
+def rejected(approval: Approval, *, by: Actor) -> None:
+    for incident in approval.incidents.open():
+        keep_paused(incident, by=by)

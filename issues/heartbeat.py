@@ -25,6 +25,8 @@ from django.utils.timezone import now
 from agents import found, outcomes, sessions
 from agents.adapters import adapter_class
 from agents.adapters.base import Context, Outcome
+from agents.loop.prompt import fenced
+from agents.loop.tools.base import cut
 from agents.models import Run, Session
 from agents.texts import storable
 from issues import progress, recovery
@@ -43,6 +45,8 @@ leaving = threading.Event()
 PATIENCE = 6 * 3600
 # A worker looks at so many runs for one that it can start.
 LOOK_AT = 9
+# Characters of a decision, and of all, that a run is told.
+LONGEST_NOTICE, LONGEST_TOLD = 4_000, 16_000
 
 
 def beat_on() -> None:
@@ -235,7 +239,27 @@ def environment(run: Run, token: str) -> dict[str, str]:
         env["PAPERCLIP_WAKE_COMMENT_ID"] = run.comment_ids[-1]
     if left := found.left_by_the_dead(run):
         env["PAPERCLIP_WORK_FOUND"] = "\n".join(left)
-    return env
+    return {**env, **told(run)} if run.told else env
+
+
+def told(run: Run) -> dict[str, str]:
+    """What became of the approvals that its agent asked for: the last one by its id,
+    and all of them as a text."""
+    rows = run.notices.select_related("event__approval", "event__by_agent")
+    notices = list(rows.select_related("event__by_user"))
+    last = notices[-1].event.approval
+    links = last.issue_links.values_list("issue_id", flat=True)
+    texts = [
+        fenced(f"approval {notice.event.approval_id}, by {notice.event.author}", text)
+        for notice in notices
+        for text in [cut(notice.text, LONGEST_NOTICE)]
+    ]
+    return {
+        "PAPERCLIP_APPROVAL_ID": str(last.pk),
+        "PAPERCLIP_APPROVAL_STATUS": last.status,
+        "PAPERCLIP_LINKED_ISSUE_IDS": ",".join(map(str, links)),
+        "PAPERCLIP_TOLD": cut("\n".join(texts), LONGEST_TOLD),
+    }
 
 
 def invocation(run: Run, env: dict[str, str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils.timezone import now
 
 from agents import outcomes, stopping
-from agents.models import Agent, Run
+from agents.models import Agent, Approval, Notice, Run
 from issues import budgets, gate, heartbeat, lying, outage, recovery
 from issues.models import Issue
 from issues.models.base import Status
@@ -51,7 +51,7 @@ def sweep() -> None:
     pulse.step(pulse.IDLE)
 
 
-def each(rows: Iterable[Row], act: Callable[[Row], None]) -> None:
+def each(rows: Iterable[Row], act: Callable[[Row], object]) -> None:
     """Do it to every row; one that cannot be handled does not stop the others."""
     for row in rows:
         try:
@@ -80,6 +80,9 @@ def wake_waiting() -> None:
     each(left.filter(assignee_agent__in=gone)[:BATCH], Issue.leave_to_person)
     each(lying.waiting()[:BATCH], lying.wake_waiting)
     each(lying.undecided()[:BATCH], lying.wake_undecided)
+    each(Approval.objects.due(now())[:BATCH], Approval.expire)
+    unheard = Notice.objects.unheard().select_related("agent__company", "event")
+    each(unheard[:BATCH], Notice.ring)
 
 
 @transaction.atomic

@@ -46,6 +46,9 @@ REHEARSAL_SEED = env.int("PAPERCLIP_REHEARSAL_SEED", default=1)
 # So many seconds a provider may take for one answer.
 MODEL_TIMEOUT = env.float("PAPERCLIP_MODEL_TIMEOUT", default=300)
 
+# So many agents may agents hire for one manager within a day.
+HIRES_PER_DAY = env.int("PAPERCLIP_HIRES_PER_DAY", default=5)
+
 DEBUG = env.bool("PAPERCLIP_DEBUG", default=False)
 SECRET_KEY = env("PAPERCLIP_SECRET_KEY", default="") or home.secret("django")
 ALLOWED_HOSTS = [

@@ -14,7 +14,8 @@ from django.utils.timezone import now
 
 from agents.adapters.report import CACHED, MADE, READ, whole
 from agents.models import CostEvent, metering
-from agents.models.counter import BudgetCounter, Scopes
+from agents.models.counter import BudgetCounter
+from agents.models.grant import Scopes
 from agents.models.run import Run
 
 EVERY = 1.0

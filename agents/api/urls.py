@@ -1,6 +1,17 @@
 from django.urls import path
 
-from agents.api import accounts, agents, attempts, costs, runs, sessions, skills, stop
+from agents.api import (
+    accounts,
+    agents,
+    approvals,
+    attempts,
+    costs,
+    effects,
+    runs,
+    sessions,
+    skills,
+    stop,
+)
 
 urlpatterns = [
     path("provider-accounts", accounts.Accounts.as_view()),
@@ -35,4 +46,20 @@ urlpatterns = [
     path("heartbeat-runs/<str:run_id>/events", runs.RunEvents.as_view()),
     path("heartbeat-runs/<str:run_id>/log", runs.RunLog.as_view()),
     path("heartbeat-runs/<str:run_id>/cancel", runs.CancelRun.as_view()),
+    # --- approvals, and what needs one ---------------------------------------------
+    path("companies/<str:company_id>/approvals", approvals.Approvals.as_view()),
+    path("companies/<str:company_id>/agent-hires", effects.Hires.as_view()),
+    path("companies/<str:company_id>/effect-policies", effects.Policies.as_view()),
+    path("effects/authorize", effects.Authorize.as_view()),
+    path("agents/<str:agent_id>/approve", approvals.ApproveAgent.as_view()),
+    path("approvals/<str:approval_id>", approvals.OneApproval.as_view()),
+    path("approvals/<str:approval_id>/approve", approvals.Approve.as_view()),
+    path("approvals/<str:approval_id>/reject", approvals.Reject.as_view()),
+    path(
+        "approvals/<str:approval_id>/request-revision",
+        approvals.RequestRevision.as_view(),
+    ),
+    path("approvals/<str:approval_id>/resubmit", approvals.Resubmit.as_view()),
+    path("approvals/<str:approval_id>/cancel", approvals.Cancel.as_view()),
+    path("approvals/<str:approval_id>/comments", approvals.Comments.as_view()),
 ]

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from agents.gateway.errors import NoAnswer
 from agents.gateway.usage import Usage
 from agents.models import BudgetCounter, CostEvent
-from agents.models.counter import Scopes
+from agents.models.grant import Scopes
 from paperclip import sql
 from paperclip.models.spender import cents
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from agents.models import Run
-    from agents.models.counter import Grant, Short
+    from agents.models.grant import Grant, Short
 
 Price = Callable[[Usage], int | None]
 LIMITED = """

@@ -141,6 +141,8 @@ class Run:
         comments = self._comments(issue) if issue else []
         found = os.environ.get("PAPERCLIP_WORK_FOUND", "")
         text = prompt.first(self._document, issue, workspace, found, comments)
+        if told := os.environ.get("PAPERCLIP_TOLD"):
+            text = f"{text}\n{told}"
         if hand_over:
             source = "hand-over of your earlier conversation"
             text = f"{text}\n{prompt.fenced(source, hand_over)}"

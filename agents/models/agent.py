@@ -11,6 +11,7 @@ from django.utils.text import slugify
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from agents import decisions
 from agents.adapters import ADAPTERS, adapter_class, checked_config, checked_tools
 from agents.models.attempt import Attempt
 from agents.models.colleagues import Colleagues
@@ -20,6 +21,7 @@ from agents.models.roles import PERMISSIONS, ROLES
 from agents.models.run import Run
 from agents.models.wakeup import Wakeup
 from paperclip import audit
+from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Company, Instance, ScopedQuerySet, Spender
 
@@ -57,7 +59,6 @@ class AgentQuerySet(ScopedQuerySet):
             heartbeat_enabled=True, next_heartbeat_at__lte=at
         )
 
-    @transaction.atomic
     def hire(self, company: Company, *, by: Actor, name: str, **fields: Any) -> Agent:
         """A new agent of the company, idle and ready to be woken.
 
@@ -65,6 +66,13 @@ class AgentQuerySet(ScopedQuerySet):
         another company, an unknown adapter or a configuration it does not take.
         """
         by.must_be_operator(company.pk, "hire")
+        return self.take_on(company, by=by, name=name, **fields)
+
+    @transaction.atomic
+    def take_on(
+        self, company: Company, *, by: Actor, name: str, **fields: Any
+    ) -> Agent:
+        """As `hire`, once somebody has made sure that they may (see agents.hiring)."""
         agent = Agent(company=company, name=name.strip())
         agent._set(fields)
         if "tools" not in fields:
@@ -81,7 +89,7 @@ class AgentQuerySet(ScopedQuerySet):
                 code="duplicate_name",
             ) from error
         audit.record(by, "agent.created", agent, name=agent.name, role=agent.role)
-        agent.put_budget(by=by, is_new=True)
+        agent.put_budget(by=SYSTEM, is_new=True)
         return agent
 
 
@@ -114,6 +122,10 @@ class Agent(Spender, ActiveHours, Colleagues):
     )
     reviewer = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="reviews"
+    )
+    # The agent that hired it; null: a person did.
+    hired_by = models.ForeignKey(
+        "self", models.SET_NULL, null=True, editable=False, related_name="hires"
     )
     adapter_type = models.CharField(_("adapter"), max_length=32, default="process")
     adapter_config = models.JSONField(default=dict, blank=True)
@@ -283,6 +295,7 @@ class Agent(Spender, ActiveHours, Colleagues):
     def terminate(self, *, by: Actor) -> None:
         """For good: its runs are cancelled and its keys stop working."""
         by.must_be_operator(self.company_id, "terminate an agent")
+        decisions.withdraw_hire(self, by=by)
         # The status first: nothing can start between the cancels and it.
         Agent.objects.filter(pk=self.pk).update(
             status=self.Status.TERMINATED, next_heartbeat_at=None, updated_at=now()

@@ -148,6 +148,8 @@ class RunBase(Scoped):
     stdout_excerpt = models.TextField(null=True)  # noqa: DJ001
     stderr_excerpt = models.TextField(null=True)  # noqa: DJ001
     next_event_seq = models.PositiveIntegerField(default=1)
+    # What it was the first to read that people outside wrote; empty: nothing.
+    outside = models.CharField(max_length=200, blank=True)
     # The state of the issue when it began and when it ended, as a digest; and whether
     # it moved anything. Null: nobody has looked (it was cancelled, or it runs).
     digest_before = models.CharField(max_length=32, blank=True)

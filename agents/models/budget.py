@@ -176,6 +176,12 @@ class BudgetPolicy(Scoped):
     def __str__(self) -> str:
         return f"{self.amount} {self.metric} for the {self.scope_type}"
 
+    def in_words(self, amount: int) -> str:
+        """So much of it, with its unit."""
+        if self.metric == self.Metric.CENTS:
+            return f"${amount / 100:,.2f}"
+        return f"{amount:,} {self.get_metric_display()}"
+
     @property
     def unit(self) -> int:
         return UNITS[self.metric]

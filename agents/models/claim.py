@@ -13,22 +13,24 @@ from django.utils.timezone import now
 from agents.models import counting, metering
 from agents.models.account import ProviderAccount
 from agents.models.base import together
-from agents.models.end import OPEN, Endable
+from agents.models.end import Endable
 from agents.models.incident import SHUT
-from agents.models.queue import BUDGET, SAY, in_order, says
+from agents.models.queue import SAY, in_order, says
 from paperclip import sql, tokens
 from paperclip.actors import SYSTEM
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from typing import Self
+    from uuid import UUID
 
     from agents.models.wakeup import WakeupQuerySet
 
 # Seconds between the first and the last that a closed account lets begin again.
 LONGEST_STAGGER = 60
-# What a claim looks at, once nobody else may start a run of the agent. `may_be_parked`
-# and `may_owe` say where to look closer.
+# What a claim looks at, once nobody else may start a run of the agent. `may_be_parked`,
+# `may_owe` and `may_be_told` say where to look closer.
 LOOK = """
 SELECT
     r.status = 'queued' AS is_queued,
@@ -61,7 +63,9 @@ SELECT
         SELECT e.status <> 'succeeded' FROM agents_run e
         WHERE e.agent_id = r.agent_id AND {about_the_same}
         AND e.status NOT IN ('queued', 'running')
-        ORDER BY e.created_at DESC LIMIT 1), false) AS may_owe
+        ORDER BY e.created_at DESC LIMIT 1), false) AS may_owe,
+    EXISTS (SELECT 1 FROM agents_notice n WHERE n.agent_id = r.agent_id
+        AND n.told_run_id IS NULL) AS may_be_told
 FROM agents_run r JOIN paperclip_company c ON c.id = r.company_id
 WHERE r.id = %(run)s
 """
@@ -94,6 +98,14 @@ WITH mine AS (
 ), said AS ({SAY})
 SELECT wakes FROM mine
 """  # noqa: S608 (of our own parts)
+# What the agent has to be told, and no other run of it that waits will be told.
+TELL = """
+UPDATE agents_notice n SET told_run_id = %(run)s, updated_at = %(at)s
+WHERE n.agent_id = %(agent)s AND n.told_run_id IS NULL AND NOT EXISTS (
+    SELECT 1 FROM agents_run q WHERE q.agent_id = n.agent_id AND q.status = 'queued'
+    AND q.issue_id IS NOT DISTINCT FROM n.issue_id)
+RETURNING n.id
+"""
 STARTED = """
 UPDATE agents_run SET process_pid = %(pid)s, process_started_at = %(at)s
 WHERE id = %(run)s
@@ -113,12 +125,15 @@ class Look(NamedTuple):
     is_shut: bool
     limited: list[str]
     may_owe: bool
+    may_be_told: bool
 
 
 class Claimable(Endable):
     if TYPE_CHECKING:
         wakeups: WakeupQuerySet
 
+    # The notices that it was started with (see Notice).
+    told: Sequence[UUID] = ()
     # Whether that was done when it was read, in this very transaction.
     agent_is_locked = False
 
@@ -146,9 +161,13 @@ class Claimable(Endable):
             return None
         if not (look.may_start and self._may_call() and self._has_room(look)):
             return None
-        if not self._has_budget(look):
+        if not metering.admit(self, look.limited):
             return None
-        return self._start(moment, host, owes=look.may_owe)
+        token = self._start(moment, host, owes=look.may_owe)
+        if token and look.may_be_told:
+            rows = sql.planned(TELL, run=self.pk, agent=self.agent_id, at=moment)
+            self.told = [row[0] for row in rows]
+        return token
 
     def _lock_places(self, host: str) -> None:
         """Of the claims that compete for the last place of a company, a provider's
@@ -189,31 +208,6 @@ class Claimable(Endable):
             f" {self.account.said}",
         )
         return False
-
-    def _has_budget(self, look: Look) -> bool:
-        """Whether what it needs to begin with could be reserved. It is put off while
-        others hold what is left, and ended when nothing is."""
-        asks = metering.first_asks(self, look.limited)
-        self.is_budgeted = bool(asks)
-        if not asks:
-            return True
-        grant = metering.reserve(self, asks)
-        if grant.is_full:
-            self.stop_for_budget()
-        elif grant.short:
-            later = now() + timedelta(seconds=metering.PAUSE)
-            type(self).objects.filter(pk=self.pk).put_off(later, metering.BUSY)
-        return not grant.short
-
-    def stop_for_budget(self) -> None:
-        """End it for a spent budget, whose incident finds it by the code."""
-        self._end(
-            OPEN,
-            self.Status.CANCELLED,
-            SYSTEM,
-            error="Its budget is spent.",
-            error_code=BUDGET,
-        )
 
     def _has_room(self, look: Look) -> bool:
         """Whether its agent, its company, this host and the account that pays may have

@@ -8,7 +8,8 @@ from django.db.models import Count, Q, Sum
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from agents.models.counter import BudgetCounter, Scopes
+from agents.models.counter import BudgetCounter
+from agents.models.grant import Scopes
 from agents.models.run import Run
 from paperclip import audit, live
 from paperclip.exceptions import Invalid, NotAllowed

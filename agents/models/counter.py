@@ -8,8 +8,7 @@ companies, agents and runs are locked before.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
 from django.contrib.postgres.fields import ArrayField
@@ -20,62 +19,17 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import counting
+from agents.models.grant import Grant, Scopes, Short
 from paperclip import sql
 from paperclip.models import Company
 from paperclip.models.spender import month_of
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from agents.models.budget import BudgetPolicy
 
 WARNED, FULL = 1, 2
-
-
-class Scopes(NamedTuple):
-    """Whose limits something counts against."""
-
-    company_id: UUID
-    agent_id: UUID
-    project_id: UUID | None = None
-    issue_id: UUID | None = None
-
-    @classmethod
-    def of(cls, row: Any) -> Scopes:
-        """Of a run, or a cost event."""
-        return cls(row.company_id, row.agent_id, row.project_id, row.issue_id)
-
-    @property
-    def ids(self) -> list[UUID]:
-        return [pk for pk in self if pk is not None]
-
-
-class Short(NamedTuple):
-    """A counter that has less `room` than was asked for. `left` would be there if
-    nobody else were at work."""
-
-    scope_type: str
-    scope_id: UUID
-    metric: str
-    ceiling: int
-    room: int
-    left: int
-    least: int
-
-    @property
-    def is_full(self) -> bool:
-        """Whether it stays so, whatever becomes of what others have reserved."""
-        return self.left < self.least
-
-
-class Grant(NamedTuple):
-    """What was reserved of each metric that is limited, or what was `short`: then it is
-    nothing at all. The tightest counter comes first."""
-
-    amounts: dict[str, int]
-    short: list[Short]
-
-    @property
-    def is_full(self) -> bool:
-        return any(one.is_full for one in self.short)
 
 
 class BudgetCounterQuerySet(models.QuerySet["BudgetCounter"]):

@@ -13,7 +13,7 @@ from paperclip.models.spender import month_of
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from agents.models.counter import Scopes
+    from agents.models.grant import Scopes
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 # Which mark a counter has reached.

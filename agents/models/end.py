@@ -29,8 +29,9 @@ LIVE = "r.status = 'running' AND r.lease_expires_at > %(finished_at)s"
 EXPIRED = "r.status = 'running' AND r.lease_expires_at <= %(finished_at)s"
 OPEN = "r.status IN ('queued', 'running')"
 # The end of a run, with its wakeups, its last event, the faults that do not count any
-# more when it went well, and what it says about its agent if it ever started. Answers
-# the agent as locked, and the queued runs that may have waited for its place.
+# more when it went well, the notices that another one has to be told when it did not,
+# and what it says about its agent if it ever started. Answers the agent as locked, and
+# the queued runs that may have waited for its place.
 END = f"""
 WITH locked AS MATERIALIZED ({LOCK_AGENT}), mine AS (
     UPDATE agents_run r SET {{places}}, next_event_seq = r.next_event_seq + 1
@@ -46,6 +47,9 @@ WITH locked AS MATERIALIZED ({LOCK_AGENT}), mine AS (
     WHERE %(word)s = 'completed' AND t.agent_id = mine.agent_id
       AND t.cause <> '{NO_PROGRESS}'
       AND (t.whole_agent OR t.issue_id IS NOT DISTINCT FROM mine.issue_id)
+), untold AS (
+    UPDATE agents_notice n SET told_run_id = NULL FROM mine
+    WHERE n.told_run_id = mine.id AND %(word)s <> 'completed'
 ), settled AS (
     UPDATE agents_agent a SET last_heartbeat_at = %(finished_at)s,
         updated_at = %(finished_at)s,
@@ -94,6 +98,11 @@ class Endable(RunBase):
         return self._end(
             OPEN, self.Status.CANCELLED, by, error=why, error_code=code, **more
         )
+
+    def stop_for_budget(self) -> None:
+        """End it for a spent budget, whose incident finds it by the code."""
+        said = {"error": "Its budget is spent.", "error_code": BUDGET}
+        self._end(OPEN, self.Status.CANCELLED, SYSTEM, **said)
 
     def was_stopped_for_budget(self) -> bool:
         """Whether somebody has ended it for that."""

@@ -15,7 +15,7 @@ from paperclip.actors import SYSTEM
 from paperclip.models import Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
-    from agents.models.counter import Scopes
+    from agents.models.grant import Scopes
 
 # Which of the scopes has spent its budget, or was stopped for that and nobody has let
 # it go on. A new month does not.
@@ -118,7 +118,9 @@ class BudgetIncident(Scoped):
     limit = models.BigIntegerField()
     observed = models.BigIntegerField()
     # What asks a person for more.
-    approval_id = models.UUIDField(null=True)
+    approval = models.ForeignKey(
+        "agents.Approval", models.SET_NULL, null=True, related_name="incidents"
+    )
     resolved_at = models.DateTimeField(null=True)
 
     objects = BudgetIncidentQuerySet.as_manager()

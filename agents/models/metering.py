@@ -10,7 +10,8 @@ from uuid import uuid5
 from django.utils.timezone import now
 
 from agents.adapters import adapter_class
-from agents.models.counter import BudgetCounter, BudgetReservation, Grant, Scopes
+from agents.models.counter import BudgetCounter, BudgetReservation
+from agents.models.grant import Grant, Scopes
 from paperclip import sql
 
 if TYPE_CHECKING:
@@ -42,11 +43,29 @@ def speaks_for_itself(run: Any) -> bool:
 
 def first_asks(run: Any, limited: list[str]) -> dict[str, tuple[int, int]]:
     """What it needs to begin with of what is limited; empty when it is not counted."""
+    if not limited:
+        return {}
     asks = {"runs": (1, 1), "minutes": (1, AHEAD["minutes"])}
     if speaks_for_itself(run):
         for metric in ("tokens", "billed_cents"):
             asks[metric] = (1, AHEAD[metric])
     return {metric: ask for metric, ask in asks.items() if metric in limited}
+
+
+def admit(run: Any, limited: list[str]) -> bool:
+    """Whether what it needs to begin with could be reserved. It is put off while others
+    hold what is left, and ended when nothing is."""
+    asks = first_asks(run, limited)
+    run.is_budgeted = bool(asks)
+    if not asks:
+        return True
+    grant = reserve(run, asks)
+    if grant.is_full:
+        run.stop_for_budget()
+    elif grant.short:
+        mine = type(run).objects.filter(pk=run.pk)
+        mine.put_off(now() + timedelta(seconds=PAUSE), BUSY)
+    return not grant.short
 
 
 def reserve(run: Any, asks: dict[str, tuple[int, int]]) -> Grant:

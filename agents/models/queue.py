@@ -133,6 +133,16 @@ def due(ready_at: datetime, rank: int) -> datetime:
     return ready_at + (rank - ORDINARY) * HEAD_START
 
 
+def project_of(issue_id: UUID | None) -> UUID | None:
+    if issue_id is None:
+        return None
+    issues: Any = apps.get_model("issues.Issue")._default_manager
+    found: UUID | None = (
+        issues.filter(pk=issue_id).values_list("project_id", flat=True).first()
+    )
+    return found
+
+
 class Queue(ScopedQuerySet):
     def next_up(
         self, at: datetime, limit: int, *, unrung_since: datetime | None = None

@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.apps import apps
 from django.db import IntegrityError, models, transaction
 from django.db.models import Case, F, Func, IntegerField, JSONField, Q, Value, When
 from django.db.models.expressions import CombinedExpression
@@ -13,9 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.models.attempt import Attempt
 from agents.models.base import RunQuerySet
-from agents.models.counter import Scopes
+from agents.models.grant import Scopes
 from agents.models.incident import BudgetIncident
-from agents.models.queue import MOST_FACTS, ORDINARY, due, in_order
+from agents.models.queue import MOST_FACTS, ORDINARY, due, in_order, project_of
 from agents.models.run import Run
 from paperclip import doorbell
 from paperclip.exceptions import Conflict
@@ -35,17 +34,9 @@ NEWS = {
     "approval_approved",
     "approval_rejected",
     "approval_revision_requested",
+    "approval_commented",
+    "approval_cancelled",
 }
-
-
-def project_of(issue_id: UUID | None) -> UUID | None:
-    if issue_id is None:
-        return None
-    issues: Any = apps.get_model("issues.Issue")._default_manager
-    found: UUID | None = (
-        issues.filter(pk=issue_id).values_list("project_id", flat=True).first()
-    )
-    return found
 
 
 class WakeupQuerySet(ScopedQuerySet):
@@ -117,6 +108,7 @@ class Wakeup(Scoped):
         ASSIGNMENT = "assignment", _("assignment")
         ON_DEMAND = "on_demand", _("on demand")
         AUTOMATION = "automation", _("automation")
+        APPROVAL = "approval", _("approval")
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("queued")

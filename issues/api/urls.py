@@ -1,6 +1,7 @@
 from django.urls import path
 
 from issues.api import (
+    approvals,
     costs,
     documents,
     issues,
@@ -65,4 +66,11 @@ urlpatterns = [
     path("issues/<str:issue_id>/heartbeat-context", thread.HeartbeatContext.as_view()),
     path("issues/<str:issue_id>/activity", thread.IssueActivity.as_view()),
     path("issues/<str:issue_id>/runs", thread.IssueRuns.as_view()),
+    path("companies/<str:company_id>/sidebar-badges", approvals.Badges.as_view()),
+    path("approvals/<str:approval_id>/issues", approvals.ApprovalIssues.as_view()),
+    path("issues/<str:issue_id>/approvals", approvals.IssueApprovals.as_view()),
+    path(
+        "issues/<str:issue_id>/approvals/<str:approval_id>",
+        approvals.OneIssueApproval.as_view(),
+    ),
 ]

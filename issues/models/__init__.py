@@ -1,3 +1,4 @@
+from issues.models.approval_link import ApprovalLink
 from issues.models.comment import Comment
 from issues.models.document import Document, DocumentRevision
 from issues.models.goal import Goal
@@ -12,6 +13,7 @@ from issues.models.routine_trigger import RoutineTrigger
 from issues.models.work_product import WorkProduct
 
 __all__ = [
+    "ApprovalLink",
     "Comment",
     "Document",
     "DocumentRevision",

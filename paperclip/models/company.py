@@ -15,6 +15,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from paperclip import audit
+from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict, Missing, NotAllowed
 from paperclip.models.spender import Spender
 
@@ -53,8 +54,7 @@ class CompanyQuerySet(models.QuerySet["Company"]):
         company = self.create(name=name, issue_prefix=prefix, **fields)
         company.memberships.create(user=owner, role=Membership.Role.OWNER)
         audit.record(by, "company.created", company, name=name)
-        # Who founds it may set its budget, whatever they may do elsewhere.
-        company.put_budget(by=by, is_new=True)
+        company.put_budget(by=SYSTEM, is_new=True)
         return company
 
     def _free_prefix(self, name: str) -> str:
@@ -89,6 +89,10 @@ class Company(Spender):
     issue_prefix = models.CharField(max_length=10, unique=True)
     issue_counter = models.PositiveIntegerField(default=0)
     require_approval_for_hires = models.BooleanField(default=False)
+    # A run that has read what strangers wrote asks before each effect outside.
+    ask_after_outside_text = models.BooleanField(
+        _("ask after outside text"), default=True
+    )
     # So many runs at once, over all its agents; null: as many as the workers take.
     max_concurrent_runs = models.PositiveSmallIntegerField(
         _("runs at the same time"), null=True, blank=True

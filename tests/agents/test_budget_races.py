@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.models import Agent, BudgetCounter, BudgetReservation, CostEvent
-from agents.models.counter import Scopes
+from agents.models.grant import Scopes
 from tests import make
 
 WORKERS = 3

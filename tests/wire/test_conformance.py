@@ -32,7 +32,12 @@ Arrangement = Callable[[World], Any]
 ARRANGED: dict[str, Arrangement] = {
     "agent_keys_list": lambda w: make.key(w.agent),
     "agent_resume": lambda w: w.agent.pause(by=SYSTEM),
+    "agent_hire_as_agent": lambda w: w.agent.change(
+        by=SYSTEM, permissions={"canCreateAgents": True}
+    ),
     "agents_me_terminated": lambda w: None,
+    "approval_reject_already_approved": lambda w: w.decided("approved"),
+    "approval_resubmit": lambda w: w.decided("revised"),
     "checkout_409_other_agent": lambda w: w.held_by(w.other),
     "checkout_again_same_run": lambda w: w.held_by(w.agent),
     "comments_list_after": lambda w: w.issue.comment("More.", by=make.by(w.owner)),

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.timezone import now
 
-from agents.models import Agent, CostEvent, Run
+from agents.models import Agent, Approval, CostEvent, Run
 from issues.models import Comment, Document, Goal, Issue, Project, Routine
 from paperclip.actors import SYSTEM
 from paperclip.models import Company, User
@@ -24,6 +24,7 @@ SEGMENTS = {
     "goals": "goal",
     "heartbeat-runs": "run",
     "routines": "routine",
+    "approvals": "approval",
 }
 FIELDS = {
     "agentId": "agent",
@@ -34,6 +35,8 @@ FIELDS = {
     "goalIds": "goal",
     "parentId": "issue",
     "issueId": "issue",
+    "issueIds": "issue",
+    "requestedByAgentId": "agent",
     "after": "comment",
 }
 
@@ -53,6 +56,7 @@ class World:
     comment: Comment
     run: Run
     routine: Routine
+    approval: Approval
 
     @classmethod
     def made(cls) -> World:
@@ -75,6 +79,14 @@ class World:
             comment=issue.comment("The first words.", by=make.by(owner)),
             run=make.live_run(agent)[0],
             routine=make.routine(company, project=project),
+            approval=Approval.objects.request(
+                company,
+                "approve_ceo_strategy",
+                {"plan": "grow v2"},
+                by=make.by(owner),
+                agent=agent,
+                issue_ids=[issue.pk],
+            ),
         )
 
     def held_by(self, agent: Agent) -> None:
@@ -102,6 +114,14 @@ class World:
     def fired(self) -> None:
         make.schedule(self.routine)
         self.routine.fire(by=make.by(self.owner), source="manual", at=now())
+
+    def decided(self, status: str) -> None:
+        """The approval, as another person decided it."""
+        other = make.by(make.operator(self.company))
+        if status == "revised":
+            self.approval.request_revision(by=other, note="more detail")
+        else:
+            self.approval.decide(status, by=other)
 
     def translated(self, path: str, body: Any) -> tuple[str, Any]:
         """The recorded address and body with our ids in them."""
