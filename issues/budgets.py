@@ -146,6 +146,15 @@ def pause(incident: BudgetIncident) -> None:
             log.info("%s is not paused for its budget", subject)
 
 
+def name_of(incident: BudgetIncident) -> str:
+    """What its budget is for; empty when that is gone."""
+    try:
+        subject = subject_of(incident.company, incident.scope_type, incident.scope_id)
+    except Missing:
+        return ""
+    return str(getattr(subject, "identifier", subject))
+
+
 def is_paused(subject: Any) -> bool:
     """Whether the scope itself says so. Of an issue its incident does."""
     return bool(getattr(subject, "paused_at", True))

@@ -40,7 +40,6 @@ NEWS = {
 
 
 class WakeupQuerySet(ScopedQuerySet):
-    @transaction.atomic
     def request(
         self,
         agent: Agent,
@@ -79,9 +78,7 @@ class WakeupQuerySet(ScopedQuerySet):
             requested_by_id=by.id,
         )
         wakeup.project_id = project_of(issue_id)
-        if refusal := wakeup.refusal():
-            if source == Wakeup.Source.ON_DEMAND:
-                raise Conflict(refusal, **wakeup.details)
+        if refusal := self._refusal(wakeup):
             return wakeup.skip(refusal)
         fact = {
             "source": source,
@@ -95,9 +92,22 @@ class WakeupQuerySet(ScopedQuerySet):
         opens_at = None if wakeup.is_a_persons else agent.opens_at(now())
         if opens_at is not None:
             ready_at = max(opens_at, ready_at or opens_at)
-        return wakeup.merge([fact]) or wakeup.queue(
-            [fact], retry_of, ready_at, attempt, rank
-        )
+        with transaction.atomic():
+            return wakeup.merge([fact]) or wakeup.queue(
+                [fact], retry_of, ready_at, attempt, rank
+            )
+
+    def _refusal(self, wakeup: Wakeup) -> str:
+        """Why it starts nothing; Conflict when somebody waits for the answer. That a
+        budget is spent is written down all the same."""
+        with transaction.atomic():
+            refusal = wakeup.refusal()
+            waits = refusal and wakeup.source == Wakeup.Source.ON_DEMAND
+            if waits and "scopeType" in wakeup.details:
+                wakeup.skip(refusal)
+        if waits:
+            raise Conflict(refusal, **wakeup.details)
+        return refusal
 
 
 class Wakeup(Scoped):
