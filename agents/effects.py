@@ -43,19 +43,22 @@ def authorize(
     *,
     by: Actor,
     run: Run | None,
-    summary: str = "",
-    issue_ids: Collection[UUID] = (),
+    **card: Any,
 ) -> Verdict:
     """Whether the agent may have this effect with exactly this payload, once: `allowed`
     uses up the approval that says so. Without one, a person is asked when the rules say
-    so, or when the run has read text from outside. Invalid for an unknown effect."""
+    so, or when the run has read text from outside. Invalid for an unknown effect.
+
+    `card`: what else a person is shown, `summary` and `issue_ids`; and `asker`, who is
+    told what comes of it, the agent unless it is None."""
     if effect not in KINDS:
         raise Invalid(f"There is no effect {effect}. Known: {', '.join(KINDS)}.")
     rule, why = rule_for(agent, effect, run)
     bound = {"effect": effect, "agentId": str(agent.pk), **payload}
     verdict = Verdict("allowed" if rule == Rule.ALLOW else "refused", why)
     if rule == Rule.ASK:
-        verdict = ask(agent, effect, bound, why, by, run, summary, issue_ids)
+        asked = {"by": by, "run": run, "asker": agent, **card}
+        verdict = ask(agent, effect, bound, why, **asked)
     audit.record(
         by,
         f"effect.{verdict.word}",
@@ -96,10 +99,12 @@ def ask(
     effect: str,
     bound: dict[str, Any],
     why: str,
+    *,
     by: Actor,
     run: Run | None,
-    summary: str,
-    issue_ids: Collection[UUID],
+    asker: Agent | None,
+    summary: str = "",
+    issue_ids: Collection[UUID] = (),
 ) -> Verdict:
     type_ = KINDS[effect][1]
     known = Approval.objects.filter(
@@ -115,14 +120,11 @@ def ask(
         type_,
         bound,
         by=by,
-        agent=agent,
-        run=run,
+        agent=asker,
+        run=run if asker else None,
         issue_ids=issue_ids,
         summary=summary or str(Effect(effect).label),
     )
-    return Verdict(
-        "pending",
-        f"{why} A person was asked; you are woken when it is decided. Then ask again"
-        " with the same payload. Until then do not try it another way.",
-        approval,
-    )
+    more = " You are woken when it is decided. Then ask again with the same payload."
+    told = f"{why} A person was asked.{more if asker else ''}"
+    return Verdict("pending", told, approval)

@@ -53,6 +53,8 @@ class LinesField(forms.CharField):
         return json.dumps(value, indent=1, ensure_ascii=False)
 
     def has_changed(self, initial: Any, data: Any) -> bool:
+        if isinstance(initial, str):  # as it was shown
+            initial = self.clean(initial)
         return not self.reads(data, initial)
 
     def reads(self, text: Any, value: Any) -> bool:
@@ -102,7 +104,7 @@ class EveryField(forms.MultiValueField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:
-            return bool(self.clean(data) != (initial or 0))
+            return bool(self.clean(data) != int(initial or 0))
         except forms.ValidationError:
             return True
 
@@ -138,6 +140,8 @@ class DollarsField(forms.DecimalField):
         return f"{value / 100:.2f}".removesuffix(".00") if value else ""
 
     def has_changed(self, initial: Any, data: Any) -> bool:
+        if isinstance(initial, Decimal):  # as it was shown
+            initial = self.clean(initial)
         try:
             return bool(self.clean(data) != (initial or 0))
         except forms.ValidationError:

@@ -42,12 +42,23 @@ def begin(run: Run) -> Thread:
         return Thread(digest=digest, adapter_type=kind)
     why = session.why_over(digest)
     text = hand_over(session, why or UNKNOWN)
+    note_outside(run, session)
     if why:
         run.log_event("session", f"Begins a new session. {why}", handOver=text)
         return Thread("", text, digest, kind)
     set_before(run, session.session_id)
     run.log_event("session", f"Goes on with session {session.session_id}.")
     return Thread(session.session_id, text, digest, kind)
+
+
+def note_outside(run: Run, session: Session) -> None:
+    """What the conversation has read from outside, who goes on with it has read, also
+    when only its last words are handed over."""
+    before = Run.objects.filter(agent=run.agent_id, issue_id=run.issue_id)
+    since = before.filter(started_at__gte=session.started_at).exclude(outside="")
+    source = since.exclude(pk=run.pk).values_list("outside", flat=True).first()
+    if source:
+        run.note_outside(source)
 
 
 def lost(run: Run, session_id: str, how: str) -> None:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from agents import org, spending, tool_words
 from agents.api.shapes import AgentShape
+from agents.form_fields import ADAPTER_NAMES
 from agents.models import Agent, ApiKey, Attempt, Session
 from agents.spending import Spend
 from paperclip.desk import Desk, View, attempt, back, button, page
@@ -54,10 +55,12 @@ def show(
         "agents/agent.html",
         company=agent.company,
         status=status,
+        here=home(agent) if request.method == "POST" else "",
         title=agent.name,
         crumbs=[(_("Agents"), reverse("admin:agents_agent_changelist"))],
         agent=agent,
         config=AgentShape(context={"clear": clear}).get_adapterConfig(agent),
+        adapter=ADAPTER_NAMES.get(agent.adapter_type, agent.adapter_type),
         token=token,
         spend=spending.of_agents(agent.company).get(agent.pk, Spend()),
         tools=[(name, tool_words.of(name).allows) for name in agent.tools],

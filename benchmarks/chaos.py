@@ -30,7 +30,7 @@ import psycopg
 
 from benchmarks.report import figure, heading, p50_p95
 from benchmarks.rows import database
-from benchmarks.timers import hire, number
+from benchmarks.timers import number
 from tests.instance import MANAGE, Instance, wait_for
 from tests.loop.model import Message, model, says, uses
 from tests.system.test_chaos import activity, open_issues, orphans
@@ -103,7 +103,7 @@ def staff(instance: Instance, model_url: str) -> list[str]:
         "Thinker": loop,
     }
     often = {"runtimeConfig": {"heartbeat": {"maxConcurrentRuns": 3}}}
-    return [hire(instance, name, **kind, **often) for name, kind in kinds.items()]
+    return [instance.hire(name, **kind, **often) for name, kind in kinds.items()]
 
 
 def follow(asked: dict[str, Any]) -> Message:

@@ -20,20 +20,15 @@ class Racer(threading.Thread):
 
     def __init__(self, instance: Instance, company: str, number: int) -> None:
         super().__init__(daemon=True)
-        made = instance.api(
-            "POST",
-            f"/companies/{company}/agents",
-            {
-                "name": f"Racer {number}",
-                "adapterType": "process",
-                "adapterConfig": {"command": "sleep", "args": ["600"]},
-            },
+        self.agent = instance.hire(
+            f"Racer {number}",
+            company=company,
+            adapterType="process",
+            adapterConfig={"command": "sleep", "args": ["600"]},
         )
-        self.agent = made.body["id"]
         key = instance.api("POST", f"/agents/{self.agent}/keys", {"name": "race"})
         self.key = key.body["token"]
-        run = instance.api("POST", f"/agents/{self.agent}/heartbeat/invoke", {})
-        self.run_id = run.body["id"]
+        self.run_id = instance.wake(self.agent)
         self.connection = http.client.HTTPConnection("127.0.0.1", instance.port)
         self.status = 0
         self.took = 0.0

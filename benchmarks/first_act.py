@@ -43,25 +43,16 @@ def measure(instance: Instance) -> None:
 
 
 def hire(instance: Instance, number: int, url: str) -> str:
-    body = {
-        "name": f"Sprinter {number}",
-        "adapterType": "litellm",
-        "adapterConfig": {"model": "openai/bench", "apiBase": f"{url}/v1"},
-        "tools": ["shell"],
-    }
-    path = f"/companies/{instance.company()}/agents"
-    return str(instance.api("POST", path, body).body["id"])
-
-
-def wake(instance: Instance, agent: str) -> str:
-    run = instance.api("POST", f"/agents/{agent}/heartbeat/invoke", {}).body
-    return f"/heartbeat-runs/{run['id']}"
+    return instance.hire(
+        f"Sprinter {number}",
+        adapterType="litellm",
+        adapterConfig={"model": "openai/bench", "apiBase": f"{url}/v1"},
+        tools=["shell"],
+    )
 
 
 def run(instance: Instance, agent: str) -> None:
-    path = wake(instance, agent)
-    wait_for(lambda: instance.api("GET", path).body["finishedAt"], 60)
-    ended = instance.api("GET", path).body
+    ended = instance.ended(instance.wake(agent), 60)
     if ended["status"] != "succeeded":
         raise RuntimeError(f"The run ended as {ended['status']}: {ended['error']}")
 
@@ -84,7 +75,7 @@ def speed(instance: Instance, agent: str, watch: Stopwatch) -> None:
 def memory(instance: Instance, agents: list[str], watch: Stopwatch) -> None:
     watch.asked.clear()
     watch.go.clear()
-    paths = [wake(instance, agent) for agent in agents]
+    runs = [instance.wake(agent) for agent in agents]
     wait_for(lambda: len(watch.asked) == AGENTS, 60)
     heading(f"Memory while {AGENTS} agents wait for their models (PSS)")
     total = 0.0
@@ -94,8 +85,8 @@ def memory(instance: Instance, agents: list[str], watch: Stopwatch) -> None:
         figure(f"{process.pid:>7} {name_of(process)}", size, "MB")
     figure("each agent, with its walls", total / AGENTS, "MB", 40)
     watch.go.set()
-    for path in paths:
-        wait_for(lambda p=path: instance.api("GET", p).body["finishedAt"], 60)
+    for each in runs:
+        instance.ended(each, 60)
 
 
 def trees(instance: Instance) -> list[psutil.Process]:

@@ -7,7 +7,7 @@ import json
 import sys
 
 from benchmarks.report import figure, heading, p50_p95
-from tests.instance import Instance, wait_for
+from tests.instance import Instance
 from tests.providers import Provider, says
 
 CALLS = 200
@@ -49,19 +49,10 @@ print(json.dumps([[straight(False), through(False), straight(True), through(True
 
 
 def measure(instance: Instance) -> None:
-    company = instance.company()
     words = ["-c", PROGRAM, PROVIDER.url, str(CALLS)]
     config = {"command": sys.executable, "args": words, "timeoutSec": 300}
-    agent = instance.api(
-        "POST",
-        f"/companies/{company}/agents",
-        {"name": "Caller", "adapterType": "process", "adapterConfig": config},
-    ).body["id"]
-    run = instance.api("POST", f"/agents/{agent}/heartbeat/invoke", {}).body["id"]
-    path = f"/heartbeat-runs/{run}"
-    wait_for(lambda: instance.api("GET", path).body["finishedAt"], 300)
-    printed = instance.api("GET", path).body["stdoutExcerpt"]
-    rows = json.loads(printed)
+    agent = instance.hire("Caller", adapterType="process", adapterConfig=config)
+    rows = json.loads(instance.ended(instance.wake(agent), 300)["stdoutExcerpt"])
     straight, through, opened, first = (
         [row[n] * 1000 for row in rows] for n in range(4)
     )

@@ -24,14 +24,8 @@ SETTINGS = {
 def measure(instance: Instance) -> None:
     time.sleep(15)  # until what loads aside is loaded
     table("Memory at rest (PSS)", instance)
-    company = instance.company()
     for number in range(AGENTS):
-        agent = instance.api(
-            "POST",
-            f"/companies/{company}/agents",
-            {"name": f"Thinker {number}", "adapterType": "litellm"},
-        ).body["id"]
-        instance.api("POST", f"/agents/{agent}/heartbeat/invoke", {})
+        instance.wake(instance.hire(f"Thinker {number}", adapterType="litellm"))
     wait_for(lambda: len(PROVIDER.requests) >= AGENTS, 60, instance.output)
     time.sleep(2)
     sizes = table(f"Memory with {AGENTS} agents at work (PSS)", instance)

@@ -16,21 +16,12 @@ LIMIT = 10.0  # seconds
 
 
 def measure(instance: Instance) -> None:
-    company = instance.company()
-    agent = instance.api(
-        "POST",
-        f"/companies/{company}/agents",
-        {
-            "name": "Waiting",
-            "adapterType": "process",
-            "adapterConfig": {"command": "true"},
-        },
-    ).body
+    config = {"command": "true"}
+    agent = instance.hire("Waiting", adapterType="process", adapterConfig=config)
     with database(instance) as rows:
         rows.execute("UPDATE paperclip_company SET max_concurrent_runs = 0")
-        agents(rows, agent["id"], RUNS)
-        path = f"/agents/{agent['id']}/heartbeat/invoke"
-        first = instance.api("POST", path, {}).body["id"]
+        agents(rows, agent, RUNS)
+        first = instance.wake(agent)
         whose = "(SELECT a.id FROM agents_agent a WHERE a.url_key = 'waiting-' || n)"
         copies(rows, "agents_run", first, RUNS - 1, agent_id=whose)
         rows.execute("ANALYZE")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from benchmarks.report import figure, heading, p50_p95
-from tests.instance import Instance, wait_for
+from tests.instance import Instance
 
 WAKES = 100
 SETTINGS: dict[str, str] = {}
@@ -16,22 +16,11 @@ def at(text: str) -> float:
 
 
 def measure(instance: Instance) -> None:
-    company = instance.company()
-    agent = instance.api(
-        "POST",
-        f"/companies/{company}/agents",
-        {
-            "name": "Sprinter",
-            "adapterType": "process",
-            "adapterConfig": {"command": "date", "args": ["+%s.%N"]},
-        },
-    ).body["id"]
+    config = {"command": "date", "args": ["+%s.%N"]}
+    agent = instance.hire("Sprinter", adapterType="process", adapterConfig=config)
     claimed, acted, finished = [], [], []
     for number in range(WAKES + 5):
-        queued = instance.api("POST", f"/agents/{agent}/heartbeat/invoke", {}).body
-        path = f"/heartbeat-runs/{queued['id']}"
-        wait_for(lambda p=path: instance.api("GET", p).body["finishedAt"], 20)
-        run = instance.api("GET", path).body
+        run = instance.ended(instance.wake(agent), 20)
         if number < 5:
             continue  # the first ones open connections
         asked = at(run["createdAt"])

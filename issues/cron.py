@@ -67,7 +67,7 @@ def problem_of(expression: str) -> str:
         lines = CronSim(expression, datetime(2026, 1, 1, tzinfo=UTC))
     except CronSimError as error:
         place, name, allowed = FIELDS[str(error).removeprefix("Bad ")]
-        return f"The {name} {parts[place]!r} of a cron line is {allowed}."
+        return f"The {name} {parts[place]!r} of a cron line is not {allowed}."
     return "" if next(lines, None) else NEVER % expression
 
 

@@ -33,6 +33,9 @@ UNCHANGED = "Nothing has changed."
 # What others do to an issue that leaves nothing to be done about it.
 NO_NEWS = ("issue.checked_out", "issue.checkout_lock_adopted")
 TIMER = "heartbeat_timer"
+# So many start in a round: it takes ten times as long as to skip one, and a long round
+# would hold up the rest of the sweep.
+STARTS = 50
 # Of an agent, what decides whether and when it rings.
 NEEDED = ("company_id", "skip_unchanged", *HOURS)
 # In the order in which everybody locks more than one.
@@ -106,21 +109,21 @@ def news() -> IssueQuerySet:
 def wake_due(at: datetime, limit: int) -> int:
     """Decide for the agents whose timer rang, at most so many: wake them or write down
     why not. The alarms are moved first and each for itself, so that an agent that
-    cannot be woken rings once and not for ever. How many were decided."""
+    cannot be woken rings once and not for ever. How many were decided: of those that
+    may start, the first STARTS."""
     rang = Agent.objects.due(at).order_by("next_heartbeat_at")
     due = list(with_gate(rang).only(*NEEDED)[:limit])
     opens = {agent.pk: agent.opens_at(at) for agent in due}
-    moved = move_alarms(due, opens, at)
-    mine = [agent for agent in due if agent.pk in moved]
-    shut: dict[str, list[Agent]] = {}
-    for agent in mine:
-        if why := refusal(agent, opens[agent.pk]):
-            shut.setdefault(why, []).append(agent)
-        else:
+    shut = {agent.pk: refusal(agent, opens[agent.pk]) for agent in due}
+    starting = [agent for agent in due if not shut[agent.pk]][:STARTS]
+    skipped = [agent for agent in due if shut[agent.pk]]
+    moved = move_alarms([*starting, *skipped], opens, at)
+    for agent in starting:
+        if agent.pk in moved:
             wake(agent)
-    for why, agents in shut.items():
-        skip(agents, why)
-    return len(mine)
+    for why in {shut[agent.pk] for agent in skipped}:
+        skip([a for a in skipped if a.pk in moved and shut[a.pk] == why], why)
+    return len(moved)
 
 
 def refusal(agent: Any, opens_at: datetime | None) -> str:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
@@ -25,12 +25,15 @@ from django.utils.timezone import now
 from agents import found, outcomes, sessions
 from agents.adapters import adapter_class
 from agents.adapters.base import Context, Outcome
-from agents.loop.prompt import fenced
+from agents.loop.fence import fenced
 from agents.loop.tools.base import cut
 from agents.models import Run, Session
 from agents.texts import storable
 from issues import progress, recovery
 from paperclip import home, processes, sql
+
+if TYPE_CHECKING:
+    from psutil import Process
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +43,14 @@ AWAY = (InterfaceError, OperationalError)
 # Set when this worker shuts down: its runs end and their work is queued again.
 leaving = threading.Event()
 
-
 # An outcome waits so many seconds for a database that is away.
 PATIENCE = 6 * 3600
 # A worker looks at so many runs for one that it can start.
 LOOK_AT = 9
 # Characters of a decision, and of all, that a run is told.
 LONGEST_NOTICE, LONGEST_TOLD = 4_000, 16_000
+# So many seconds a cancelled run's program has to tidy up before the next one begins.
+PARTING = 5
 
 
 def beat_on() -> None:
@@ -102,7 +106,7 @@ def carry_out(run: Run, token: str) -> None:
     adapter = adapter_class(run.agent.adapter_type)()
     env = environment(run, token)
     run.log_event("adapter.invoke", "adapter invocation", **invocation(run, env))
-    end_predecessors(run)
+    end_predecessors(run, lease)
     thread = sessions.begin(run)
     try:
         context = Context(run=run, env=env, beat=lease.hold, thread=thread)
@@ -274,14 +278,24 @@ def invocation(run: Run, env: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def end_predecessors(run: Run) -> None:
-    """End what still lives here of lost runs about the same issue: this one is about to
-    work in the same directory."""
-    if run.attempt == 1 and not any(w["reason"] == recovery.RETRY for w in run.wakes):
+def end_predecessors(run: Run, lease: Lease) -> None:
+    """End what still lives here of earlier runs of the same work: this one is about to
+    work in the same directory. What was cancelled just now is given time to tidy up."""
+    if not run.last_went_badly:
         return
+
+    def wait(asked: list[Process], seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        while not processes.wait_gone(asked, processes.POLL_SECONDS):
+            if time.monotonic() > until or not lease.hold():
+                return False
+        return True
+
     here = Run.objects.dead().filter(agent=run.agent, issue_id=run.issue_id)
-    for pk in here.filter(pk__in=processes.live_runs()).values_list("pk", flat=True):
-        processes.end_tree(str(pk), grace=0)
+    found = here.filter(pk__in=processes.live_runs()).values_list("pk", "status")
+    for pk, status in found:
+        grace = PARTING if status == Run.Status.CANCELLED else 0
+        processes.end_tree(str(pk), grace, wait)
 
 
 @transaction.atomic

@@ -19,6 +19,11 @@ from typing import IO, TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils.timezone import now
 
+from agents import effects
+from agents.effects import Verdict
+from agents.models import Agent, Approval, Run
+from agents.models.approval_base import digest
+from agents.models.policy import Effect
 from issues.models.work_product import OURS, WorkProduct
 from paperclip import audit, doorbell
 from paperclip.actors import SYSTEM
@@ -161,7 +166,7 @@ def push_waiting() -> None:
     for product in ours.exclude(project=None).select_related("project", "issue"):
         try:
             here = is_due(product) and Bare(str(product.project_id)).exists()
-            if here and not is_stopped(product):
+            if here and not is_stopped(product) and may_leave(product):
                 push(product)
         except Exception:
             log.exception("could not push %s of %s", product, product.issue)
@@ -179,15 +184,90 @@ def is_due(product: WorkProduct) -> bool:
     return bool(product.updated_at + WAIT * (2**tries - 1) <= now())
 
 
+def may_leave(product: WorkProduct) -> bool:
+    """Whether the rules, or a person, let it go outside as it is now. What was allowed
+    is allowed until it is there, however often it is tried."""
+    project, facts = product.project, product.metadata or {}
+    assert project is not None  # noqa: S101 (for the type checker)
+    ran = product.created_by_run_id
+    run = Run.objects.filter(pk=ran).first() if ran else None
+    if run is None:
+        return True  # a person's
+    payload = {
+        "issue": product.issue.identifier,
+        "branch": product.external_id,
+        "commit": facts.get("commit"),
+        "repository": project.repo_url,
+    }
+    effect = Effect.PUSH
+    if takes_default(product, Bare(str(project.pk))):
+        effect = Effect.PUSH_PROTECTED
+        payload |= {"into": project.default_branch, "merged": facts.get("merged")}
+    bound = digest(payload)
+    if facts.get("allowed") == bound:
+        return True
+    if waits(facts):
+        return False
+    agent = Agent.objects.select_related("company").get(pk=run.agent_id)
+    verdict = effects.authorize(
+        agent,
+        effect,
+        payload,
+        by=SYSTEM,
+        run=run,
+        asker=None,
+        issue_ids=[product.issue_id],
+        summary=f"Push {product.external_id} to {project.repo_url}",
+    )
+    note_verdict(product, verdict, bound)
+    return verdict.word == "allowed"
+
+
+def takes_default(product: WorkProduct, bare: Bare) -> bool:
+    """Whether the default branch goes with it: it is merged there, or the remote has
+    none yet."""
+    project = product.project
+    assert project is not None  # noqa: S101 (for the type checker)
+    merged = "merged" in (product.metadata or {})
+    return merged or project.default_branch not in fetched(bare)
+
+
+def waits(facts: dict[str, Any]) -> bool:
+    """Whether somebody has still to say if it may go."""
+    asked = facts.get("approvalId")
+    if not asked:
+        return False
+    return bool(Approval.objects.filter(pk=str(asked)).open().exists())
+
+
+@transaction.atomic
+def note_verdict(product: WorkProduct, verdict: Verdict, bound: str) -> None:
+    rows = WorkProduct.objects.select_for_update(no_key=True)
+    fresh = rows.filter(pk=product.pk, status="pushing").first()
+    if fresh is None:
+        return
+    facts = {**(fresh.metadata or {}), "pushError": None, "approvalId": None}
+    if verdict.word == "allowed":
+        facts["allowed"] = bound
+    else:
+        facts["pushError"] = verdict.why
+        facts["approvalId"] = str(verdict.approval.pk) if verdict.approval else None
+    fresh.metadata = facts
+    if verdict.word == "refused":
+        fresh.status = "push_failed"
+    fresh.save()
+    product.metadata, product.status = fresh.metadata, fresh.status
+
+
 def push(product: WorkProduct) -> None:
     """Bring a branch, and the default branch once it is merged, to the remote. Pushing
     what is there already does nothing, so it may be tried as often as one likes."""
-    project, facts = product.project, product.metadata or {}
+    project = product.project
     assert project is not None  # noqa: S101 (for the type checker)
     bare, problem = Bare(str(project.pk)), ""
     try:
         names = [str(product.external_id)]
-        if "merged" in facts or project.default_branch not in fetched(bare):
+        if takes_default(product, bare):
             names.append(project.default_branch)
             join(project, bare)
         specs = [f"refs/heads/{name}:refs/heads/{name}" for name in names]

@@ -40,6 +40,8 @@ class ValueField(forms.CharField):
 
     def validate(self, value: Any) -> None:
         super().validate(value)
+        if self.required and isinstance(value, str) and not value.strip():
+            raise forms.ValidationError(self.error_messages["required"])
         if value in self.empty_values:
             return
         try:

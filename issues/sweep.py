@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 500
 # So many timers a round, twice a second; a longer round would hold up the rest.
-TIMERS = 500
+TIMERS = 400
 # A worker that is rung for goes on until nothing is left: so many messages are enough.
 MOST_BELLS = 50
 # How long a doorbell may take before it is rung again.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, cast
 
 from django import forms
+from django.core import signing
 from django.utils.translation import gettext_lazy as _
 
 from issues import variables
@@ -12,6 +14,8 @@ from issues.api.routine_forms import MOST_VARIABLES
 from paperclip.exceptions import Invalid
 
 PREFIX = "variables"
+SHOWN = f"{PREFIX}-shown"
+SALT = "paperclip.variables"
 BLANK = 2
 TYPES = [
     ("text", _("a line of text")),
@@ -39,7 +43,7 @@ class VariableForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
     )
     default = forms.CharField(
-        label=_("Unless something else is said"),
+        label=_("Default"),
         max_length=10_000,
         required=False,
         strip=False,
@@ -77,9 +81,15 @@ class VariableForm(forms.Form):
 
 
 class VariableRows(forms.BaseFormSet):
+    shown = ""
+
     def add_fields(self, form: forms.Form, index: int | None) -> None:
         super().add_fields(form, index)
         form.fields["DELETE"].label = _("Take it off")
+
+    @property
+    def any_named(self) -> bool:
+        return any(form["name"].value() for form in self.forms)
 
     def values(self) -> list[dict[str, Any]]:
         return [
@@ -107,7 +117,11 @@ Rows = forms.formset_factory(
 
 
 def rows(data: Any, declared: list[dict[str, Any]]) -> VariableRows:
-    """The variables as they are, or as they were filled in, and some rows more."""
+    """The variables as they are, or as they were filled in, and some rows more. What
+    the page was shown comes back with it: changed is what differs from that."""
+    if data and SHOWN in data:
+        with suppress(signing.BadSignature):
+            declared = signing.loads(data[SHOWN], salt=SALT)
     shown = [
         {
             **one,
@@ -120,4 +134,6 @@ def rows(data: Any, declared: list[dict[str, Any]]) -> VariableRows:
         }
         for one in declared
     ]
-    return cast(VariableRows, Rows(data, initial=shown, prefix=PREFIX))
+    made = cast(VariableRows, Rows(data, initial=shown, prefix=PREFIX))
+    made.shown = signing.dumps(declared, salt=SALT)
+    return made

@@ -9,6 +9,8 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.text import Truncator
+
 from paperclip.exceptions import Invalid
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -56,8 +58,10 @@ def check(declared: Iterable[Mapping[str, Any]]) -> None:
         if name in names or name in BUILT_IN:
             refuse(name, "this name is taken.")
         names.add(name)
-        if (one["type"] == "select") != bool(one.get("options")):
-            refuse(name, "options belong to a select, and it needs at least one.")
+        if one["type"] == "select" and not one.get("options"):
+            refuse(name, "there has to be something to choose from: give its options.")
+        if one["type"] != "select" and one.get("options"):
+            refuse(name, "only what is chosen (the type select) has options.")
         if one.get("default") is not None:
             must_fit(one, one["default"])
 
@@ -65,9 +69,14 @@ def check(declared: Iterable[Mapping[str, Any]]) -> None:
 def must_fit(one: Mapping[str, Any], value: Any) -> None:
     fits, called = TYPES[one["type"]]
     if not fits(value):
-        refuse(one["name"], f"{value!r} is not {called}.")
+        refuse(one["name"], f"{brief(value)} is not {called}.")
     if one["type"] == "select" and value not in one["options"]:
-        refuse(one["name"], f"{value!r} is none of {', '.join(one['options'])}.")
+        refuse(one["name"], f"{brief(value)} is none of {', '.join(one['options'])}.")
+
+
+def brief(value: Any) -> str:
+    """So much of it that one knows which is meant."""
+    return repr(Truncator(value).chars(80) if isinstance(value, str) else value)
 
 
 def refuse(name: str, why: str) -> None:
@@ -137,6 +146,12 @@ def filled(text: str, values: Mapping[str, Any], declared: Iterable[str]) -> str
         return in_text(values.get(name, "")) if name in names else found[0]
 
     return PLACE.sub(put, text)
+
+
+def undeclared(text: str, declared: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The names in the text that are no variable: they stay as they are written."""
+    known = {*BUILT_IN, *(one["name"] for one in declared)}
+    return [name for name in dict.fromkeys(PLACE.findall(text)) if name not in known]
 
 
 def in_text(value: Any) -> str:

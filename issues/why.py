@@ -3,6 +3,7 @@ what will move it when. One answer for the console, the API and the command."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,8 +15,12 @@ from agents.models import Attempt, Run
 from issues.models import Relation
 from issues.models.base import Status
 from issues.models.issue import Issue
+from paperclip.models import Instance
+from paperclip.words import reason
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from agents.models import Agent
 
 SOON = timedelta(seconds=5)  # the sweep looks for what was left lying so often
@@ -50,10 +55,19 @@ def why(issue: Issue) -> Why:
             return found
     return Why(
         "left",
-        f"{issue.assignee} left it {issue.get_status_display()} and nothing has changed"
-        " since.",
+        how_it_was_left(issue),
         "a comment, a change by somebody else, or waking its assignee",
     )
+
+
+def how_it_was_left(issue: Issue) -> str:
+    runs = Run.objects.filter(agent=issue.assignee_agent, issue_id=issue.pk)
+    last = runs.order_by("-created_at").first()
+    if last is not None and last.status == Run.Status.CANCELLED:
+        said = f"The last run of {issue.assignee} was cancelled."
+        return f"{said} {last.error or ''}".strip()
+    left = f"{issue.assignee} left it {issue.get_status_display()}"
+    return f"{left} and nothing has changed since."
 
 
 def closed(issue: Issue) -> Why | None:
@@ -64,10 +78,12 @@ def closed(issue: Issue) -> Why | None:
 
 def stopped(issue: Issue) -> Why | None:
     company, project = issue.company, issue.project
+    if Instance.objects.is_stopped():
+        said = "Everything is stopped, in all companies."
+        return Why("stopped", said, "an owner or an admin resumes it")
     if company.status != "active":
-        return Why(
-            "stopped", f"{company} is {company.status}.", "an operator resumes it"
-        )
+        status = "stopped" if company.status == "paused" else company.status
+        return Why("stopped", f"{company} is {status}.", "an operator resumes it")
     if project is not None and project.paused_at:
         return Why("stopped", f"The project {project} is paused.", "it is resumed")
     return None
@@ -137,8 +153,8 @@ def waiting(issue: Issue) -> Why | None:
         at = run.ready_at if run.ready_at > now() else None
         return Why("held", run.hold, f"{run.agent} starts", at)
     if run.ready_at > now():
-        why_again = run.wakes[-1]["reason"].replace("_", " ") if run.wakes else "later"
-        said = f"{run.agent} goes on later: {why_again}."
+        because = reason(run.wakes[-1]["reason"]) if run.wakes else "later"
+        said = f"{run.agent} goes on later: {because}."
         return Why("later", said, f"{run.agent} starts", run.ready_at)
     return Why("starting", no_room(run), f"{run.agent} starts")
 
@@ -228,8 +244,10 @@ def waiting_messages(issue: Issue) -> dict[str, str]:
     told: dict[str, str] = {}
     agent: Agent | None = issue.assignee_agent
     if agent is not None:
+        again = f"{agent} reads it when it is woken again."
+        told |= dict.fromkeys(map(str, unheard(issue, agent)), again)
         for fact in Run.objects.owed(agent.pk, issue.pk):
-            told[str(fact["commentId"])] = f"{agent} reads it when it is woken again."
+            told[str(fact["commentId"])] = again
     open_runs = Run.objects.open().filter(issue_id=issue.pk).select_related("agent")
     for run in open_runs.order_by("created_at"):
         said = f"{run.agent} is reading it."
@@ -238,3 +256,16 @@ def waiting_messages(issue: Issue) -> dict[str, str]:
         told |= dict.fromkeys(run.comment_ids, said)
     told.pop("None", None)
     return told
+
+
+def unheard(issue: Issue, agent: Agent) -> Iterator[UUID]:
+    """What people said when nobody could be woken, as while everything is stopped: it
+    is newer than the last run."""
+    if issue.is_closed:
+        return iter(())
+    runs = Run.objects.filter(agent=agent, issue_id=issue.pk, started_at__isnull=False)
+    last = runs.order_by("-started_at").values_list("started_at", flat=True).first()
+    said = issue.comments.filter(author_user__isnull=False)
+    if last is not None:
+        said = said.filter(created_at__gt=last)
+    return said.values_list("pk", flat=True).iterator()

@@ -126,7 +126,7 @@ def per_accepted(
     )
     models = {key: [spend] for key, spend in spending.by(events, "model").items()}
     return {
-        "agents": [worth(staff[pk][0], *row) for pk, *row in agents],
+        "agents": [worth(staff[pk][0], spend, count) for pk, spend, count in agents],
         "models": [
             worth(*row) for row in tally(models, [model for _, model in set(used)])
         ],

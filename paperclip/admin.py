@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django import forms
@@ -39,6 +40,9 @@ class CompanyFilter(RelatedFieldListFilter):
 class ConsoleForm(forms.ModelForm):
     """A form of one company's row. What the verb refuses is shown beside the field."""
 
+    sections: Sequence[tuple[Any, list[str]]] = ()
+    folded: Any = ""
+
     def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.company = company
@@ -47,6 +51,20 @@ class ConsoleForm(forms.ModelForm):
             field.widget.attrs.pop("maxlength", None)
             if isinstance(field, forms.ModelChoiceField):
                 field.queryset = cast(QuerySet, field.queryset).filter(company=company)
+        if not self.instance._state.adding:
+            self._remember()
+
+    def _remember(self) -> None:
+        """Send along what is shown, so that a page left open does not undo what
+        happened meanwhile: changed is what differs from that."""
+        for name, field in self.fields.items():
+            shown = self.add_initial_prefix(name)
+            field.show_hidden_initial = not self.is_bound or shown in self.data
+
+    @property
+    def has_folded_errors(self) -> bool:
+        folded = [names for title, names in self.sections if title == self.folded]
+        return any(name in self.errors for names in folded for name in names)
 
     def refuse(self, no: Refused) -> None:
         named = [name for name in no.details if name in self.fields]
@@ -59,7 +77,8 @@ class ConsoleForm(forms.ModelForm):
         """What was filled in, or on an existing row what was changed."""
         new = self.instance._state.adding
         return {
-            name: value
+            # A browser sends \r\n, the API does not.
+            name: value.replace("\r\n", "\n") if isinstance(value, str) else value
             for name, value in self.cleaned_data.items()
             if (new and value not in (None, "")) or name in self.changed_data
         }

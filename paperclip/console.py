@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import update_wrapper
+from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.urls.resolvers import RoutePattern
 from django.utils.translation import gettext as _
@@ -61,7 +63,11 @@ class ConsoleSite(UnfoldAdminSite):
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             Desk.of(request).note_version()
-            return protect(inner(request, *args, **kwargs))
+            response = inner(request, *args, **kwargs)
+            if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                # Django's own has no body: browsers show a fault of theirs for it.
+                response.content = render_to_string("405.html", request=request)
+            return protect(response)
 
         return update_wrapper(guarded, view)
 
@@ -73,6 +79,7 @@ class ConsoleSite(UnfoldAdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Their forms need this very site, so they are not there before it is.
         from agents.views import org_chart
+        from issues.views import approval
         from issues.views.board import board
 
         urls = super().get_urls()
@@ -84,6 +91,13 @@ class ConsoleSite(UnfoldAdminSite):
             path("activity/", view(views.activity), name="activity"),
             path("leave-rehearsal/", view(views.leave_rehearsal), name="leave"),
             path("board/", view(board), name="issue_board"),
+            path("approvals/", view(approval.approvals), name="approvals"),
+            path("approvals/rules", view(approval.rules), name="approval_rules"),
+            path("approvals/<uuid:pk>", view(approval.approval), name="approval"),
+            *(
+                path(f"approvals/<uuid:pk>/{act}", view(to_do), name=f"approval_{act}")
+                for act, to_do in approval.ACTS.items()
+            ),
             path("org/", view(org_chart), name="org"),
             path("costs/", view(views.costs), name="costs"),
             path(
@@ -137,6 +151,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         return []
     work = [
         (_("Dashboard"), "dashboard", "admin:index"),
+        (_("Approvals"), "gavel", "admin:approvals"),
         (_("Board"), "view_kanban", "admin:issue_board"),
         (_("Issues"), "task_alt", "admin:issues_issue_changelist"),
         (_("Routines"), "event_repeat", "admin:issues_routine_changelist"),

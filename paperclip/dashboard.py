@@ -10,7 +10,7 @@ from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils.timezone import localtime
 
 from agents import spending, transcript
-from agents.models import Agent, Attempt, Run
+from agents.models import Agent, Approval, Attempt, Run
 from agents.spending import Spend
 from issues.models import Document, Issue, WorkProduct
 from paperclip import feed, machine
@@ -30,6 +30,9 @@ def of(company: Company) -> dict[str, Any]:
         "counts": counts(company),
         "spend": sum(spent.values(), Spend()),
         "waiting": waiting(company),
+        "approvals": Approval.objects.filter(company=company, status="pending")[
+            :WAITING
+        ],
         "parked": (stuck := parked(company)),
         "troubled": troubled(agents, stuck),
         "results": results(company),

@@ -93,6 +93,10 @@ class Desk:
         mine = self.memberships.get(company.pk)
         return mine is not None and mine.role != Membership.Role.VIEWER
 
+    def to_decide(self, company: Company) -> int:
+        """How many approvals wait for a person."""
+        return int(company.approvals.filter(status="pending").count())
+
     @cached_property
     def stop(self) -> Instance | None:
         """The stop of everything, while there is one."""
@@ -160,15 +164,18 @@ def page(
     *,
     company: Company | None = None,
     status: int = 200,
+    here: str = "",
     **context: Any,
 ) -> TemplateResponse:
-    """A page of the console, or without its frame what htmx refreshes of it."""
+    """A page of the console, or without its frame what htmx refreshes of it. `here` is
+    its address when it answers a button: that of the button shows nothing."""
     desk = Desk.of(request)
     company = company or desk.company
     context |= {
         **desk.live(company),
         "desk": desk,
         "company": company,
+        "here": here,
         "may_write": desk.may_write(company),
         "frame": "console/fragment.html" if desk.request.htmx else "console/frame.html",
     }

@@ -35,7 +35,7 @@ WORDS = {
     "issue.updated": gettext_lazy("changed"),
     "issue.moved": gettext_lazy("moved to “%(status)s”:"),
     "issue.checked_out": gettext_lazy("took up"),
-    "issue.checkout_lock_adopted": gettext_lazy("took over from a dead run:"),
+    "issue.checkout_lock_adopted": gettext_lazy("took over from a run that ended:"),
     "issue.released": gettext_lazy("gave back"),
     "issue.comment_added": gettext_lazy("commented on"),
     "issue.blockers_changed": gettext_lazy("changed the blockers of"),

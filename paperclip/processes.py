@@ -60,8 +60,8 @@ def spawn(
     pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start argv in a session of its own, where its environment is its mark from the
-    first moment: no file could say as early whose it is. OSError when it cannot be
-    started."""
+    first moment: no file could say as early whose it is. What it writes is closed to
+    the other users of the machine. OSError when it cannot be started."""
     return subprocess.Popen(
         [*map(str, argv)],
         cwd=cwd,
@@ -70,6 +70,7 @@ def spawn(
         stdout=stdout,
         stderr=stderr,
         start_new_session=True,
+        umask=0o077,
         pass_fds=pass_fds,
     )
 

@@ -188,10 +188,6 @@ SECURE_REDIRECT_EXEMPT = [r"^api/"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 LOGIN_URL = "/login/"
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("MinimumLengthValidator", "CommonPasswordValidator")
-]
 LANGUAGE_CODE = env("PAPERCLIP_LANGUAGE", default="en")
 TIME_ZONE = env("PAPERCLIP_TIME_ZONE", default="UTC")
 USE_TZ = True
@@ -203,13 +199,7 @@ UNFOLD = {
     "SITE_HEADER": "Paperclip",
     "SITE_SYMBOL": "attach_file",
     "SITE_URL": None,
-    "SITE_FAVICONS": [
-        {
-            "rel": "icon",
-            "type": "image/svg+xml",
-            "href": "/static/paperclip/icon.svg",
-        }
-    ],
+    "SITE_FAVICONS": [{"rel": "icon", "href": "/static/paperclip/icon.svg"}],
     "SHOW_HISTORY": False,
     "COLORS": {
         "primary": {

@@ -87,7 +87,7 @@ def stop(request: HttpRequest, pk: str) -> HttpResponse:
     attempt(
         request,
         lambda: Run.objects.stop_company(company, by=desk.actor),
-        _("Everything is stopped. No agent starts until you resume the company."),
+        _("%(it)s is stopped. No agent starts until you resume it.") % {"it": company},
     )
     return back(request, "admin:index")
 
@@ -96,7 +96,7 @@ def stop(request: HttpRequest, pk: str) -> HttpResponse:
 def resume(request: HttpRequest, pk: str) -> HttpResponse:
     desk = Desk.of(request)
     company = desk.one(Company.objects.all(), pk)
-    done = _("The company works again. What was stopped stays stopped.")
+    done = _("%(it)s works again. What was stopped stays stopped.") % {"it": company}
     attempt(request, lambda: stopping.resume_company(company, by=desk.actor), done)
     return back(request, "admin:index")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 TONES = {
@@ -26,6 +28,10 @@ TONES = {
     "error": "bad",
     "critical": "bad",
     "high": "warn",
+    "pending": "wait",
+    "approved": "good",
+    "rejected": "bad",
+    "revision_requested": "warn",
 }
 LABELS = {
     "running": _("running"),
@@ -35,8 +41,11 @@ LABELS = {
     "in_review": _("in review"),
     "todo": _("to do"),
     "issue_created": _("issue filed"),
+    "claimed": _("taken up"),
+    "coalesced": _("joined"),
     "pending_approval": _("pending approval"),
     "deferred_issue_execution": _("waits for another agent"),
+    "revision_requested": _("sent back"),
 }
 REASONS = {
     "heartbeat_timer": _("its timer rang"),
@@ -58,6 +67,11 @@ REASONS = {
     "rehearsal_left": _("the rehearsal was left"),
     "stopped": _("somebody stopped everything"),
     "manual": _("somebody pressed Wake"),
+    "approval_approved": _("what it asked for was approved"),
+    "approval_rejected": _("what it asked for was rejected"),
+    "approval_revision_requested": _("what it asked for was sent back"),
+    "approval_commented": _("somebody commented on what it asked for"),
+    "approval_cancelled": _("what it asked for was withdrawn"),
 }
 TOOL_ICONS = {
     "shell": "terminal",
@@ -82,3 +96,8 @@ TOOL_ICONS = {
     "hand_over": "upload",
     "list_colleagues": "groups",
 }
+
+
+def reason(code: str) -> Any:
+    """Why somebody was woken, in words."""
+    return REASONS.get(code, str(code).replace("_", " "))

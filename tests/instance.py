@@ -109,6 +109,25 @@ class Instance:
     def company(self) -> str:
         return str(self.patiently("GET", "/companies").body[0]["id"])
 
+    def hire(self, name: str, *, company: str = "", **body: Any) -> str:
+        """The id of a new agent, of this company or of the first one."""
+        path = f"/companies/{company or self.company()}/agents"
+        answer = self.patiently("POST", path, {"name": name, **body})
+        assert answer.status == 201, answer
+        return str(answer.body["id"])
+
+    def wake(self, agent: str) -> str:
+        """The id of a new run of the agent."""
+        answer = self.api("POST", f"/agents/{agent}/heartbeat/invoke", {})
+        assert answer.status == 202, answer
+        return str(answer.body["id"])
+
+    def ended(self, run: str, timeout: float) -> dict[str, Any]:
+        """The run once it is over."""
+        path = f"/heartbeat-runs/{run}"
+        wait_for(lambda: self.api("GET", path).body["finishedAt"], timeout)
+        return dict(self.api("GET", path).body)
+
     def pid(self, program: str) -> int:
         return int((self.home / "run" / f"{program}.pid").read_text())
 

@@ -3,12 +3,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 
 from agents.models.run import Run
 from agents.sessions import Thread
+
+if TYPE_CHECKING:
+    from agents.models import Agent
 
 
 @dataclass
@@ -86,3 +89,9 @@ class Adapter(ABC):
 
         A heartbeat takes minutes: close the connection to the database before waiting,
         for those who need it meanwhile."""
+
+    @classmethod
+    def reads_outside(cls, agent: Agent) -> str:
+        """Why its program may read what strangers write without our seeing it; empty
+        when it cannot, or reports it."""
+        return "a program of its own"

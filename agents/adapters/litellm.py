@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from rest_framework import serializers
@@ -35,6 +35,9 @@ from agents.models.session import MOST_HOURS
 from agents.sessions import Thread, lost
 from agents.texts import storable_json
 from paperclip import browsers
+
+if TYPE_CHECKING:
+    from agents.models import Agent
 
 LOOP = Path(__file__).resolve().parent.parent / "loop"
 # -I -S: nothing but the standard library, whatever is installed or in the environment.
@@ -75,6 +78,16 @@ class LiteLLM(base.Adapter):
     # A run has 1,000,000 tokens for 40 calls, 25,000 a call. One that begins with most
     # of these still has them for some 25 calls, and nearly every model reads as much.
     SESSION_TOKENS = 40_000
+
+    @classmethod
+    def reads_outside(cls, agent: Agent) -> str:
+        # Its tools report what they fetch; a command does not.
+        is_open = agent.adapter_config.get("network") == "open"
+        return (
+            "commands with an open network"
+            if is_open and "shell" in agent.tools
+            else ""
+        )
 
     def execute(self, context: base.Context) -> base.Outcome:
         """Succeeded is: the model said that it has nothing more to do."""

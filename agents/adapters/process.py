@@ -23,7 +23,7 @@ from agents.adapters.child import (
     too_many,
 )
 from agents.adapters.report import Report, report_in
-from agents.loop.prompt import fenced
+from agents.loop.fence import fenced
 from agents.models.run import Run
 from agents.sandbox import NETWORKS
 from paperclip.exceptions import Invalid, Refused
@@ -101,20 +101,29 @@ class Process(base.Adapter):
     Config = ProcessConfig
     REPORTS_USAGE = True
 
+    @classmethod
+    def reads_outside(cls, agent: Agent) -> str:
+        config = agent.adapter_config
+        walled = config.get("sandbox", True) and config.get("network") == "none"
+        return "" if walled else "a program with an open network"
+
     def execute(self, context: base.Context) -> base.Outcome:
         """Exit code 0 is success, unless the program reports an error. The whole tree
         is gone when this returns. When a session cannot be resumed, the program is
         started once more, without it."""
-        resumes = context.thread.resumes
-        began = time.monotonic()
         try:
-            call = self._call(context, resumes)
+            return self._outcome(*self._run(context))
         except Refused as error:
             return base.Outcome(
                 Run.Status.FAILED,
                 {"error": str(error), "error_code": "configuration_incomplete"},
             )
-        ended = run_child(context, call)
+
+    def _run(self, context: base.Context) -> tuple[Ended, Report]:
+        resumes = context.thread.resumes
+        began = time.monotonic()
+        call = self._call(context, resumes)
+        ended = started(context, call)
         report = report_in(ended.printed)
         if resumes and session_is_unknown(context.run, ended, report):
             sessions.lost(context.run, resumes, last_words(ended, report))
@@ -122,9 +131,9 @@ class Process(base.Adapter):
             if call.timeout:
                 left = call.timeout - (time.monotonic() - began)
                 again = replace(again, timeout=max(1.0, left))
-            ended = run_child(context, again)
+            ended = started(context, again)
             report = report_in(ended.printed)
-        return self._outcome(ended, report)
+        return ended, report
 
     def _call(self, context: base.Context, session_id: str) -> Call:
         agent = context.run.agent
@@ -225,6 +234,21 @@ class Process(base.Adapter):
             "error_code": "adapter_failed",
         }
         return base.Outcome(Run.Status.FAILED, columns)
+
+
+def started(context: base.Context, call: Call) -> Ended:
+    """As run_child; Invalid when it is a program that no system starts."""
+    try:
+        return run_child(context, call)
+    except OSError as error:
+        program = str(call.argv[0])
+        if call.sandboxed or error.filename != program:
+            raise
+        raise Invalid(
+            f"{program} cannot be started: {error.strerror}. Look at its first line"
+            " (#!/bin/sh, or what it is written for), or change the command of this"
+            " agent."
+        ) from error
 
 
 def told(thread: sessions.Thread, session_id: str) -> dict[str, str]:

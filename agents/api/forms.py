@@ -120,6 +120,10 @@ class EventFilter(serializers.Serializer):
     )
 
 
+class OutsideForm(Form):
+    origin = Text(max_length=200, help_text="What it reads, such as a page's address.")
+
+
 class LogFilter(serializers.Serializer):
     offset = serializers.IntegerField(
         min_value=0, max_value=2**62, required=False, default=0

@@ -7,8 +7,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents import runlog
-from agents.api.forms import EventFilter, LogFilter, RunFilter
+from agents.api.forms import EventFilter, LogFilter, OutsideForm, RunFilter
 from agents.api.shapes import (
+    DoneShape,
     LiveRunShape,
     LogShape,
     RunEventShape,
@@ -129,3 +130,18 @@ class CancelRun(RunEndpoint):
         self.actor.must_be_operator(run.company_id, "cancel a run")
         run.cancel(by=self.actor, why=f"Cancelled by {self.actor}.")
         return Response(RunShape(self.run()).data)
+
+
+class Outside(Endpoint):
+    @doc(
+        "note_outside_text",
+        "This run reads text from outside, and is treated so from now on",
+        takes=OutsideForm,
+        gives=DoneShape,
+    )
+    def post(self, request: Request, **path: str) -> Response:
+        run = self.actor.run
+        if run is None:
+            raise NotAllowed("Only a run says what it reads.", code="run_required")
+        run.note_outside(self.read(OutsideForm)["origin"])
+        return Response({"ok": True})

@@ -42,6 +42,7 @@ urlpatterns = [
     path("agents/<str:agent_id>/keys", agents.Keys.as_view()),
     path("agents/<str:agent_id>/keys/<str:key_id>", agents.OneKey.as_view()),
     path("skills/heartbeat", skills.HeartbeatSkill.as_view()),
+    path("heartbeat-runs/me/outside", runs.Outside.as_view()),
     path("heartbeat-runs/<str:run_id>", runs.OneRun.as_view()),
     path("heartbeat-runs/<str:run_id>/events", runs.RunEvents.as_view()),
     path("heartbeat-runs/<str:run_id>/log", runs.RunLog.as_view()),

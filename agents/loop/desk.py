@@ -29,6 +29,10 @@ class Desk:
     may_shell: bool = True
     # Addresses that http_request may ask. None: the walls of the sandbox decide.
     doors: Sequence[str] | None = None
+    # Paperclip's own addresses: what is there is not outside.
+    near: Sequence[str] = ()
+    is_open: bool = False  # whether anything else can be reached at all
+    has_read_outside: bool = False
     issue: dict[str, Any] | None = None
     clones: dict[str, Clone] = field(default_factory=dict)  # by the issue's identifier
 
@@ -38,6 +42,23 @@ class Desk:
     @property
     def seconds_left(self) -> float:
         return max(1.0, self.deadline - time.monotonic())
+
+    def note_outside(self, source: str) -> None:
+        """Say that this run reads text of strangers, before the model does. No text
+        without it: what such a run may do is decided by that."""
+        if not self.has_read_outside:
+            self.api.post("/heartbeat-runs/me/outside", {"origin": source[:200]})
+            self.has_read_outside = True
+
+    def must_be_allowed(
+        self, effect: str, payload: dict[str, Any], summary: str
+    ) -> None:
+        """Ask before something leaves the building; ToolError unless it may, now."""
+        issue_ids = [self.issue["id"]] if self.issue else []
+        body = {"effect": effect, "payload": payload, "summary": summary[:300]}
+        answer = self.api.post("/effects/authorize", {**body, "issueIds": issue_ids})
+        if answer["verdict"] != "allowed":
+            raise ToolError(f"Not sent: {answer['verdict']}. {answer['reason']}")
 
     @property
     def environment(self) -> dict[str, str]:

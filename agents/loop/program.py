@@ -16,6 +16,7 @@ from agents.loop.api import Api
 from agents.loop.conversation import Conversation, Limits
 from agents.loop.desk import Desk
 from agents.loop.errors import Over, Stopped, ToolError
+from agents.loop.fence import fenced
 from agents.loop.gateway import Gateway
 from agents.loop.session import Session
 from agents.loop.tools.base import cut
@@ -81,6 +82,8 @@ class Run:
             deadline=time.monotonic() + limits.seconds,
             may_shell=bool(walled or document.get("unsandboxedShell")),
             doors=None if walled or is_open else near,
+            near=near,
+            is_open=is_open,
         )
         request = {"model": document["model"]}
         if (temperature := document.get("temperature")) is not None:
@@ -145,7 +148,7 @@ class Run:
             text = f"{text}\n{told}"
         if hand_over:
             source = "hand-over of your earlier conversation"
-            text = f"{text}\n{prompt.fenced(source, hand_over)}"
+            text = f"{text}\n{fenced(source, hand_over)}"
         return text
 
     def _comments(self, issue: dict[str, Any]) -> list[dict[str, Any]]:

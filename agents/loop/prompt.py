@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from agents.loop.fence import fenced, one_line
+
 # Stands for the id of a project in the address of the world of a rehearsal.
 PROJECT = "{project}"
 
@@ -28,9 +30,9 @@ def first(
     comments: list[dict[str, Any]],
 ) -> str:
     """Why it was woken and about what; `found` is what a run left that died."""
-    lines = [f"Wake: {w['source']}: {w['reason']}" for w in document["wakes"]]
+    lines = [f"Wake: {w['source']}: {one_line(w['reason'])}" for w in document["wakes"]]
     if issue:
-        lines.append(f"Issue: {issue['identifier']} {issue['title']}")
+        lines.append(f"Issue: {issue['identifier']} {one_line(issue['title'])}")
     if workspace:
         lines.append(f"Workspace: {workspace}")
     if (world := document.get("rehearsalWorld")) and issue and issue["projectId"]:
@@ -39,10 +41,3 @@ def first(
     lines += found.splitlines()
     lines += [fenced(f"comment by {c['by']}", c["body"]) for c in comments]
     return "\n".join(lines) or "Wake: on_demand: manual"
-
-
-def fenced(source: str, text: str) -> str:
-    """Text by somebody else, so marked that it cannot pass for ours."""
-    # The text cannot close the fence: its own marks are spread.
-    inner = text.replace("<<<", "< < <").replace(">>>", "> > >")
-    return f"<<< {source}\n{inner}\n>>> end of {source}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.conf import settings
 from django.utils.timezone import now
 
+from agents.adapters import adapter_class
 from agents.models import counting, metering
 from agents.models.account import ProviderAccount
 from agents.models.base import together
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Self
     from uuid import UUID
 
+    from agents.models.agent import Agent
     from agents.models.wakeup import WakeupQuerySet
 
 # Seconds between the first and the last that a closed account lets begin again.
@@ -42,8 +44,10 @@ SELECT
             SELECT 1 FROM agents_run h WHERE h.id = r.waits_for_id
             AND h.status = 'running' AND h.lease_expires_at > %(at)s)
         AS may_start,
-    EXISTS (SELECT 1 FROM paperclip_instance WHERE stopped_at IS NOT NULL)
-        AS all_is_stopped,
+    -- As it is by now: what was read with the agent's lock is older than a wait for it.
+    c.status <> 'active'
+        OR EXISTS (SELECT 1 FROM paperclip_instance WHERE stopped_at IS NOT NULL)
+        AS is_stopped,
     EXISTS (
         SELECT 1 FROM agents_attempt p WHERE p.parked_at IS NOT NULL
         AND (p.agent_id = r.agent_id OR p.issue_id = r.issue_id)) AS may_be_parked,
@@ -80,7 +84,7 @@ CLAIM = f"""
 WITH mine AS (
     UPDATE agents_run SET status = 'running', started_at = %(at)s,
         lease_expires_at = %(until)s, token_digest = %(digest)s, host = %(host)s,
-        account_id = %(account)s, hold = '', updated_at = %(at)s,
+        account_id = %(account)s, hold = '', outside = %(outside)s, updated_at = %(at)s,
         is_budgeted = %(budgeted)s,
         next_event_seq = next_event_seq + 1
     WHERE id = %(run)s AND status = 'queued' AND ready_at <= %(at)s
@@ -117,7 +121,7 @@ class Look(NamedTuple):
 
     is_queued: bool
     may_start: bool
-    all_is_stopped: bool
+    is_stopped: bool
     may_be_parked: bool
     of_agent: int
     of_company: int
@@ -128,6 +132,12 @@ class Look(NamedTuple):
     may_be_told: bool
 
 
+def outside_from_start(agent: Agent) -> str:
+    """Why a run of the agent may read anything, whatever it says; empty when we see
+    what it reads."""
+    return adapter_class(agent.adapter_type).reads_outside(agent)
+
+
 class Claimable(Endable):
     if TYPE_CHECKING:
         wakeups: WakeupQuerySet
@@ -136,6 +146,8 @@ class Claimable(Endable):
     told: Sequence[UUID] = ()
     # Whether that was done when it was read, in this very transaction.
     agent_is_locked = False
+    # Whether the run of the same work before it did not end well, as its claim saw it.
+    last_went_badly = False
 
     class Meta:
         abstract = True
@@ -163,6 +175,7 @@ class Claimable(Endable):
             return None
         if not metering.admit(self, look.limited):
             return None
+        self.last_went_badly = look.may_owe
         token = self._start(moment, host, owes=look.may_owe)
         if token and look.may_be_told:
             rows = sql.planned(TELL, run=self.pk, agent=self.agent_id, at=moment)
@@ -189,7 +202,7 @@ class Claimable(Endable):
         return Look(*sql.planned(statement, **told, ever=ever, month=month)[0])
 
     def _refusal(self, look: Look) -> str:
-        if not self.agent.is_invokable or look.all_is_stopped:
+        if not self.agent.is_invokable or look.is_stopped:
             return f"{self.agent} cannot run now."
         return self.agent.parked_at_work(self.issue_id) if look.may_be_parked else ""
 
@@ -240,6 +253,7 @@ class Claimable(Endable):
             "token_digest": tokens.digest(token),
             "host": host,
             "hold": "",
+            "outside": outside_from_start(self.agent),
             "updated_at": moment,
         }
         rows = sql.planned(
@@ -249,6 +263,7 @@ class Claimable(Endable):
             until=columns["lease_expires_at"],
             digest=columns["token_digest"],
             host=host,
+            outside=columns["outside"],
             account=self.account_id,
             aside=self.is_aside,
             budgeted=self.is_budgeted,
@@ -263,6 +278,13 @@ class Claimable(Endable):
         for name, value in columns.items():
             setattr(self, name, value)
         return token
+
+    def note_outside(self, source: str) -> None:
+        """It has read what people outside wrote; the first source is kept."""
+        unmarked = type(self).objects.filter(pk=self.pk, outside="")
+        if unmarked.update(outside=source[:200] or "unknown", updated_at=now()):
+            self.log_event("outside", f"It reads text from outside: {source[:200]}")
+        self.refresh_from_db(fields=["outside"])
 
     def defer(self, holder: Self, hold: str) -> None:
         """Let the live run of another agent finish first; its end rings for this."""

@@ -31,9 +31,10 @@ OPEN = "r.status IN ('queued', 'running')"
 # The end of a run, with its wakeups, its last event, the faults that do not count any
 # more when it went well, the notices that another one has to be told when it did not,
 # and what it says about its agent if it ever started. Answers the agent as locked, and
-# the queued runs that may have waited for its place.
+# the queued runs that may have waited for its place. It never waits: it would go on
+# with what it saw before.
 END = f"""
-WITH locked AS MATERIALIZED ({LOCK_AGENT}), mine AS (
+WITH locked AS MATERIALIZED ({LOCK_AGENT} SKIP LOCKED), mine AS (
     UPDATE agents_run r SET {{places}}, next_event_seq = r.next_event_seq + 1
     FROM locked WHERE r.id = %(id)s AND {{which}}
     RETURNING r.id, r.agent_id, r.issue_id, r.started_at, r.is_budgeted,
@@ -111,33 +112,40 @@ class Endable(RunBase):
 
     @together
     def _end(self, which: str, status: str, by: Actor, **outcome: Any) -> bool:
-        moment = now()
-        columns = {"status": status, "finished_at": moment, "updated_at": moment}
-        columns |= outcome
-        failed = status in (self.Status.FAILED, self.Status.TIMED_OUT)
-        # The same columns each time, so that it is planned once.
-        places = ", ".join(f"{name} = %({name})s" for name in columns)
-        rows = sql.planned(
-            END.format(places=places, which=which),
-            id=self.pk,
-            agent=self.agent_id,
-            word=WORDS.get(status, status),
-            state="error" if failed else "idle",
-            reason=outcome.get("error") if failed else None,
-            **self._told(columns),
-            **says(f"run {status.replace('_', ' ')}"),
-        )
+        outcome["status"] = status
+        rows = self._write_end(which, outcome)
+        if not rows:
+            # It is over, or somebody sees to its agent just now.
+            self.lock_agent()
+            rows = self._write_end(which, outcome)
         if not rows:
             return False
         *locked, next_ones, self.is_budgeted = rows[0]
         self._must_know_agent(tuple(locked))
-        for name, value in columns.items():
+        for name, value in outcome.items():
             setattr(self, name, value)
         audit.record(by, f"heartbeat.{status}", self, agentId=str(self.agent_id))
         metering.close(self)
         for pk in next_ones:
             doorbell.ring("issues.tasks.heartbeat", str(pk))
         return True
+
+    def _write_end(self, which: str, outcome: dict[str, Any]) -> list[sql.Row]:
+        status = outcome["status"]
+        failed = status in (self.Status.FAILED, self.Status.TIMED_OUT)
+        outcome["finished_at"] = outcome["updated_at"] = now()
+        # The same columns each time, so that it is planned once.
+        places = ", ".join(f"{name} = %({name})s" for name in outcome)
+        return sql.planned(
+            END.format(places=places, which=which),
+            id=self.pk,
+            agent=self.agent_id,
+            word=WORDS.get(status, status),
+            state="error" if failed else "idle",
+            reason=outcome.get("error") if failed else None,
+            **self._told(outcome),
+            **says(f"run {status.replace('_', ' ')}"),
+        )
 
     def _told(self, columns: dict[str, Any]) -> dict[str, Any]:
         """The values as the database takes them."""

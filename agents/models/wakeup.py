@@ -80,21 +80,12 @@ class WakeupQuerySet(ScopedQuerySet):
         wakeup.project_id = project_of(issue_id)
         if refusal := self._refusal(wakeup):
             return wakeup.skip(refusal)
-        fact = {
-            "source": source,
-            "reason": reason,
-            "detail": detail,
-            "by": by.name,
-            "commentId": str(comment_id) if comment_id else None,
-            "at": now().isoformat(),
-        }
+        facts = [wakeup.fact(by, comment_id)]
         attempt = retry_of.attempt + counts if retry_of else 1
-        opens_at = None if wakeup.is_a_persons else agent.opens_at(now())
-        if opens_at is not None:
-            ready_at = max(opens_at, ready_at or opens_at)
+        ready_at = wakeup.in_hours(ready_at)
         with transaction.atomic():
-            return wakeup.merge([fact]) or wakeup.queue(
-                [fact], retry_of, ready_at, attempt, rank
+            return wakeup.merge(facts) or wakeup.queue(
+                facts, retry_of, ready_at, attempt, rank
             )
 
     def _refusal(self, wakeup: Wakeup) -> str:
@@ -167,6 +158,23 @@ class Wakeup(Scoped):
     @property
     def scopes(self) -> Scopes:
         return Scopes(self.company_id, self.agent_id, self.project_id, self.issue_id)
+
+    def fact(self, by: Actor, comment_id: UUID | None) -> dict[str, Any]:
+        """What the run is told of it."""
+        return {
+            "source": self.source,
+            "reason": self.reason,
+            "detail": self.trigger_detail,
+            "by": by.name,
+            "commentId": str(comment_id) if comment_id else None,
+            "at": now().isoformat(),
+        }
+
+    def in_hours(self, ready_at: datetime | None) -> datetime | None:
+        """When its run may start: in the agent's active hours, unless a person asks.
+        None: now."""
+        opens_at = None if self.is_a_persons else self.agent.opens_at(now())
+        return max(opens_at, ready_at or opens_at) if opens_at else ready_at
 
     def refusal(self) -> str:
         """Why this wake may not start anything; empty when it may. What a program has

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from html import escape
+from string import Template
 
 from agents.rehearsal.sites import NOTE
 from agents.rehearsal.topics import Topic
@@ -16,6 +17,34 @@ COLOURS = [
     ("#e8eef2", "#16222c", "#7dd3fc"),
     ("#301934", "#fdf9ff", "#7e22ce"),
 ]
+PAGE = Template(
+    """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<meta name="description" content="$description">
+<meta name="robots" content="noindex">
+<meta name="generator" content="$note">
+<script type="application/ld+json">$data</script>
+<style>
+body { color: $text; background: $background; margin: 0; font: 18px/1.6 sans-serif; }
+main { max-width: 680px; margin: 0 auto; padding: 48px 24px; }
+h1, h2, a { color: $accent; line-height: 1.2; }
+</style>
+</head>
+<body>
+<main>
+<h1>$title</h1>
+<p>$question</p>
+$sections
+<p><a href="../">More from Digiton</a></p>
+</main>
+</body>
+</html>
+"""
+)
 
 
 def file_of(topic: Topic) -> str:
@@ -25,10 +54,6 @@ def file_of(topic: Topic) -> str:
 def html_of(topic: Topic, seed: int) -> str:
     """The post as a whole page, with its data for search engines."""
     text, background, accent = COLOURS[seed % len(COLOURS)]
-    sections = "\n".join(
-        f"<h2>{escape(head)}</h2>\n<p>{escape(body)}</p>"
-        for head, body in topic.sections
-    )
     data = {
         "@context": "https://schema.org",
         "@type": "BlogPosting",
@@ -37,33 +62,18 @@ def html_of(topic: Topic, seed: int) -> str:
         "keywords": topic.keyword,
         "author": {"@type": "Organization", "name": "Digiton"},
     }
-    style = (
-        f"body {{ color: {text}; background: {background}; margin: 0;"
-        " font: 18px/1.6 sans-serif; }\n"
-        "main { max-width: 680px; margin: 0 auto; padding: 48px 24px; }\n"
-        f"h1, h2, a {{ color: {accent}; line-height: 1.2; }}"
+    sections = "\n".join(
+        f"<h2>{escape(head)}</h2>\n<p>{escape(body)}</p>"
+        for head, body in topic.sections
     )
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(topic.titles[0])}</title>
-<meta name="description" content="{escape(topic.description)}">
-<meta name="robots" content="noindex">
-<meta name="generator" content="{NOTE}">
-<script type="application/ld+json">{json.dumps(data)}</script>
-<style>
-{style}
-</style>
-</head>
-<body>
-<main>
-<h1>{escape(topic.titles[0])}</h1>
-<p>{escape(topic.question)}</p>
-{sections}
-<p><a href="../">More from Digiton</a></p>
-</main>
-</body>
-</html>
-"""
+    return PAGE.substitute(
+        title=escape(topic.titles[0]),
+        description=escape(topic.description),
+        question=escape(topic.question),
+        sections=sections,
+        data=json.dumps(data),
+        note=NOTE,
+        text=text,
+        background=background,
+        accent=accent,
+    )

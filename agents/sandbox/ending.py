@@ -35,7 +35,9 @@ class Ending:
         the kernel has ended every other one of its process table
         (pid_namespaces(7)). Ask when bwrap has ended; False means: look yourself."""
         with contextlib.suppress(OSError, ValueError, KeyError):
-            return has_ended(int(json.loads(os.read(self._told, 4096))["child-pid"]))
+            first = int(json.loads(os.read(self._told, 4096))["child-pid"])
+            # A Python that was built for old systems, as uv's were, knows no pidfds.
+            return hasattr(os, "pidfd_open") and has_ended(first)
         return False
 
 

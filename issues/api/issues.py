@@ -29,6 +29,7 @@ from issues.api.shapes import (
 )
 from issues.models import Issue
 from issues.models.issue import IssueQuerySet
+from issues.outside import note_reading
 from paperclip.api.schema import doc
 from paperclip.api.views import Endpoint, is_uuid
 from paperclip.exceptions import BadRequest, NotAllowed, NotSignedIn
@@ -43,7 +44,10 @@ class IssueEndpoint(Endpoint):
 
     def issue(self, among: IssueQuerySet | None = None) -> Any:
         among = Issue.objects.select_related("project") if among is None else among
-        return among.get_for(self.actor, self.kwargs["issue_id"])
+        found = among.get_for(self.actor, self.kwargs["issue_id"])
+        if self.request.method == "GET":
+            note_reading(self.actor, found)
+        return found
 
 
 class Issues(Endpoint):

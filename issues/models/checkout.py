@@ -54,13 +54,7 @@ class Checkout(Waiting):
         whose last run is dead, get it whatever they expected. An operator needs no run
         and then only assigns.
         """
-        by.must_write(self.company_id, "check out")
-        if by.agent is not None and by.agent.pk != agent.pk:
-            raise NotAllowed("Agent can only checkout as itself")
-        if agent.company_id != self.company_id or not agent.is_invokable:
-            raise Conflict(f"{agent} cannot work now: it is {agent.status}.")
-        if self.project is not None and self.project.paused_at:
-            raise Conflict(f"The project {self.project} is paused.")
+        self._must_be_open_to(agent, by=by)
         before = self.checkout_run_id
         if not self._take(agent, run, expected):
             held = self._look_again()
@@ -82,6 +76,15 @@ class Checkout(Waiting):
             **({"previousRunId": str(before)} if adopted else {}),
         )
         send_wakes([Wake(agent, "assignment", "issue_checked_out", self)], by=by)
+
+    def _must_be_open_to(self, agent: Agent, *, by: Actor) -> None:
+        by.must_write(self.company_id, "check out")
+        if by.agent is not None and by.agent.pk != agent.pk:
+            raise NotAllowed("Agent can only checkout as itself")
+        if agent.company_id != self.company_id or not agent.is_invokable:
+            raise Conflict(f"{agent} cannot work now: it is {agent.status}.")
+        if self.project is not None and self.project.paused_at:
+            raise Conflict(f"The project {self.project} is paused.")
 
     def _take(self, agent: Agent, run: Run | None, expected: Collection[str]) -> bool:
         """The one conditional UPDATE; everything it depends on is in its WHERE."""

@@ -67,18 +67,14 @@ class Firing(RoutineBase):
             return before
         self._must_be_on(source, trigger)
         answers = variables.resolved(self.variables, values or {})
-        run = RoutineRun(
-            company_id=self.company_id,
-            routine_id=self.pk,
+        run = self._run_of(
+            answers,
             trigger=trigger,
             source=source,
             triggered_at=at,
             slot_at=slot,
             idempotency_key=key or None,
             trigger_payload=payload,
-            dispatch_fingerprint=self._fingerprint(answers),
-            is_exclusive=self.concurrency_policy != self.Concurrency.ALWAYS,
-            revision_id=self.revision_id,
         )
         if not self._is_held_off(run):
             run.linked_issue = self._file(run, answers, by=by)
@@ -86,6 +82,16 @@ class Firing(RoutineBase):
         run.save(force_insert=True)
         self._note(run, by=by)
         return run
+
+    def _run_of(self, answers: dict[str, Any], **told: Any) -> RoutineRun:
+        return RoutineRun(
+            company_id=self.company_id,
+            routine_id=self.pk,
+            dispatch_fingerprint=self._fingerprint(answers),
+            is_exclusive=self.concurrency_policy != self.Concurrency.ALWAYS,
+            revision_id=self.revision_id,
+            **told,
+        )
 
     def lock(self) -> None:
         """Hold the row until the commit, and read it again. Before the company's and

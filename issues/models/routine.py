@@ -105,10 +105,12 @@ class Routine(Firing):
         self.hold(by=by)
         status = fields.pop("status", self.status)
         when = [fields.pop("schedule")] if "schedule" in fields else []
+        was = {name: getattr(self, name) for name in fields}
         self._set(fields)
         self.must_be_managed_by(by)
-        if fields:
-            named = ", ".join(name.replace("_", " ") for name in sorted(fields))
+        changed = sorted(name for name in fields if getattr(self, name) != was[name])
+        if changed:
+            named = ", ".join(name.replace("_", " ") for name in changed)
             self.revise(f"Changed {named}", by=by)
         for schedule in when:
             self._keep_to(schedule, by=by)

@@ -117,8 +117,9 @@ class RoutineRunQuerySet(ScopedQuerySet):
         return run
 
     def active(self, routine: UUID, fingerprint: str | None) -> RoutineRun | None:
-        """The run of this work whose issue is open, whatever becomes of that issue: see
-        Routine.fire."""
+        """The run of this work whose issue is open. That counts also when nobody works
+        on it: it is tried again or waits for a person, who is told once, and one more
+        of it would change nothing."""
         run: RoutineRun | None = (
             self.at_work()
             .filter(routine=routine, dispatch_fingerprint=fingerprint)

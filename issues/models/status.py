@@ -114,21 +114,25 @@ class StatusMachine(Review):
             open_runs = Run.objects.open().filter(issue_id=self.pk)
             open_runs.update(project_id=self.project_id)
         said = self._say(comment, by=by)
-        if changed or self.status != old[0]:
+        self._record_change(changed, old[0], by=by)
+        if self.is_closed and old[0] not in CLOSED:
+            RoutineRun.objects.issue_closed(self)
+            if reviewed is not None:
+                reviewed.return_to_review(self, by=by)
+        send_wakes(self._consequences(*old) + self.mentions(said), by=by, said=said)
+        return said
+
+    def _record_change(self, changed: list[str], was: str, *, by: Actor) -> None:
+        moved = {"status": self.status, "was": was} if self.status != was else {}
+        if changed or moved:
             audit.record(
                 by,
                 "issue.updated",
                 self,
                 identifier=self.identifier,
                 changed=changed,
-                **({"status": status, "was": old[0]} if status != old[0] else {}),
+                **moved,
             )
-        if self.is_closed and old[0] not in CLOSED:
-            RoutineRun.objects.issue_closed(self)
-        if reviewed is not None and self.is_closed and old[0] not in CLOSED:
-            reviewed.return_to_review(self, by=by)
-        send_wakes(self._consequences(*old) + self.mentions(said), by=by, said=said)
-        return said
 
     def _say(self, comment: str, *, by: Actor) -> Comment | None:
         said = self._post(comment, by=by) if comment.strip() else None

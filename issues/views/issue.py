@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from agents import spending
-from agents.models import Agent, Attempt, Run, Session
+from agents.models import Agent, Approval, Attempt, Run, Session
 from issues.forms import PropertiesForm
 from issues.models import Comment, Issue
 from issues.why import waiting_messages, why
@@ -88,6 +88,7 @@ def show(
         "issues/issue.html",
         company=issue.company,
         status=status,
+        here=home(issue) if request.method == "POST" else "",
         title=f"{issue.identifier} {issue.title}",
         short_title=issue.identifier,
         crumbs=[(_("Issues"), reverse("admin:issues_issue_changelist"))],
@@ -118,6 +119,7 @@ def state_of(issue: Issue) -> dict[str, Any]:
         "question": question,
         "asker": had_by(issue, question) if issue.assignee_user else None,
         "colleagues": Agent.objects.employed().filter(company=issue.company),
+        "approvals": Approval.objects.filter(issue_links__issue=issue),
         "documents": issue.documents.defer("body"),
         "products": issue.work_products.all(),
         "spend": spending.of_issues([issue.pk]),

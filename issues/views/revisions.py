@@ -134,7 +134,9 @@ def words_of(snapshot: dict[str, Any]) -> Iterator[str]:
     yield f"{_('After a stop')}: {dict(CATCH_UP)[told['catchUpPolicy']]}"
     yield from map(variable_in_words, told["variables"])
     yield from triggers_in_words(snapshot["triggers"])
-    yield from (told["description"] or "").splitlines()
+    if told["description"]:
+        yield f"{_('What its issues say')}:"
+        yield from told["description"].splitlines()
 
 
 def name_of(model: Any, told: dict[str, Any], key: str) -> str:

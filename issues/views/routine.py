@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from issues import variables
 from issues.models import Routine, RoutineRun, RoutineTrigger
 from issues.models.routine_trigger import SCHEDULE, WEBHOOK
 from issues.routine_form import CATCH_UP, CONCURRENCY
@@ -99,9 +100,13 @@ def show(
         "issues/routine.html",
         company=routine.company,
         status=refusal.status if refusal else 422 if run_form else 200,
+        here=home(routine) if request.method == "POST" else "",
         title=routine.title,
         crumbs=[(_("Routines"), reverse("admin:issues_routine_changelist"))],
         routine=told,
+        undeclared=variables.undeclared(
+            f"{routine.title} {routine.description or ''}", routine.variables
+        ),
         schedules=[times(t) for t in told.triggers.all() if t.kind == SCHEDULE],
         hooks=[t for t in told.triggers.all() if t.kind == WEBHOOK],
         runs=routine.runs.select_related("linked_issue")[:RUNS],

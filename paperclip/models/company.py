@@ -157,7 +157,7 @@ class Company(Spender):
             paused_at=None,
             updated_at=now(),
         ):
-            raise Conflict(f"{self.name} is not paused.")
+            raise Conflict(f"{self.name} is not stopped.")
         self.refresh_from_db()
         audit.record(by, "company.resumed", self)
 

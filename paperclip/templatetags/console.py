@@ -16,9 +16,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from markdown_it import MarkdownIt
 
-from paperclip.words import LABELS, REASONS, TONES, TOOL_ICONS
+from paperclip.words import LABELS, TONES, TOOL_ICONS, reason
 
 register = template.Library()
+register.filter("reason", reason)
 
 LONGEST = 20_000  # characters of one text of a transcript
 UNITS = (
@@ -63,13 +64,21 @@ def ago(moment: datetime | None) -> str:
     """How long ago, or in how long, with the exact time on hover."""
     if moment is None:
         return ""
-    exact = date_format(localtime(moment), "Y-m-d H:i:s")
+    exact = date_format(localtime(moment), "Y-m-d H:i:s T")
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         moment.isoformat(),
         exact,
         naturaltime(moment),
     )
+
+
+@register.filter
+def clock(moment: datetime, form: str = "H:i") -> str:
+    """The time of day with its zone, and the day when it is not today."""
+    here = localtime(moment)
+    day = "" if here.date() == localtime(now()).date() else "j M "
+    return date_format(here, f"{day}{form} T")
 
 
 @register.filter
@@ -149,12 +158,6 @@ def every(seconds: int) -> str:
 
 
 @register.filter
-def reason(code: str) -> Any:
-    """Why somebody was woken, in words."""
-    return REASONS.get(code, str(code).replace("_", " "))
-
-
-@register.filter
 def duration(run: Any) -> str:
     """How long a run took, or has taken so far."""
     if not (run.started_at and run.finished_at):
@@ -203,6 +206,13 @@ def field(form: Any, name: str) -> Any:
     return form[name]
 
 
+@register.simple_tag(takes_context=True)
+def to_decide(context: dict[str, Any]) -> int:
+    """How many approvals of the company that is shown wait for a decision."""
+    desk = context["desk"]
+    return int(desk.to_decide(context.get("company") or desk.company))
+
+
 @register.simple_tag
 def rehearsal(company: Any) -> str:
     """The label of what is invented, beside every name of a rehearsal."""
@@ -224,6 +234,7 @@ def button(
     about: str = "",
 ) -> dict[str, Any]:
     """A verb as a button: a form of its own that posts, and comes back here."""
+    here = context.get("here") or context["request"].get_full_path()
     return {
         "request": context["request"],
         "csrf_token": context.get("csrf_token"),
@@ -233,5 +244,5 @@ def button(
         "kind": kind,
         "icon": icon,
         "about": about,
-        "next": context["request"].get_full_path() if stay else "",
+        "next": here if stay else "",
     }

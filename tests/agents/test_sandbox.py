@@ -309,6 +309,17 @@ def test_its_end_is_seen_when_nothing_of_it_lives(place: Path) -> None:
         child.stdout.close()
 
 
+def test_where_an_end_cannot_be_seen_one_has_to_look(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not every Python knows pidfds."""
+    monkeypatch.delattr(os, "pidfd_open")
+    call = command(place, "true")
+    with Ending(call.pop("args")) as ending:
+        subprocess.run(ending.argv, **call, pass_fds=[ending.fd], check=True)
+        assert not ending.is_seen()
+
+
 def test_a_sandbox_that_lives_is_not_taken_for_one_that_has_ended(place: Path) -> None:
     call = command(place, "echo up; read word")
     with Ending(call.pop("args")) as ending:

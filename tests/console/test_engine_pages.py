@@ -71,7 +71,7 @@ def test_what_an_idle_agent_skipped_is_counted(console: Client, dev: Agent) -> N
         gate.wake_due(now(), 10)
     page = console.get(f"/agents/{dev.pk}").content.decode()
     since = dev.wakeups.get().created_at
-    assert f"skipped 23 times since {since:%H:%M}: Nothing has changed." in page
+    assert f"skipped 23 times since {since:%H:%M} UTC: Nothing has changed." in page
 
 
 def test_an_issue_says_why_it_does_not_move(console: Client, dev: Agent) -> None:

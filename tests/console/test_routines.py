@@ -78,7 +78,7 @@ def test_without_a_rhythm_it_has_no_schedule(console: Client) -> None:
 @pytest.mark.parametrize(
     ("wrong", "field", "said"),
     [
-        ({"every": "cron", "cron": "0 25 * * *"}, "cron", "is 0 to 23"),
+        ({"every": "cron", "cron": "0 25 * * *"}, "cron", "is not 0 to 23"),
         ({"every": "cron", "cron": ""}, "cron", "has five fields"),
         ({"at": ""}, "at", "Say at what time"),
         ({"at": "25:00"}, "at", "valid time"),
@@ -192,7 +192,7 @@ def test_what_was_not_touched_stays_as_it_is(console: Client, company: Company) 
         ({"name": "n", "type": "number", "default": "many"}, "is not a number"),
         ({"name": "n", "type": "boolean", "default": "perhaps"}, "not true or false"),
         ({"name": "n", "type": "date", "default": "soon"}, "is not a day"),
-        ({"name": "n", "type": "select"}, "needs at least one"),
+        ({"name": "n", "type": "select"}, "give its options"),
         ({"name": "n", "type": "select", "options": "a", "default": "b"}, "none of a"),
         ({"name": "", "type": "text", "label": "What?"}, "This field is required"),
         ({"name": "pr", "type": "text"}, "this name is taken"),
@@ -220,6 +220,20 @@ def test_what_a_schedule_cannot_ask_is_refused(console: Client) -> None:
     assert Routine.objects.get().variables == []
     assert console.post(url, {**NEW, **asked(needs), "every": ""}).status_code == 302
     assert Routine.objects.get().variables[0]["required"] is True
+
+
+def test_a_name_that_is_no_variable_is_pointed_out(
+    console: Client, company: Company
+) -> None:
+    declared = [{"name": "site", "type": "text", "label": None, "required": False}]
+    routine = make.routine(
+        company,
+        title="{{site}} on {{date}}",
+        description="About {{topic}}, {{ topic }}.",
+        variables=declared,
+    )
+    page = html.unescape(console.get(f"/routines/{routine.pk}").content.decode())
+    assert page.count("is no variable") == 1 and "{{topic}} is no variable" in page
 
 
 def test_values_are_asked_for(console: Client, company: Company) -> None:

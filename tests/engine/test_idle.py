@@ -68,6 +68,25 @@ def test_blocked_issues_cost_nothing_for_a_day(company: Any) -> None:
     assert Issue.objects.filter(status="blocked").count() == 31
 
 
+def test_many_that_may_start_hold_up_nobody(
+    company: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few start each round, those that are skipped are decided at once, and nobody's
+    alarm is moved who was not decided about."""
+    monkeypatch.setattr(gate, "STARTS", 2)
+    rang = now() - timedelta(seconds=5)
+    busy = [make.agent(company, **TIMER) for _ in range(5)]
+    idle = make.agent(company, **TIMER)
+    for agent in busy:
+        make.issue(company, assignee_agent=agent, status="todo")
+    Run.objects.all().delete()
+    Agent.objects.update(next_heartbeat_at=rang, last_run_started_at=now())
+    assert [gate.wake_due(now(), 100) for _ in range(4)] == [3, 2, 1, 0]
+    assert idle.wakeups.get(source="timer").status == "skipped"
+    assert Run.objects.filter(agent__in=busy).count() == 5
+    assert not Agent.objects.filter(next_heartbeat_at=rang).exists()
+
+
 @pytest.mark.parametrize("door", ["import", "verb"])
 def test_work_is_found_whatever_door_it_came_by(company: Any, door: str) -> None:
     """T-07b: a row put straight into the table has sent no event to anybody."""

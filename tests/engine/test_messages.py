@@ -132,3 +132,22 @@ def test_an_interruption_ends_the_run_and_the_next_one_reads_it(company: Any) ->
         assert waiting_messages(issue) == {str(said.pk): f"{agent} is reading it."}
         Run.objects.open().cancel(by=SYSTEM, why="the test is over")
         eventually(lambda: ended(second).status == "cancelled")
+
+
+def test_what_is_said_while_everything_is_stopped_is_seen_to_wait(company: Any) -> None:
+    agent = make.agent(company)
+    person = make.by(make.operator(company))
+    issue = make.issue(company, assignee_agent=agent)
+    live = start(agent, issue)
+    assert live is not None
+    company.pause(by=SYSTEM)
+    said = issue.comment("Make it blue.", by=person)
+    again = issue.comment("And round.", by=person)
+    issue.comment("I see.", by=Actor.of_agent(agent))
+    waits = f"{agent} reads it when it is woken again."
+    assert waiting_messages(issue) == {str(said.pk): waits, str(again.pk): waits}
+    make.end(live)
+    company.resume(by=SYSTEM)
+    agent.wake("on_demand", "manual", by=person, issue_id=issue.pk)
+    assert start(agent, issue) is not None
+    assert waiting_messages(issue) == {}

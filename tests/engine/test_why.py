@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.utils.timezone import now
 
+from agents import stopping
 from agents.faults import CONFIG
 from agents.models import Agent, Attempt, Run
 from issues import heartbeat, recovery
@@ -107,7 +108,7 @@ def test_it_lets_another_agent_finish(issue: Issue, dev: Agent) -> None:
     ("how", "code", "said"),
     [
         ("done", "closed", "It is done."),
-        ("company", "stopped", "Digital Agents is paused."),
+        ("company", "stopped", "Digital Agents is stopped."),
         ("agent", "asleep", "Dev is paused."),
         ("backlog", "backlog", "It is parked in the backlog."),
         ("nobody", "nobody", "Nobody has it."),
@@ -132,6 +133,28 @@ def test_what_is_missing(
     found = told(issue)
     assert (found.code, found.missing[: len(said)]) == (code, said)
     assert found.event or code == "closed"
+
+
+def test_everything_is_stopped(issue: Issue, dev: Agent) -> None:
+    run = ran(issue, dev, "failed", error="500", error_code="provider_error")
+    recovery.follow_up(run)
+    assert told(issue).missing == (
+        "Dev goes on later: the run before failed; it is tried again."
+    )
+    stopping.stop_everything(by=SYSTEM)
+    found = told(issue)
+    assert (found.code, found.at) == ("stopped", None)
+    assert found.missing == "Everything is stopped, in all companies."
+    stopping.resume_everything(by=SYSTEM)
+    assert told(issue).code != "stopped"
+
+
+def test_somebody_stopped_its_run(issue: Issue, dev: Agent) -> None:
+    run = dev.runs.get()
+    run.claim(host="test")
+    issue.interrupt(by=SYSTEM)
+    run.refresh_from_db()
+    assert told(issue).missing == f"The last run of Dev was cancelled. {run.error}"
 
 
 def test_it_waits_for_a_person(issue: Issue, dev: Agent) -> None:

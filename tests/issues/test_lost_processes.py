@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agents import workspaces
 from agents.models import Run
 from issues import sweep
 from paperclip import processes
@@ -98,6 +99,43 @@ def test_kill_9_of_the_worker_leaves_one_child_at_most(
     assert watch.most <= 1
     assert Run.objects.filter(issue_id=issue.pk, status="running").count() == 0
     Run.objects.open().cancel(by=SYSTEM, why="the test is over")
+
+
+# It takes a while to end, and does not go on twice as fast when it is asked twice.
+TIDY = """
+import os, signal, time
+def tidy(*told):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(1.5)
+    open("tidy", "w").close()
+    os._exit(0)
+signal.signal(signal.SIGTERM, tidy)
+time.sleep(120)
+"""
+
+
+@pytest.mark.parametrize("how", ["cancel", "interrupt"])
+def test_the_next_run_begins_when_the_cancelled_one_has_tidied_up(
+    company: Any, how: str
+) -> None:
+    agent = hired(company, f"exec python3 -c '{TIDY}'")
+    person = Actor.of_user(make.owner_of(company))
+    issue = make.issue(company, assignee_agent=agent, status="todo")
+    first = agent.runs.get()
+    watch = Watch(str(issue.pk))
+    with worker():
+        running(first)
+        if how == "cancel":
+            first.cancel(by=person, why="a test")
+            woken(agent, issue)
+        else:
+            issue.comment("Stop, the colour is red.", by=person, interrupt=True)
+        second = running(agent.runs.exclude(pk=first.pk).get())
+        watch.stop()
+        assert watch.most == 1
+        assert (workspaces.of(agent) / "tidy").exists()
+        second.cancel(by=person, why="the test is over")
+        eventually(lambda: not processes.tree(str(second.pk)))
 
 
 class Watch(threading.Thread):

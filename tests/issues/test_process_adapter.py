@@ -65,6 +65,24 @@ def test_a_missing_program_is_named(company: Any) -> None:
     assert "no-such-program" in run.error
 
 
+@pytest.mark.parametrize("text", ["echo no first line", "#!/no/such/shell\n"])
+def test_a_program_that_no_system_starts_is_named(
+    company: Any, tmp_path: Path, text: str
+) -> None:
+    program = tmp_path / "program"
+    program.write_text(text)
+    program.chmod(0o755)
+    config = {"command": str(program), "sandbox": False}
+    run = ended(woken(make.agent(company, adapter_config=config)))
+    assert run.error_code == "configuration_incomplete"
+    assert f"{program} cannot be started" in run.error and "first line" in run.error
+
+
+def test_what_it_writes_is_closed_to_others(company: Any) -> None:
+    run = ended(woken(hired(company, "umask")))
+    assert run.stdout_excerpt == "0077\n"
+
+
 def test_the_environment_holds_no_secret_of_ours(company: Any) -> None:
     run = ended(woken(hired(company, "env")))
     assert f"PAPERCLIP_RUN_ID={run.pk}" in run.stdout_excerpt
@@ -101,6 +119,7 @@ def test_a_cancel_ends_the_grace_of_a_timeout(company: Any) -> None:
     eventually(lambda: "not yet" in run.log_file.read_text())
     run.cancel(by=SYSTEM, why="a test")
     eventually(lambda: not processes.tree(str(run.pk)), timeout=10)
+    assert ended(run).status == "cancelled"
 
 
 @pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (40, "SIG40")])

@@ -321,7 +321,7 @@ def test_a_bundle_has_a_largest_size(
     mine = clone(tmp_path / "a", task(project))
     mine.write("a.txt", "a")
     monkeypatch.setattr(uploads, "LARGEST", 100)
-    refused(mine, mine.bundle(), "too_large")
+    assert "larger than 100 bytes" in refused(mine, mine.bundle(), "too_large")
 
 
 def test_only_who_works_on_it_uploads(project: Project, tmp_path: Path) -> None:

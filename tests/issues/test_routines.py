@@ -322,7 +322,7 @@ def test_a_schedule_cannot_be_asked(company: Company) -> None:
     [
         ("0 9 * *", "UTC", "has five fields"),
         ("0 0 9 * * 1", "UTC", "has five fields"),
-        ("60 9 * * *", "UTC", "The minute '60' of a cron line is 0 to 59"),
+        ("60 9 * * *", "UTC", "The minute '60' of a cron line is not 0 to 59"),
         ("0 24 * * *", "UTC", "The hour '24'"),
         ("0 9 32 * *", "UTC", "The day of the month '32'"),
         ("0 9 30 2 *", "UTC", "The day of the month '30'"),

@@ -121,7 +121,7 @@ title = "By hand"
     [
         (
             'schedule = "0 25 * * *"',
-            "schedule: The hour '25' of a cron line is 0 to 23",
+            "schedule: The hour '25' of a cron line is not 0 to 23",
         ),
         ('schedule = "daily"', "schedule: A cron line has five fields"),
         ('time_zone = "Lisbon"', "time_zone: There is no time zone Lisbon"),

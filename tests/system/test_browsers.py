@@ -88,7 +88,9 @@ def test_a_browser_is_brought_aside(
     marks = {"PAPERCLIP_UP": home.instance_id(), "PAPERCLIP_PROGRAM": "browser"}
     wait_for(lambda: len(processes.carriers(marks)) >= 2, 10)
     processes.end(marks, grace=0)
-    put(machine, "chromium")
+    assert not processes.carriers(marks)
+    mine = put(machine, "chromium")
     browsers.install_aside()
     log = machine / "home" / "logs" / "browser.log"
-    wait_for(lambda: log.read_text() == f"The browser is {machine / 'chromium'}.\n", 20)
+    wait_for(lambda: log.read_text().endswith("\n"), 20)
+    assert log.read_text() == f"The browser is {mine}.\n"

@@ -26,21 +26,6 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield one
 
 
-def hire(instance: Instance, company: str, name: str) -> str:
-    answer = instance.api(
-        "POST",
-        f"/companies/{company}/agents",
-        {
-            "name": name,
-            "role": "engineer",
-            "adapterType": "process",
-            "adapterConfig": {"command": sys.executable, "args": [str(AGENT)]},
-        },
-    )
-    assert answer.status == 201, answer
-    return str(answer.body["id"])
-
-
 def file_issues(
     instance: Instance, company: str, agents: list[str], n: int
 ) -> set[str]:
@@ -74,7 +59,11 @@ def test_every_issue_is_finished_exactly_once(
     print(f"kill schedule seed {seed}")
     chance = random.Random(seed)
     company = instance.company()
-    agents = [hire(instance, company, f"Worker {n}") for n in range(AGENTS)]
+    config = {"command": sys.executable, "args": [str(AGENT)]}
+    agents = [
+        instance.hire(f"Worker {n}", adapterType="process", adapterConfig=config)
+        for n in range(AGENTS)
+    ]
     issues = file_issues(instance, company, agents, 3 * kills)
 
     victims = ["worker"] * kills + ["web", "gateway", "clock", "valkey", "postgres"]

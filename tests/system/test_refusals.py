@@ -100,8 +100,14 @@ def test_of_two_first_starts_one_installs(clone: Path, tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "ran\n"
 
 
-def test_an_old_python_is_refused_before_it_meets_new_syntax() -> None:
-    ast.parse(MANAGE.read_text(), feature_version=(3, 4))
+def test_an_old_python_is_refused_before_it_meets_new_syntax(tmp_path: Path) -> None:
+    assert ast.parse(MANAGE.read_text(), feature_version=(3, 4)).body
+    # Alone, so that importing anything of ours before the refusal fails.
+    shutil.copy(MANAGE, tmp_path)
+    old = "import runpy, sys; sys.version_info = (3, 10); runpy.run_path('manage.py')"
+    command = [sys.executable, "-c", old]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert "needs Python 3.11 or newer" in last_line(done)
 
 
 # --- A start that cannot be ------------------------------------------------------

@@ -49,9 +49,9 @@ def post(instance: Instance, path: str, body: Any = None) -> Any:
 
 def hire(instance: Instance, company: str, name: str, script: str, **more: Any) -> str:
     config = {"command": "sh", "args": ["-c", script], **more}
-    body = {"name": name, "role": "engineer", "adapterType": "process"}
-    path = f"/companies/{company}/agents"
-    return str(post(instance, path, {**body, "adapterConfig": config})["id"])
+    return instance.hire(
+        name, company=company, adapterType="process", adapterConfig=config
+    )
 
 
 def file(instance: Instance, company: str, agent: str) -> str:

@@ -140,6 +140,8 @@ def test_a_killed_child_of_the_web_server_comes_back(instance: Instance) -> None
         return next((c.pid for c in main.children() if c.pid not in before), None)
 
     comes_back(instance, victim, newcomer)
+    now = {child.pid for child in main.children()}
+    assert victim not in now and len(now) == len(before)
 
 
 def test_a_killed_supervisor_comes_back_and_doubles_nothing(instance: Instance) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from agents.loop.api import part
 from agents.loop.desk import Desk
 from agents.loop.errors import ToolError
+from agents.loop.fence import BY_OTHERS
 from agents.loop.tools.base import compact, cut
 
 TAKEABLE = ["todo", "backlog", "blocked", "in_review"]
@@ -62,6 +63,7 @@ def read_issue(desk: Desk, issue: str) -> str:
     author = api.name_of(found["createdByAgentId"], found["createdByUserId"])
     return compact(
         {
+            "note": BY_OTHERS,
             **brief(desk, found),
             "createdBy": author,
             "originKind": found["originKind"],
@@ -162,7 +164,8 @@ def write_document(desk: Desk, issue: str, key: str, title: str, body: str) -> s
 def read_document(desk: Desk, issue: str, key: str) -> str:
     found = desk.api.get(f"/issues/{part(issue)}/documents/{part(key)}")
     shown = pick(found, "key", "title", "body")
-    return compact({**shown, "revision": found["latestRevisionNumber"]})
+    revision = found["latestRevisionNumber"]
+    return compact({"note": BY_OTHERS, **shown, "revision": revision})
 
 
 def list_colleagues(desk: Desk) -> str:

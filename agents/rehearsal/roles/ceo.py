@@ -21,6 +21,54 @@ from agents.rehearsal.view import View
 SETTLED = "@CTO"
 
 
+# What the goal is broken into, in the order in which it is filed.
+PARTS: dict[str, dict[str, Any]] = {
+    plot.CMO_TITLE: {
+        "assignee": "CMO",
+        "priority": "high",
+        "description": "Read our site and those of our rivals, and name the topic"
+        " that most of them cover and we do not. Then get one post about it written"
+        " by Dev.\n\nDone: the post is online, and a document here says which pages"
+        " were read and what was counted.",
+    },
+    plot.CTO_TITLE: {
+        "assignee": "CTO",
+        "priority": "high",
+        "description": "{kit}, so that our posts are checked with"
+        " it. Dev also gets a post from the CMO this week: see to it that the two"
+        " do not get in each other's way.\n\nDone: the tool is merged, with tests"
+        " that QA has run.",
+    },
+    plot.DESIGNER_TITLE: {
+        "assignee": "Designer",
+        "priority": "medium",
+        "after": [plot.CMO_TITLE],
+        "description": "Render the new post and report what can be measured: size,"
+        " contrast, whether it is blank.\n\nDone: the facts are in a comment.",
+    },
+    plot.DEVOPS_TITLE: {
+        "assignee": "DevOps",
+        "priority": "medium",
+        "after": [plot.CMO_TITLE, plot.CTO_TITLE],
+        "description": "Fetch our start page and the new post as a visitor gets"
+        " them, and follow every link of ours.\n\nDone: a comment says the status"
+        " and title of each.",
+    },
+    plot.REPORT_TITLE: {
+        "assignee": "CEO",
+        "priority": "medium",
+        "after": [
+            plot.CMO_TITLE,
+            plot.CTO_TITLE,
+            plot.DESIGNER_TITLE,
+            plot.DEVOPS_TITLE,
+        ],
+        "description": "What was done, what was sent back, what is open: from the"
+        " issues themselves.\n\nDone: the document `weekly-report` is here.",
+    },
+}
+
+
 def act(scene: Scene) -> Story:
     if not scene.issue:
         return (yield from look_around(scene))
@@ -90,51 +138,11 @@ def break_down(scene: Scene, goal: View) -> Story:
 
 
 def parts(scene: Scene) -> dict[str, dict[str, Any]]:
-    """What the goal is broken into, in the order in which it is filed."""
+    """PARTS, about what this plot builds."""
+    kit = scene.plot.kit.title
     return {
-        plot.CMO_TITLE: {
-            "assignee": "CMO",
-            "priority": "high",
-            "description": "Read our site and those of our rivals, and name the topic"
-            " that most of them cover and we do not. Then get one post about it written"
-            " by Dev.\n\nDone: the post is online, and a document here says which pages"
-            " were read and what was counted.",
-        },
-        plot.CTO_TITLE: {
-            "assignee": "CTO",
-            "priority": "high",
-            "description": f"{scene.plot.kit.title}, so that our posts are checked with"
-            " it. Dev also gets a post from the CMO this week: see to it that the two"
-            " do not get in each other's way.\n\nDone: the tool is merged, with tests"
-            " that QA has run.",
-        },
-        plot.DESIGNER_TITLE: {
-            "assignee": "Designer",
-            "priority": "medium",
-            "after": [plot.CMO_TITLE],
-            "description": "Render the new post and report what can be measured: size,"
-            " contrast, whether it is blank.\n\nDone: the facts are in a comment.",
-        },
-        plot.DEVOPS_TITLE: {
-            "assignee": "DevOps",
-            "priority": "medium",
-            "after": [plot.CMO_TITLE, plot.CTO_TITLE],
-            "description": "Fetch our start page and the new post as a visitor gets"
-            " them, and follow every link of ours.\n\nDone: a comment says the status"
-            " and title of each.",
-        },
-        plot.REPORT_TITLE: {
-            "assignee": "CEO",
-            "priority": "medium",
-            "after": [
-                plot.CMO_TITLE,
-                plot.CTO_TITLE,
-                plot.DESIGNER_TITLE,
-                plot.DEVOPS_TITLE,
-            ],
-            "description": "What was done, what was sent back, what is open: from the"
-            " issues themselves.\n\nDone: the document `weekly-report` is here.",
-        },
+        title: {**part, "description": part["description"].format(kit=kit)}
+        for title, part in PARTS.items()
     }
 
 

@@ -9,6 +9,8 @@
     // So long a quiet page is good for; a part that knows its answer is coming, less.
     const stale = () => (document.querySelector("[data-soon]") ? 2000 : 10000);
     let version = source.dataset.version;
+    // Loaded again, or gone back to, an answer to a button must not press it once more.
+    if (source.dataset.here) history.replaceState(null, "", source.dataset.here);
     let refreshed = Date.now();
 
     const parts = () => [...document.querySelectorAll("[data-live][id]")];
