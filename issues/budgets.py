@@ -146,15 +146,6 @@ def pause(incident: BudgetIncident) -> None:
             log.info("%s is not paused for its budget", subject)
 
 
-def name_of(incident: BudgetIncident) -> str:
-    """What its budget is for; empty when that is gone."""
-    try:
-        subject = subject_of(incident.company, incident.scope_type, incident.scope_id)
-    except Missing:
-        return ""
-    return str(getattr(subject, "identifier", subject))
-
-
 def is_paused(subject: Any) -> bool:
     """Whether the scope itself says so. Of an issue its incident does."""
     return bool(getattr(subject, "paused_at", True))
@@ -186,7 +177,7 @@ def resolve(incident: BudgetIncident, by: Actor = SYSTEM) -> None:
     mine = BudgetIncident.objects.unresolved().filter(pk=incident.pk)
     if not mine.update(status=Status.RESOLVED, resolved_at=now(), updated_at=now()):
         return
-    audit.record(by, "budget.incident_resolved", incident)
+    audit.record(by, "budget.incident_resolved", incident, name=incident.name)
     decide(incident, "approved", by)
     resume_scope(incident, by)
     resume_runs(incident)
@@ -274,7 +265,7 @@ def keep_paused(incident: BudgetIncident, *, by: Actor) -> None:
     if not mine.update(status=Status.DISMISSED, updated_at=now()):
         raise Conflict(f"This incident is {incident.get_status_display()}.")
     incident.refresh_from_db()
-    audit.record(by, "budget.kept_paused", incident)
+    audit.record(by, "budget.kept_paused", incident, name=incident.name)
     decide(incident, "rejected", by)
 
 

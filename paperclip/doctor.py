@@ -19,6 +19,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from agents import sandbox
+from agents.models import BudgetIncident, BudgetPolicy
 from paperclip import browsers, home
 from paperclip.first_start import MODELS
 
@@ -218,6 +219,18 @@ def model_keys() -> Finding:
     return Finding(WARN, "none", todo)
 
 
+def budgets() -> Finding:
+    if migrations().state != OK:
+        return Finding(WARN, "not known without the database")
+    limits = BudgetPolicy.objects.active().count()
+    spent = BudgetIncident.objects.unresolved().count()
+    connection.close()
+    if spent:
+        todo = "Raise them, or keep it paused, on the console's page of budgets."
+        return Finding(WARN, f"{spent} of {limits} limits are spent", todo)
+    return Finding(OK, f"{limits} limits, none is spent")
+
+
 def disk() -> Finding:
     free = shutil.disk_usage(home.directory()).free // 2**20
     said = f"{free:,} MB free in {home.path()}"
@@ -245,5 +258,6 @@ CHECKS: dict[str, Check] = {
     "browser": browser,
     "git": git,
     "model keys": model_keys,
+    "budgets": budgets,
     "disk": disk,
 }

@@ -63,6 +63,7 @@ WORDS = {
     "provider_account.updated": gettext_lazy("changed a provider's account:"),
     "project.paused": gettext_lazy("paused a project"),
     "project.resumed": gettext_lazy("resumed a project"),
+    "cost_event.created": gettext_lazy("told of a cost"),
     "budget.policy_created": gettext_lazy("set a budget:"),
     "budget.policy_changed": gettext_lazy("changed a budget:"),
     "budget.soft_threshold_crossed": gettext_lazy("saw a budget nearly spent:"),

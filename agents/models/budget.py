@@ -91,6 +91,7 @@ class BudgetPolicyQuerySet(ScopedQuerySet):
             scopeId=str(scope_id),
             metric=metric,
             amount=amount,
+            name=f"{subject}, {policy.in_words(amount)}",
         )
         return policy
 

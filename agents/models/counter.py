@@ -101,6 +101,7 @@ class BudgetCounterQuerySet(models.QuerySet["BudgetCounter"]):
             starts=counting.windows(at),
             metrics=list(used),
             used=list(used.values()),
+            seconds=used.get("minutes", 0),
             reservation=reservation,
             whole=whole,
         )

@@ -47,14 +47,17 @@ WITH asks AS (
     WHERE least IS NOT NULL
       AND NOT EXISTS (SELECT 1 FROM mine WHERE room < least)
     GROUP BY metric
-), taken AS (
-    UPDATE agents_budgetcounter c
-    SET reserved = c.reserved - m.had + coalesce(g.amount, 0)
+), plan AS MATERIALIZED (
+    SELECT m.id, m.had, coalesce(g.amount, 0) AS amount
     FROM mine m LEFT JOIN granted g ON g.metric = m.metric AND m.least IS NOT NULL
-    WHERE c.id = m.id AND NOT EXISTS (SELECT 1 FROM mine WHERE room < least)
-      AND (coalesce(g.amount, 0) <= m.had
-           OR c.spent + c.reserved - m.had + g.amount <= c.ceiling)
-    RETURNING c.id, coalesce(g.amount, 0) AS amount
+    WHERE NOT EXISTS (SELECT 1 FROM mine WHERE room < least)
+), taken AS (
+    -- There is room: the rows are locked since it was looked at, and the table's own
+    -- constraint says so too. A condition here would be one on the rows as they were
+    -- before that, and pass over those that others have just made room in.
+    UPDATE agents_budgetcounter c SET reserved = c.reserved - p.had + p.amount
+    FROM plan p WHERE c.id = p.id
+    RETURNING c.id, p.amount
 ), kept AS (
     INSERT INTO agents_budgetreservation
         (id, company_id, run_id, counters, amounts, counted_seconds, expires_at,
@@ -123,8 +126,7 @@ WITH event AS (
     WHERE %(whole)s AND r.id = %(reservation)s::uuid
 ), left_over AS (
     UPDATE agents_budgetreservation r SET counters = s.counters, amounts = s.amounts,
-        counted_seconds = r.counted_seconds
-            + coalesce((SELECT amount FROM used WHERE metric = 'minutes'), 0)
+        counted_seconds = r.counted_seconds + %(seconds)s
     FROM (
         SELECT array_agg(id ORDER BY id) AS counters,
             array_agg(had - back ORDER BY id) AS amounts

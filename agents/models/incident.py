@@ -9,9 +9,11 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import counting
+from agents.models.budget import subject_of
 from agents.models.counter import BudgetCounter
 from paperclip import audit, sql
 from paperclip.actors import SYSTEM
+from paperclip.exceptions import Missing
 from paperclip.models import Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
@@ -90,6 +92,7 @@ class BudgetIncidentQuerySet(ScopedQuerySet):
             scopeType=counter.scope_type,
             scopeId=str(counter.scope_id),
             metric=counter.metric,
+            name=incident.name,
         )
         return incident
 
@@ -142,6 +145,15 @@ class BudgetIncident(Scoped):
                 name="incidents_that_stop",
             )
         ]
+
+    @property
+    def name(self) -> str:
+        """Of what its budget is for; empty when that is gone."""
+        try:
+            subject = subject_of(self.company, self.scope_type, self.scope_id)
+        except Missing:
+            return ""
+        return str(getattr(subject, "identifier", subject))
 
     def __str__(self) -> str:
         return f"{self.get_threshold_display()}: {self.metric} of {self.scope_type}"

@@ -117,7 +117,7 @@ class Resolve(Endpoint):
         else:
             budgets.raise_and_resume(incident, form["amount"], by=self.actor)
         incident.refresh_from_db()
-        names = {incident.scope_id: budgets.name_of(incident)}
+        names = {incident.scope_id: incident.name}
         return Response(IncidentShape(incident, context={"names": names}).data)
 
 

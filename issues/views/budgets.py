@@ -54,7 +54,7 @@ def stops(company: Company) -> Any:
 def told(incident: Any) -> Any:
     """The incident, with what the page says of it."""
     policy: BudgetPolicy | None = incident.counter.policy
-    incident.policy, incident.name = policy, acts.name_of(incident)
+    incident.policy = policy
     if policy is not None:
         counter = policy.counter(now())
         incident.used = policy.in_words(-(-counter.spent // policy.unit))
@@ -110,7 +110,7 @@ def resolve(request: HttpRequest, pk: str) -> HttpResponse:
     """Raise and resume, or keep it paused."""
     desk = Desk.of(request)
     incident = desk.one(BudgetIncident.objects.select_related("counter"), pk)
-    name = acts.name_of(incident)
+    name = incident.name
     if request.POST.get("action") == "keep":
         attempt(
             request,
