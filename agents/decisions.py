@@ -25,6 +25,9 @@ class Effect(NamedTuple):
 
 EFFECTS: dict[str, Effect] = {
     "hire_agent": Effect("agents.hiring.take_on", "agents.hiring.turn_away"),
+    "budget_override_required": Effect(
+        "issues.budgets.approved", "issues.budgets.rejected"
+    ),
 }
 
 

@@ -109,12 +109,12 @@ FAULTS = [
     Sign(CONFIG, "configuration_incomplete"),
     Sign(
         Fault(
-            "budget_exceeded",
+            "model_unpriced",
             "permanent",
             True,
-            "Raise its budget, or wait for the next month.",
+            "Set a limit of tokens, or give the agent a model with a known price.",
         ),
-        "budget_exceeded",
+        "model_unpriced",
     ),
     Sign(
         Fault("provider_refused", "permanent", False, "Read what the provider said."),

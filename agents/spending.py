@@ -91,11 +91,18 @@ class Month:
         count = (self.following.first - self.first).days
         return [self.first + timedelta(days=n) for n in range(count)]
 
-    def events(self, company: Company) -> Any:
-        begin, end = (
-            datetime.combine(day, datetime.min.time(), UTC)
-            for day in (self.first, self.following.first)
+    @property
+    def span(self) -> tuple[datetime, datetime]:
+        """Its first moment, and the one after its last."""
+        midnight = datetime.min.time()
+        begin, end = self.first, self.following.first
+        return (
+            datetime.combine(begin, midnight, UTC),
+            datetime.combine(end, midnight, UTC),
         )
+
+    def events(self, company: Company) -> Any:
+        begin, end = self.span
         ours = CostEvent.objects.filter(company=company)
         return ours.filter(occurred_at__gte=begin, occurred_at__lt=end)
 

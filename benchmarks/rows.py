@@ -13,14 +13,18 @@ import psycopg
 from tests.instance import Instance
 
 
-@contextmanager
-def database(instance: Instance) -> Iterator[psycopg.Connection]:
-    """A connection to the instance's own PostgreSQL."""
+def address(instance: Instance) -> str:
+    """Where the instance's own PostgreSQL is."""
     home = instance.home
     password = quote((home / "secrets" / "postgres").read_text().strip(), safe="")
     port = (home / "run" / "postgres.port").read_text().strip()
-    url = f"postgres://paperclip:{password}@127.0.0.1:{port}/paperclip"
-    with psycopg.connect(url, autocommit=True) as connection:
+    return f"postgres://paperclip:{password}@127.0.0.1:{port}/paperclip"
+
+
+@contextmanager
+def database(instance: Instance) -> Iterator[psycopg.Connection]:
+    """A connection to it."""
+    with psycopg.connect(address(instance), autocommit=True) as connection:
         yield connection
 
 

@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from agents import outcomes, stopping
 from agents.models import Agent, Approval, Notice, Run
-from issues import gate, heartbeat, lying, outage, recovery
+from issues import budgets, gate, heartbeat, lying, outage, recovery
 from issues.models import Issue
 from issues.models.base import Status
 from paperclip import doorbell, processes, pulse
@@ -42,6 +42,8 @@ def sweep() -> None:
     each(Run.objects.expired().select_related("agent__company")[:BATCH], end_expired)
     pulse.step("end what was stopped")
     stopping.carry_through(most=BATCH)
+    pulse.step("look at the budgets")
+    budgets.carry_through(most=BATCH)
     pulse.step("wake due agents")
     gate.wake_due(now(), TIMERS)
     pulse.step("ring again")

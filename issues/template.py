@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from agents.loop.tools import TOOL_NAMES
-from agents.models import Agent
+from agents.models import Agent, BudgetPolicy
 from issues import routine_template
 from issues.models import Goal, Issue, Project
 from issues.routine_template import PRIORITIES
@@ -95,6 +95,16 @@ class Template:
             description=self.content.get("description"),
             rehearsal=rehearsal,
         )
+        if self.content["tokens"]:
+            BudgetPolicy.objects.put(
+                company,
+                by=by,
+                scope_type="company",
+                scope_id=company.pk,
+                metric="tokens",
+                amount=self.content["tokens"],
+                is_new=True,
+            )
         staff = self._hire(company, model, api_base, by=by)
         for agent in staff.values():
             if active is not None and agent.name not in active:

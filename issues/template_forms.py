@@ -63,6 +63,7 @@ class IssueForm(Form):
 class CompanyForm(Form):
     name = Text(max_length=120)
     description = Text(max_length=10_000, required=False)
+    tokens = Whole(required=False, default=0, max_value=2**40)
     goal = GoalForm(required=False)
     project = NamedForm(required=False)
     agents = AgentForm(many=True, allow_empty=False)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from django.db.models import Q
 from django.utils.timezone import now
 
-from agents.models import Attempt, Run
+from agents.models import Attempt, BudgetIncident, Run
+from agents.models.grant import Scopes
 from issues import lying
 from issues.models import Relation
 from issues.models.base import Status
@@ -83,13 +84,26 @@ def stopped(issue: Issue) -> Why | None:
     if Instance.objects.is_stopped():
         said = "Everything is stopped, in all companies."
         return Why("stopped", said, "an owner or an admin resumes it")
-    if company.status != "active":
+    if company.status != "active" and company.pause_reason != "budget":
         return Why(
             "stopped", f"{company} is {company.state}.", "an operator resumes it"
         )
-    if project is not None and project.paused_at:
+    if project is not None and project.paused_at and project.pause_reason != "budget":
         return Why("stopped", f"The project {project} is paused.", "it is resumed")
-    return None
+    return over_budget(issue)
+
+
+def over_budget(issue: Issue) -> Why | None:
+    agent = issue.assignee_agent
+    if agent is None:
+        return None
+    scopes = Scopes(issue.company_id, agent.pk, issue.project_id, issue.pk)
+    shut = BudgetIncident.objects.shutting(scopes)
+    if shut is None:
+        return None
+    names = {"agent": agent, "project": issue.project, "issue": issue.identifier}
+    name = names.get(shut.scope_type, issue.company)
+    return Why("stopped", f"The budget of {name} is spent.", "somebody raises it")
 
 
 def working(issue: Issue) -> Why | None:

@@ -79,7 +79,7 @@ class ConsoleSite(UnfoldAdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Their forms need this very site, so they are not there before it is.
         from agents.views import org_chart
-        from issues.views import approval
+        from issues.views import approval, budgets
         from issues.views.board import board
 
         urls = super().get_urls()
@@ -92,6 +92,18 @@ class ConsoleSite(UnfoldAdminSite):
             path("leave-rehearsal/", view(views.leave_rehearsal), name="leave"),
             path("board/", view(board), name="issue_board"),
             path("approvals/", view(approval.approvals), name="approvals"),
+            path("budgets/", view(budgets.budgets), name="budgets"),
+            path("budgets/put", view(budgets.put), name="budget_put"),
+            path(
+                "budgets/<uuid:pk>/remove",
+                view(budgets.take_away),
+                name="budget_remove",
+            ),
+            path(
+                "budgets/incidents/<uuid:pk>/resolve",
+                view(budgets.resolve),
+                name="budget_resolve",
+            ),
             path("approvals/rules", view(approval.rules), name="approval_rules"),
             path("approvals/<uuid:pk>", view(approval.approval), name="approval"),
             *(
@@ -164,6 +176,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         (_("Org chart"), "account_tree", "admin:org"),
         (_("Runs"), "play_circle", "admin:agents_run_changelist"),
         (_("Costs"), "payments", "admin:costs"),
+        (_("Budgets"), "savings", "admin:budgets"),
         (_("Activity"), "history", "admin:activity"),
         (_("Companies"), "apartment", "admin:paperclip_company_changelist"),
     ]

@@ -21,6 +21,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from agents import sandbox
+from agents.models import BudgetIncident, BudgetPolicy
 from paperclip import browsers, home
 from paperclip.backups import nightly
 from paperclip.exceptions import Refused
@@ -236,6 +237,18 @@ def mail() -> Finding:
         return Finding(FAIL, f"{said}: {first_line(error)}", todo)
 
 
+def budgets() -> Finding:
+    if migrations().state != OK:
+        return Finding(WARN, "not known without the database")
+    limits = BudgetPolicy.objects.active().count()
+    spent = BudgetIncident.objects.unresolved().count()
+    connection.close()
+    if spent:
+        todo = "Raise them, or keep it paused, on the console's page of budgets."
+        return Finding(WARN, f"{spent} of {limits} limits are spent", todo)
+    return Finding(OK, f"{limits} limits, none is spent")
+
+
 def disk() -> Finding:
     free = shutil.disk_usage(home.directory()).free // 2**20
     said = f"{free:,} MB free in {home.path()}"
@@ -272,6 +285,7 @@ CHECKS: dict[str, Check] = {
     "git": git,
     "model keys": model_keys,
     "mail": mail,
+    "budgets": budgets,
     "disk": disk,
     "backup": backup,
 }

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from agents import spending, stopping
 from agents.models import Agent, ProviderAccount, Run
 from agents.spending import Month, Spend
+from issues import worth
 from paperclip import feed, first_start, live
 from paperclip.desk import LIVE_SALT, Desk, attempt, back, page
 from paperclip.exceptions import Invalid, Refused
@@ -184,6 +185,7 @@ def costs(request: HttpRequest) -> HttpResponse:
         for pk, spend in spending.by(events, "agent_id").items()
     ]
     days = spending.by_day(events)
+    names_of = {"agents": _("Agent"), "models": _("Model"), "roles": _("Role")}
     # A rehearsal pays nothing: there the calls are what a day can be told by.
     size = "calls" if company.rehearsal else "micros"
     return page(
@@ -199,6 +201,10 @@ def costs(request: HttpRequest) -> HttpResponse:
         size=size,
         most=max((getattr(spend, size) for spend in days.values()), default=0),
         accounts=ProviderAccount.objects.with_waiting(),
+        worth_columns=[
+            (names_of[kind], rows)
+            for kind, rows in worth.per_accepted(company, events, *month.span).items()
+        ],
     )
 
 

@@ -67,6 +67,8 @@ REASONS = {
     "rehearsal_left": _("the rehearsal was left"),
     "stopped": _("somebody stopped everything"),
     "manual": _("somebody pressed Wake"),
+    "budget": _("its budget is spent"),
+    "budget_raised": _("its budget was raised"),
     "approval_approved": _("what it asked for was approved"),
     "approval_rejected": _("what it asked for was rejected"),
     "approval_revision_requested": _("what it asked for was sent back"),

@@ -8,7 +8,7 @@ from typing import Any
 from rest_framework.test import APIClient
 
 from agents.adapters.base import Outcome
-from agents.models import Agent, ApiKey, Run
+from agents.models import Agent, ApiKey, BudgetPolicy, Run
 from issues import heartbeat
 from issues.models import Goal, Issue, Label, Project, Routine, RoutineTrigger
 from paperclip.actors import SYSTEM, Actor
@@ -75,6 +75,19 @@ def schedule(
     """A schedule of the routine, with its first time after now."""
     fields = {"cron_expression": cron, "time_zone": zone}
     return RoutineTrigger.objects.add(routine, by=SYSTEM, kind="schedule", **fields)[0]
+
+
+def budget(scope: Any, amount: int, **fields: Any) -> BudgetPolicy:
+    """A limit of this company, project, agent or issue: of cents in a month, unless
+    something else is said."""
+    return BudgetPolicy.objects.put(
+        getattr(scope, "company", scope),
+        by=SYSTEM,
+        scope_type=scope._meta.model_name,
+        scope_id=scope.pk,
+        amount=amount,
+        **fields,
+    )
 
 
 def label(company: Company, name: str = "bug") -> Label:

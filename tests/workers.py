@@ -33,13 +33,13 @@ def database_url() -> str:
 class Worker:
     """One `worker` process of the Procfile; kill() is kill -9."""
 
-    def __init__(self, **environment: str) -> None:
+    def __init__(self, threads: int = 4, **environment: str) -> None:
         # A file, not a pipe: nobody reads on, and a full pipe would stop the worker.
         self.said = NamedTemporaryFile("w", prefix="worker-")  # noqa: SIM115
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "celery", "-A", "paperclip", "worker"),
-                *("-Q", "runs", "-P", "threads", "-c", "4", "-l", "info"),
+                *("-Q", "runs", "-P", "threads", "-c", str(threads), "-l", "info"),
                 *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             ],
             cwd=BASE_DIR,
@@ -61,8 +61,8 @@ class Worker:
 
 
 @contextmanager
-def worker(**environment: str) -> Iterator[Worker]:
-    one = Worker(**environment)
+def worker(threads: int = 4, **environment: str) -> Iterator[Worker]:
+    one = Worker(threads, **environment)
     try:
         yield one
     finally:

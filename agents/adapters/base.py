@@ -78,6 +78,9 @@ class Adapter(ABC):
     # The context a session is kept below. Half of the smallest window that programs
     # that resume come with (200,000), so that a run has as much again for itself.
     SESSION_TOKENS = 100_000
+    # Whether its programs call a model past the gateway: then what they use is what
+    # they say, or an estimate.
+    REPORTS_USAGE = False
 
     @abstractmethod
     def execute(self, context: Context) -> Outcome:

@@ -21,8 +21,12 @@ from django.conf import settings
 from django.db import connection
 from django.utils.timezone import now
 
-from agents.adapters.base import Context
+from agents.adapters.base import Context, Outcome
+from agents.adapters.meter import Meter
 from agents.adapters.pipes import Pipes, Popen
+from agents.models.metering import BUSY, PAUSE
+from agents.models.queue import BUDGET
+from agents.models.run import Run
 from agents.runlog import LogWriter
 from agents.sandbox.ending import Ending
 from paperclip import processes
@@ -56,7 +60,8 @@ class Call:
 @dataclass(frozen=True)
 class Ended:
     """How it ended. `by`: "itself", "timeout", "crowd" (it had more processes than a
-    run may), or "us" (cancelled, or lease lost).
+    run may), "budget" (there was nothing left to go on with), or "us" (cancelled, or
+    lease lost). `waits`: it may go on when others have given back what they reserved.
 
     `columns` are for the run's row: exit_code or signal, and what it keeps of the log.
     `printed` is the end of what it said on stdout.
@@ -65,6 +70,7 @@ class Ended:
     by: str
     columns: dict[str, Any]
     printed: str = ""
+    waits: bool = False
 
     @property
     def went_well(self) -> bool:
@@ -104,9 +110,12 @@ def run_child(context: Context, call: Call) -> Ended:
             pass_fds=[walls.fd] if walls else [],
         )
         process = {"process_pid": child.pid, "process_started_at": now()}
-        by = supervise(child, context, call, log, walls)
+        meter = Meter(context.run)
+        by = supervise(child, context, call, log, walls, meter)
+        meter.enter()
         columns = log.columns() | ending(child.returncode, call.sandboxed) | process
-        return Ended(by, columns, log.last_printed)
+        waits = by == "budget" and not meter.is_final
+        return Ended(by, columns, log.last_printed, waits)
 
 
 def ending(code: int, sandboxed: bool = False) -> dict[str, Any]:
@@ -126,29 +135,42 @@ def signal_name(number: int) -> str:
 
 
 def supervise(
-    child: Popen, context: Context, call: Call, log: LogWriter, walls: Ending | None
+    child: Popen,
+    context: Context,
+    call: Call,
+    log: LogWriter,
+    walls: Ending | None,
+    meter: Meter,
 ) -> str:
     """Watch it and end its tree: what watch() says."""
     by = "us"
     try:
-        with Pipes(child, context, log, call.stdin) as pipes:
+        with Pipes(child, context, log, call.stdin, meter.read) as pipes:
             if not is_over_soon(child, pipes):
                 context.run.started_process(child.pid)
                 # It takes minutes; the connection is for those who need it meanwhile.
                 connection.close()
-            by = watch(child, context, pipes, call.timeout)
+            by = watch(child, context, pipes, call.timeout, meter)
             if by == "timeout":
                 part(context, pipes, call.grace)
     finally:
         if not (by == "itself" and walls and walls.is_seen()):
             # What it left behind had its chance, and a stop means stop.
-            grace = min(1 if by == "itself" else 5, call.grace)
-            processes.end_tree(str(context.run.pk), grace)
+            processes.end_tree(str(context.run.pk), min(grace(by, context), call.grace))
         child.wait()
         for pipe in (child.stdin, child.stdout, child.stderr):
             if pipe:
                 pipe.close()
     return by
+
+
+def grace(by: str, context: Context) -> float:
+    """For how long it may see to its end: that costs money when money is why."""
+    if by == "itself":
+        return 1
+    if by == "us" and not context.run.was_stopped_for_budget():
+        return 5
+    return 2
 
 
 def is_over_soon(child: Popen, pipes: Pipes) -> bool:
@@ -159,14 +181,18 @@ def is_over_soon(child: Popen, pipes: Pipes) -> bool:
     return child.returncode is not None
 
 
-def watch(child: Popen, context: Context, pipes: Pipes, timeout: float) -> str:
-    """Copy its output to the log until it ends: "itself", or by "timeout", "crowd" or
-    "us"."""
+def watch(
+    child: Popen, context: Context, pipes: Pipes, timeout: float, meter: Meter
+) -> str:
+    """Copy its output to the log until it ends: "itself", or by "timeout", "crowd",
+    "budget" or "us"."""
     deadline = time.monotonic() + timeout if timeout else float("inf")
     crowd = Crowd(context)
     while context.beat():
         if crowd.is_too_large():
             return "crowd"
+        if not meter.hold():
+            return "budget"
         # Asked before copying: what it printed before its end is copied below.
         over = child.poll() is not None
         if over:
@@ -209,6 +235,15 @@ def too_many() -> dict[str, str]:
         "error": f"It had more than {most} processes at once.",
         "error_code": "too_many_processes",
     }
+
+
+def over_budget(ended: Ended, columns: dict[str, Any]) -> Outcome:
+    """The outcome of a run whose budget was spent: nobody's fault. It begins anew soon
+    when only others hold what is left."""
+    said = BUSY if ended.waits else "Its budget is spent."
+    told = {"error": columns.get("error") or said, "error_code": BUDGET}
+    wait = PAUSE if ended.waits else None
+    return Outcome(Run.Status.CANCELLED, columns | told, put_off=wait)
 
 
 def part(context: Context, pipes: Pipes, grace: float) -> None:

@@ -19,9 +19,17 @@ from rest_framework import serializers
 
 from agents import sandbox, skills, workspaces
 from agents.adapters import base
-from agents.adapters.child import Call, Ended, inherited, run_child, too_many
+from agents.adapters.child import (
+    Call,
+    Ended,
+    inherited,
+    over_budget,
+    run_child,
+    too_many,
+)
 from agents.loop.prompt import PROJECT
 from agents.loop.tools import DEFAULT_TOOLS, TOOL_NAMES
+from agents.models.queue import BUDGET
 from agents.models.run import Run
 from agents.models.session import MOST_HOURS
 from agents.sessions import Thread, lost
@@ -202,6 +210,9 @@ def outcome(ended: Ended) -> base.Outcome:
         return base.Outcome(Run.Status.TIMED_OUT, columns)
     if ended.by == "crowd":
         return base.Outcome(Run.Status.FAILED, columns | too_many())
+    if ended.by == "budget" or result.get("errorCode") == BUDGET:
+        columns["error"] = result.get("message")
+        return over_budget(ended, columns)
     if result.get("outcome") == "succeeded":
         columns["session_id_after"] = result.get("sessionId")
         return base.Outcome(Run.Status.SUCCEEDED, columns)

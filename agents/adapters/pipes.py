@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import selectors
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
@@ -28,9 +29,14 @@ class Pipes:
     """
 
     def __init__(
-        self, child: Popen, context: Context, log: LogWriter, stdin: bytes
+        self,
+        child: Popen,
+        context: Context,
+        log: LogWriter,
+        stdin: bytes,
+        meter: Callable[[bytes], None],
     ) -> None:
-        self._child, self._log, self._stdin = child, log, stdin
+        self._child, self._log, self._stdin, self._meter = child, log, stdin, meter
         self._company_id = context.run.company_id
         self._selector = selectors.DefaultSelector()
         for stream in ("stdin", "stdout", "stderr"):
@@ -80,4 +86,6 @@ class Pipes:
             if not data:
                 self._selector.unregister(key.fileobj)
         self._log.write(key.data, data)
+        if key.data == "stdout":
+            self._meter(data)
         return bool(data)

@@ -18,6 +18,7 @@ from agents.adapters.child import (
     Call,
     Ended,
     inherited,
+    over_budget,
     run_child,
     too_many,
 )
@@ -98,6 +99,7 @@ class ProcessConfig(base.SessionConfig):
 
 class Process(base.Adapter):
     Config = ProcessConfig
+    REPORTS_USAGE = True
 
     @classmethod
     def reads_outside(cls, agent: Agent) -> str:
@@ -222,6 +224,8 @@ class Process(base.Adapter):
             return base.Outcome(Run.Status.TIMED_OUT, columns)
         if ended.by == "crowd":
             return base.Outcome(Run.Status.FAILED, columns | too_many())
+        if ended.by == "budget":
+            return over_budget(ended, columns)
         if ended.went_well and not report.is_error:
             columns["session_id_after"] = report.session_id
             return base.Outcome(Run.Status.SUCCEEDED, columns)

@@ -71,6 +71,7 @@ class Agents(AgentEndpoint):
     def get(self, request: Request, **path: str) -> Response:
         company = self.company()
         rows = Agent.objects.filter(company=company).employed().with_state()
+        rows = rows.with_spent()
         return self.page(rows, AGENTS, AgentShape, **self.eyes(company.pk))
 
     @doc("create_agent", "Hire an agent", takes=AgentForm, gives=AgentShape, status=201)

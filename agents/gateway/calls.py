@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -35,8 +35,7 @@ SETTLING = Retrying(
 
 
 def call_of(run: Run, request: dict[str, Any]) -> Call:
-    """The call, ready to be made. NoAnswer for a model that is not the agent's and for
-    a spent budget."""
+    """The call, ready to be made. NoAnswer for a model that is not the agent's."""
     config = run.agent.adapter_config
     name = config.get("model") or settings.DEFAULT_MODEL
     names = [name, *config.get("fallbackModels", [])]
@@ -51,7 +50,6 @@ def call_of(run: Run, request: dict[str, Any]) -> Call:
     wanted = [asked] if asked in names[1:] else names
     for each in wanted:
         must_fit(run, each)
-    budget.reserve(run)
     kind = Rehearsed if wanted[0].startswith(rehearse.PREFIX) else Provided
     return kind(run, {**request, "model": wanted[0]}, wanted)
 
@@ -85,14 +83,44 @@ class Call(ABC):
         """`names`: the models to ask, the first one that answers counts."""
         self.id = uuid4()
         self.run, self.request, self.names = run, request, names
+        self._is_settled = False
 
-    @abstractmethod
     def answer(self) -> str:
-        """The completion as JSON. Its cost is in the ledger."""
+        """The completion as JSON. Its cost is in the ledger. NoAnswer when its budget
+        is spent."""
+        with self._reserved():
+            return self._answer()
 
-    @abstractmethod
     def stream(self) -> Iterator[dict[str, Any]]:
         """The chunks. However it ends, what was used is in the ledger then."""
+        with self._reserved():
+            yield from self._stream()
+
+    @abstractmethod
+    def _answer(self) -> str: ...
+
+    @abstractmethod
+    def _stream(self) -> Iterator[dict[str, Any]]: ...
+
+    @abstractmethod
+    def _price(self, usage: Usage) -> int | None:
+        """What it costs at most; None when nobody knows."""
+
+    @property
+    def _longest(self) -> int:
+        """The most tokens an answer of its model can have."""
+        return budget.MOST_OUTPUT
+
+    @contextmanager
+    def _reserved(self) -> Iterator[None]:
+        budget.reserve(self.run, self.id, self.request, self._price, self._longest)
+        try:
+            yield
+        finally:
+            # A database that is away gives it back when the reservation expires.
+            with suppress(OperationalError, InterfaceError):
+                if not self._is_settled:
+                    budget.release(self.run, self.id)
 
     @property
     def streams(self) -> bool:
@@ -115,15 +143,19 @@ class Call(ABC):
                     usage=usage,
                     cost=cost,
                 )
+        self._is_settled = True
 
 
 class Rehearsed(Call):
     """A call of the script."""
 
-    def answer(self) -> str:
+    def _price(self, usage: Usage) -> int:
+        return 0
+
+    def _answer(self) -> str:
         return text_of(self._completion())
 
-    def stream(self) -> Iterator[dict[str, Any]]:
+    def _stream(self) -> Iterator[dict[str, Any]]:
         yield from rehearse.chunks(self._completion())
 
     def _completion(self) -> dict[str, Any]:
@@ -146,7 +178,16 @@ class Provided(Call):
         self._closed = NoAnswer("provider_closed", "No account is open.")
         self._has_begun = False
 
-    def answer(self) -> str:
+    def _price(self, usage: Usage) -> int | None:
+        prices = [model.price(usage) for model in self._models]
+        known = [price for price in prices if price is not None]
+        return max(known) if len(known) == len(prices) else None
+
+    @property
+    def _longest(self) -> int:
+        return min(model.longest_answer for model in self._models)
+
+    def _answer(self) -> str:
         for account in self._open_ones():
             with self._watching(account):
                 found = self._model.complete(self.request, SECONDS)
@@ -157,7 +198,7 @@ class Provided(Call):
                 return said
         raise self._closed
 
-    def stream(self) -> Iterator[dict[str, Any]]:
+    def _stream(self) -> Iterator[dict[str, Any]]:
         for account in self._open_ones():
             with self._watching(account):
                 chunks = self._model.complete(self.request, SECONDS)

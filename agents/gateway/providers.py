@@ -20,6 +20,7 @@ from tenacity import (
 )
 
 from agents.faults import NO_MONEY
+from agents.gateway.budget import MOST_OUTPUT
 from agents.gateway.errors import NoAnswer
 from agents.gateway.usage import Usage, micros
 from agents.gateway.windows import Window, stated_wait, tightest
@@ -114,12 +115,23 @@ class Model(NamedTuple):
         hidden = getattr(answer, "_hidden_params", None) or {}
         return tightest(plain(hidden.get("additional_headers")))
 
+    @property
+    def _known(self) -> dict[str, Any]:
+        """What LiteLLM's table has of it."""
+        table, bare = litellm().model_cost, self.name.partition("/")[2]
+        found: dict[str, Any] = table.get(self.name) or table.get(bare) or {}
+        return found
+
+    @property
+    def longest_answer(self) -> int:
+        """The most tokens it answers with."""
+        return int(self._known.get("max_output_tokens") or MOST_OUTPUT)
+
     def price(self, usage: Usage) -> int | None:
         """Millionths of a dollar; None when nobody told what this model costs."""
         if self.api_base:
             return None
-        prices, bare = litellm().model_cost, self.name.partition("/")[2]
-        known = prices.get(self.name) or prices.get(bare) or {}
+        known = self._known
         # Others sell a model of the same name at another price.
         theirs = str(known.get("litellm_provider")).startswith(self.provider)
         # A price of 0 is what the table has for a model it knows none of.

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
+
+PICTURE = re.compile(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=]+")
+PICTURE_TOKENS = 2500
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,17 @@ class Usage:
         details = getattr(found, "prompt_tokens_details", None)
         cached = getattr(details, "cached_tokens", None) or 0
         return cls(int(sent), int(got), min(int(cached), int(sent)))
+
+    @classmethod
+    def most(cls, request: dict[str, Any], got: int) -> Usage:
+        """What a call can use at worst: three bytes are a token at least, and a picture
+        is not as many as its text has."""
+        asked = {name: request.get(name) for name in ("messages", "tools")}
+        text = json.dumps(asked, ensure_ascii=False)
+        pictures = len(PICTURE.findall(text))
+        text = PICTURE.sub("", text)
+        sent = len(text.encode("utf-8", "replace")) // 3 + PICTURE_TOKENS * pictures
+        return cls(sent + 1, got, estimated=True)
 
     @classmethod
     def guessed(cls, request: Any, answer: str) -> Usage:

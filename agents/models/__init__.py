@@ -2,8 +2,11 @@ from agents.models.account import ProviderAccount
 from agents.models.agent import Agent
 from agents.models.approval import Approval
 from agents.models.attempt import Attempt
+from agents.models.budget import BudgetPolicy
 from agents.models.cost import CostEvent
+from agents.models.counter import BudgetCounter, BudgetReservation
 from agents.models.event import RunEvent
+from agents.models.incident import BudgetIncident
 from agents.models.key import ApiKey
 from agents.models.notice import ApprovalEvent, Notice
 from agents.models.policy import EffectPolicy
@@ -17,6 +20,10 @@ __all__ = [
     "Approval",
     "ApprovalEvent",
     "Attempt",
+    "BudgetCounter",
+    "BudgetIncident",
+    "BudgetPolicy",
+    "BudgetReservation",
     "CostEvent",
     "EffectPolicy",
     "Notice",

@@ -15,11 +15,13 @@ from agents import decisions
 from agents.adapters import ADAPTERS, adapter_class, checked_config, checked_tools
 from agents.models.attempt import Attempt
 from agents.models.colleagues import Colleagues
+from agents.models.counter import spent_this_month
 from agents.models.hours import ActiveHours
 from agents.models.roles import PERMISSIONS, ROLES
 from agents.models.run import Run
 from agents.models.wakeup import Wakeup
 from paperclip import audit
+from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Company, Instance, ScopedQuerySet, Spender
 
@@ -36,6 +38,10 @@ class AgentQuerySet(ScopedQuerySet):
         """Adds `has_live_run`, which `state` needs: one query for a whole list."""
         live = Run.objects.live().filter(agent=OuterRef("pk"))
         return self.annotate(has_live_run=Exists(live))
+
+    def with_spent(self) -> Self:
+        """Adds `spent_micros`, which `spent_monthly_cents` is read from."""
+        return self.annotate(spent_micros=spent_this_month("pk"))
 
     def employed(self) -> Self:
         return self.exclude(status=Agent.Status.TERMINATED)
@@ -83,6 +89,7 @@ class AgentQuerySet(ScopedQuerySet):
                 code="duplicate_name",
             ) from error
         audit.record(by, "agent.created", agent, name=agent.name, role=agent.role)
+        agent.put_budget(by=SYSTEM, is_new=True)
         return agent
 
 
@@ -223,6 +230,8 @@ class Agent(Spender, ActiveHours, Colleagues):
                 self.save()
         except IntegrityError as error:
             raise Conflict(f"Another agent is called {self.name}.") from error
+        if "budget_monthly_cents" in fields:
+            self.put_budget(by=by)
         # What it failed at may go well as it is now.
         self.attempts.filter(issue_id=None).reopen()
         audit.record(by, "agent.updated", self, changed=sorted(fields))

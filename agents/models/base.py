@@ -57,18 +57,20 @@ class RunQuerySet(Queue):
         mine = self.live().filter(token_digest=tokens.digest(token))
         return mine.select_related("agent__company").first()
 
-    def cancel(self, *, by: Actor, why: str) -> None:
+    def cancel(self, *, by: Actor, why: str, incident: Any = None) -> None:
+        """End what is open of it. With the incident of a budget, that is why, and what
+        goes on when the limit is raised."""
         # What runs first: its supervisor ends it while the others are cancelled. And
         # once more, for one of those may just have started.
-        self._cancel_running(by, why)
-        self.cancel_queued(by=by, why=why)
-        self._cancel_running(by, why)
+        self._cancel_running(by, why, incident)
+        self.cancel_queued(by=by, why=why, incident=incident)
+        self._cancel_running(by, why, incident)
 
-    def _cancel_running(self, by: Actor, why: str) -> None:
+    def _cancel_running(self, by: Actor, why: str, incident: Any) -> None:
         # In one order, for every run locks its agent.
         running = self.filter(status=RunBase.Status.RUNNING)
         for run in running.select_related("agent__company").order_by("agent_id"):
-            run.cancel(by=by, why=why)
+            run.cancel(by=by, why=why, incident=incident)
 
     def stop_company(self, company: Company, *, by: Actor) -> None:
         """The big red button: nothing of the company runs until it is resumed."""
@@ -93,6 +95,8 @@ class RunBase(Scoped):
 
     agent = models.ForeignKey("agents.Agent", models.CASCADE, related_name="runs")
     issue_id = models.UUIDField(null=True)
+    # The project of its issue, as long as it is open.
+    project_id = models.UUIDField(null=True)
     status = models.CharField(
         max_length=16, choices=Status.choices, default=Status.QUEUED
     )
@@ -133,6 +137,12 @@ class RunBase(Scoped):
     session_id_before = models.CharField(max_length=128, null=True)  # noqa: DJ001
     session_id_after = models.CharField(max_length=128, null=True)  # noqa: DJ001
     usage = models.JSONField(null=True)
+    # Whether what it uses is counted while it runs, for limits that it is under.
+    is_budgeted = models.BooleanField(default=False)
+    # The spent budget that stopped it, and with which it goes on.
+    incident = models.ForeignKey(
+        "agents.BudgetIncident", models.SET_NULL, null=True, related_name="runs"
+    )
     log_bytes = models.PositiveBigIntegerField(null=True)
     log_sha256 = models.CharField(max_length=64, null=True)  # noqa: DJ001
     stdout_excerpt = models.TextField(null=True)  # noqa: DJ001

@@ -11,9 +11,11 @@ from django.conf import settings
 from django.utils.timezone import now
 
 from agents.adapters import adapter_class
+from agents.models import counting, metering
 from agents.models.account import ProviderAccount
 from agents.models.base import together
 from agents.models.end import Endable
+from agents.models.incident import SHUT
 from agents.models.queue import SAY, in_order, says
 from paperclip import sql, tokens
 from paperclip.actors import SYSTEM
@@ -58,6 +60,9 @@ SELECT
     CASE WHEN %(host)s::text IS NULL THEN 0 ELSE (
         SELECT count(*) FROM agents_run l WHERE l.status = 'running'
         AND l.lease_expires_at > %(at)s AND l.host = %(host)s) END AS of_host,
+    EXISTS ({shut}) AS is_shut,
+    ARRAY(SELECT DISTINCT p.metric FROM agents_budgetpolicy p WHERE p.is_active
+        AND p.scope_id = ANY({scopes}))::text[] AS limited,
     coalesce((
         SELECT e.status <> 'succeeded' FROM agents_run e
         WHERE e.agent_id = r.agent_id AND {about_the_same}
@@ -68,6 +73,8 @@ SELECT
 FROM agents_run r JOIN paperclip_company c ON c.id = r.company_id
 WHERE r.id = %(run)s
 """
+SCOPES = "ARRAY[r.company_id, r.agent_id, r.project_id, r.issue_id]"
+LOOK = LOOK.replace("{shut}", SHUT.format(scopes=SCOPES)).replace("{scopes}", SCOPES)
 # Two texts, for one could not use the index of runs by issue.
 ABOUT = LOOK.format(about_the_same="e.issue_id = r.issue_id")
 AT_LARGE = LOOK.format(about_the_same="e.issue_id IS NULL")
@@ -78,6 +85,7 @@ WITH mine AS (
     UPDATE agents_run SET status = 'running', started_at = %(at)s,
         lease_expires_at = %(until)s, token_digest = %(digest)s, host = %(host)s,
         account_id = %(account)s, hold = '', outside = %(outside)s, updated_at = %(at)s,
+        is_budgeted = %(budgeted)s,
         next_event_seq = next_event_seq + 1
     WHERE id = %(run)s AND status = 'queued' AND ready_at <= %(at)s
       -- What was read as a mention alone may have become more meanwhile.
@@ -118,6 +126,8 @@ class Look(NamedTuple):
     of_agent: int
     of_company: int
     of_host: int
+    is_shut: bool
+    limited: list[str]
     may_owe: bool
     may_be_told: bool
 
@@ -158,7 +168,12 @@ class Claimable(Endable):
         if why := self._refusal(look):
             self.cancel(by=SYSTEM, why=why)
             return None
+        if look.is_shut:
+            self.stop_for_budget()
+            return None
         if not (look.may_start and self._may_call() and self._has_room(look)):
+            return None
+        if not metering.admit(self, look.limited):
             return None
         self.last_went_badly = look.may_owe
         token = self._start(moment, host, owes=look.may_owe)
@@ -182,8 +197,9 @@ class Claimable(Endable):
     def _look(self, moment: datetime, host: str) -> Look:
         counted = host if settings.HOST_RUNS else None
         statement = ABOUT if self.issue_id else AT_LARGE
-        rows = sql.planned(statement, run=self.pk, at=moment, host=counted)
-        return Look(*rows[0])
+        ever, month = counting.windows(moment)
+        told = {"run": self.pk, "at": moment, "host": counted}
+        return Look(*sql.planned(statement, **told, ever=ever, month=month)[0])
 
     def _refusal(self, look: Look) -> str:
         if not self.agent.is_invokable or look.is_stopped:
@@ -250,9 +266,11 @@ class Claimable(Endable):
             outside=columns["outside"],
             account=self.account_id,
             aside=self.is_aside,
+            budgeted=self.is_budgeted,
             **says("run started"),
         )
         if not rows:
+            metering.give_back(self)
             return None
         columns["wakes"] = in_order(owed, json.loads(rows[0][0]))
         if owed:

@@ -1,39 +1,29 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4, uuid5
 
 from django.db import models, transaction
 from django.db.models import Count, Q, Sum
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from agents.models.counter import BudgetCounter
+from agents.models.grant import Scopes
 from agents.models.run import Run
 from paperclip import audit, live
 from paperclip.exceptions import Invalid, NotAllowed
 from paperclip.models import Company, Scoped, ScopedQuerySet
-from paperclip.models.spender import this_month
+from paperclip.models.spender import CENT, cents, month_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     from agents.models.agent import Agent
     from paperclip.actors import Actor
-    from paperclip.models.spender import Spender
 
-CENT = 10_000  # millionths of a dollar
-
-
-def cents(micros: int) -> int:
-    """Whole cents, rounded up."""
-    return -(-micros // CENT)
-
-
-def month_of(moment: datetime) -> datetime:
-    """The start of its calendar month, UTC."""
-    return moment.astimezone(UTC).replace(
-        day=1, hour=0, minute=0, second=0, microsecond=0
-    )
+__all__ = ["CENT", "CostEvent", "CostEventQuerySet", "cents"]
 
 
 class CostEventQuerySet(ScopedQuerySet):
@@ -56,7 +46,7 @@ class CostEventQuerySet(ScopedQuerySet):
         """Enter a cost that somebody tells us of. `belongs`: rows it names that must be
         of the company. NotAllowed for another agent's costs and for viewers."""
         by.must_write(company.pk, "report costs")
-        agent: Agent = columns["agent"]
+        agent: Agent = columns.pop("agent")
         if by.agent is not None and by.agent.pk != agent.pk:
             raise NotAllowed("An agent can only report its own costs.")
         run: Run | None = columns.get("run")
@@ -65,11 +55,60 @@ class CostEventQuerySet(ScopedQuerySet):
         for row in (agent, *belongs):
             if row.company_id != company.pk:
                 raise Invalid(f"{row} is another company's.")
+        moment = columns.pop("occurred_at", now())
+        pk = self.id_of(run, moment, columns)
+        BudgetCounter.objects.open_missing(company.pk, agent.pk)
         with transaction.atomic():
-            event: CostEvent = self.create(company=company, **columns)
-            audit.record(by, "cost_event.created", event, agentId=str(agent.pk))
-        event.count()
-        return event
+            if self.enter(pk, company.pk, agent, at=moment, **columns):
+                event = self.get(pk=pk)
+                audit.record(by, "cost_event.created", event, agentId=str(agent.pk))
+        found: CostEvent = self.get(pk=pk)
+        return found
+
+    def id_of(self, run: Run | None, at: datetime, columns: dict[str, Any]) -> UUID:
+        """The same word for the same usage of a run: told again it is no news."""
+        if run is None:
+            return uuid4()
+        told = sorted((name, str(value)) for name, value in columns.items())
+        return uuid5(run.pk, f"{at.isoformat()} {told}")
+
+    def enter(
+        self,
+        pk: UUID,
+        company_id: UUID,
+        agent: Agent,
+        *,
+        at: datetime | None = None,
+        run: Run | None = None,
+        issue_id: UUID | None = None,
+        project_id: UUID | None = None,
+        reservation: UUID | None = None,
+        whole: bool = True,
+        **columns: Any,
+    ) -> bool:
+        """Add an event to the ledger and to what is counted of every limit it falls
+        under. False, and nothing counted, when the ledger had it already."""
+        used = {
+            "billed_cents": columns.get("cost_micros") or 0,
+            "tokens": tokens_of(columns),
+        }
+        is_new = BudgetCounter.objects.enter(
+            Scopes(company_id, agent.pk, project_id, issue_id),
+            used,
+            at=at or now(),
+            event={"id": pk, "run_id": run and run.pk, **columns},
+            reservation=reservation,
+            whole=whole,
+        )
+        live.changed(company_id)
+        return is_new
+
+
+def tokens_of(columns: dict[str, Any]) -> int:
+    """All that was read and written. What came out of a cache is part of what was read,
+    and some count it beside that."""
+    read = columns.get("input_tokens", 0), columns.get("cached_input_tokens", 0)
+    return int(max(read) + columns.get("output_tokens", 0))
 
 
 SUMS: dict[str, Any] = {
@@ -113,27 +152,12 @@ class CostEvent(Scoped):
             models.Index(fields=["agent", "occurred_at"], name="costs_of_agent"),
             models.Index(fields=["run"], name="costs_of_run"),
             models.Index(fields=["issue_id"], name="costs_of_issue"),
+            models.Index(
+                fields=["project_id"],
+                condition=Q(project_id__isnull=False),
+                name="costs_of_project",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.model}: {self.input_tokens} in, {self.output_tokens} out"
-
-    def count(self) -> None:
-        """Count again, from the ledger, what its company and its agent have spent this
-        month. Call it after the transaction that adds the event: each is counted in
-        one of its own, so that nobody who holds one of them and waits for the other
-        is waited for."""
-        month = this_month()
-        if self.cost_micros and f"{self.occurred_at.astimezone(UTC):%Y-%m}" == month:
-            recount(self.company, month, company=self.company_id)
-            recount(self.agent, month, agent=self.agent_id)
-        live.changed(self.company_id)
-
-
-@transaction.atomic
-def recount(spender: Spender, month: str, **whose: UUID) -> None:
-    # Under the lock of its row: of two counts, the later one sees both.
-    rows = type(spender)._default_manager.filter(pk=spender.pk)
-    rows.select_for_update(no_key=True).get()
-    spent = cents(CostEvent.objects.filter(**whose).this_month().sums()["micros"])
-    rows.update(spent_cents=spent, spent_month=month)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 from django.utils.timezone import now
 
+from agents.models import metering
 from agents.models.base import NO_PROGRESS, RunBase, together
-from agents.models.queue import SAY, says
+from agents.models.queue import BUDGET, SAY, says
 from paperclip import audit, doorbell, sql
 from paperclip.actors import SYSTEM
 
@@ -36,7 +37,8 @@ END = f"""
 WITH locked AS MATERIALIZED ({LOCK_AGENT} SKIP LOCKED), mine AS (
     UPDATE agents_run r SET {{places}}, next_event_seq = r.next_event_seq + 1
     FROM locked WHERE r.id = %(id)s AND {{which}}
-    RETURNING r.id, r.agent_id, r.issue_id, r.started_at, r.next_event_seq - 1 AS seq
+    RETURNING r.id, r.agent_id, r.issue_id, r.started_at, r.is_budgeted,
+        r.next_event_seq - 1 AS seq
 ), over AS (
     UPDATE agents_wakeup w SET status = %(word)s, updated_at = %(finished_at)s FROM mine
     WHERE w.run_id = mine.id
@@ -62,7 +64,7 @@ SELECT locked.*, ARRAY(
     SELECT n.id FROM agents_run n
     WHERE n.status = 'queued' AND n.ready_at <= %(finished_at)s AND n.id <> %(id)s
       AND (n.agent_id = %(agent)s OR n.waits_for_id = %(id)s)
-    ORDER BY n.due_at LIMIT 2)
+    ORDER BY n.due_at LIMIT 2), mine.is_budgeted
 FROM mine, locked
 """  # noqa: S608 (of our own parts)
 # What a wakeup is called whose run ended so.
@@ -88,16 +90,25 @@ class Endable(RunBase):
             error_code="process_lost",
         )
 
-    def cancel(self, *, by: Actor, why: str) -> bool:
-        """End it now. Its supervisor notices within a second and ends the processes."""
+    def cancel(self, *, by: Actor, why: str, incident: Any = None) -> bool:
+        """End it now. Its supervisor notices within a second and ends the processes.
+        With the incident of a spent budget, that is why."""
         by.must_write(self.company_id, "stop runs")
+        more = {"incident_id": incident.pk} if incident else {}
+        code = BUDGET if incident else "cancelled"
         return self._end(
-            OPEN,
-            self.Status.CANCELLED,
-            by,
-            error=why,
-            error_code="cancelled",
+            OPEN, self.Status.CANCELLED, by, error=why, error_code=code, **more
         )
+
+    def stop_for_budget(self) -> None:
+        """End it for a spent budget, whose incident finds it by the code."""
+        said = {"error": "Its budget is spent.", "error_code": BUDGET}
+        self._end(OPEN, self.Status.CANCELLED, SYSTEM, **said)
+
+    def was_stopped_for_budget(self) -> bool:
+        """Whether somebody has ended it for that."""
+        mine = type(self)._default_manager.filter(pk=self.pk, error_code=BUDGET)
+        return mine.exists()
 
     @together
     def _end(self, which: str, status: str, by: Actor, **outcome: Any) -> bool:
@@ -109,11 +120,12 @@ class Endable(RunBase):
             rows = self._write_end(which, outcome)
         if not rows:
             return False
-        *locked, next_ones = rows[0]
+        *locked, next_ones, self.is_budgeted = rows[0]
         self._must_know_agent(tuple(locked))
         for name, value in outcome.items():
             setattr(self, name, value)
         audit.record(by, f"heartbeat.{status}", self, agentId=str(self.agent_id))
+        metering.close(self)
         for pk in next_ones:
             doorbell.ring("issues.tasks.heartbeat", str(pk))
         return True
@@ -137,7 +149,7 @@ class Endable(RunBase):
 
     def _told(self, columns: dict[str, Any]) -> dict[str, Any]:
         """The values as the database takes them."""
-        fields = {field.name: field for field in self._meta.concrete_fields}
+        fields = {field.column: field for field in self._meta.concrete_fields}
         return {
             name: fields[name].get_db_prep_save(value, connection)
             for name, value in columns.items()

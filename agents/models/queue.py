@@ -103,8 +103,8 @@ FROM mine
 CANCEL = f"""
 WITH mine AS (
     UPDATE agents_run SET status = 'cancelled', finished_at = %(at)s,
-        updated_at = %(at)s, error = %(why)s, error_code = 'cancelled',
-        next_event_seq = next_event_seq + 1
+        updated_at = %(at)s, error = %(why)s, error_code = %(code)s,
+        incident_id = %(incident)s, next_event_seq = next_event_seq + 1
     WHERE id = ANY(%(runs)s) AND status = 'queued'
     RETURNING id, company_id, agent_id, next_event_seq - 1 AS seq
 ), over AS (
@@ -113,6 +113,8 @@ WITH mine AS (
 ), said AS ({SAY})
 SELECT id, company_id, agent_id FROM mine
 """  # noqa: S608 (of our own parts)
+# The code of a run that a spent budget stopped.
+BUDGET = "budget_exceeded"
 BATCH = 500
 # Of so many one is found whose agent nobody is just seeing to.
 AHEAD = 12
@@ -129,6 +131,16 @@ def says(
 def due(ready_at: datetime, rank: int) -> datetime:
     """Its place in the queue."""
     return ready_at + (rank - ORDINARY) * HEAD_START
+
+
+def project_of(issue_id: UUID | None) -> UUID | None:
+    if issue_id is None:
+        return None
+    issues: Any = apps.get_model("issues.Issue")._default_manager
+    found: UUID | None = (
+        issues.filter(pk=issue_id).values_list("project_id", flat=True).first()
+    )
+    return found
 
 
 class Queue(ScopedQuerySet):
@@ -175,7 +187,7 @@ class Queue(ScopedQuerySet):
             ready_at=until, due_at=later, rung_at=None, hold=hold, updated_at=now()
         )
 
-    def cancel_queued(self, *, by: Actor, why: str) -> None:
+    def cancel_queued(self, *, by: Actor, why: str, incident: Any = None) -> None:
         """End those of them that have not started yet, hundreds at a time."""
         waiting = list(
             self.filter(status="queued")
@@ -186,13 +198,22 @@ class Queue(ScopedQuerySet):
             by.must_write(company_id, "stop runs")
         for start in range(0, len(waiting), BATCH):
             batch = waiting[start : start + BATCH]
-            self._cancel([row[0] for row in batch], {row[1] for row in batch}, by, why)
+            runs, agents = [row[0] for row in batch], [row[1] for row in batch]
+            self._cancel(runs, sorted(set(agents)), by, why, incident)
 
     @transaction.atomic(savepoint=False)
-    def _cancel(self, runs: list[UUID], of: set[UUID], by: Actor, why: str) -> None:
-        sql.planned(LOCK_AGENTS, agents=list(of))
+    def _cancel(
+        self, runs: list[UUID], of: list[UUID], by: Actor, why: str, incident: Any
+    ) -> None:
+        sql.planned(LOCK_AGENTS, agents=of)
         rows = sql.planned(
-            CANCEL, runs=runs, at=now(), why=why, **says("run cancelled")
+            CANCEL,
+            runs=runs,
+            at=now(),
+            why=why,
+            code=BUDGET if incident else "cancelled",
+            incident=incident and incident.pk,
+            **says("run cancelled"),
         )
         for pk, company_id, agent_id in rows:
             run = self.model(pk=pk, company_id=company_id)

@@ -12,7 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.models.attempt import Attempt
 from agents.models.base import RunQuerySet
-from agents.models.queue import MOST_FACTS, ORDINARY, due, in_order
+from agents.models.grant import Scopes
+from agents.models.incident import BudgetIncident
+from agents.models.queue import MOST_FACTS, ORDINARY, due, in_order, project_of
 from agents.models.run import Run
 from paperclip import doorbell
 from paperclip.exceptions import Conflict
@@ -38,7 +40,6 @@ NEWS = {
 
 
 class WakeupQuerySet(ScopedQuerySet):
-    @transaction.atomic
     def request(
         self,
         agent: Agent,
@@ -76,15 +77,28 @@ class WakeupQuerySet(ScopedQuerySet):
             requested_by_type="agent" if by.run else by.kind,
             requested_by_id=by.id,
         )
-        if refusal := wakeup.refusal():
-            if source == Wakeup.Source.ON_DEMAND:
-                raise Conflict(refusal, status=agent.status)
+        wakeup.project_id = project_of(issue_id)
+        if refusal := self._refusal(wakeup):
             return wakeup.skip(refusal)
         facts = [wakeup.fact(by, comment_id)]
         attempt = retry_of.attempt + counts if retry_of else 1
-        return wakeup.merge(facts) or wakeup.queue(
-            facts, retry_of, wakeup.in_hours(ready_at), attempt, rank
-        )
+        ready_at = wakeup.in_hours(ready_at)
+        with transaction.atomic():
+            return wakeup.merge(facts) or wakeup.queue(
+                facts, retry_of, ready_at, attempt, rank
+            )
+
+    def _refusal(self, wakeup: Wakeup) -> str:
+        """Why it starts nothing; Conflict when somebody waits for the answer. That a
+        budget is spent is written down all the same."""
+        with transaction.atomic():
+            refusal = wakeup.refusal()
+            waits = refusal and wakeup.source == Wakeup.Source.ON_DEMAND
+            if waits and "scopeType" in wakeup.details:
+                wakeup.skip(refusal)
+        if waits:
+            raise Conflict(refusal, **wakeup.details)
+        return refusal
 
 
 class Wakeup(Scoped):
@@ -138,6 +152,13 @@ class Wakeup(Scoped):
     def __str__(self) -> str:
         return f"{self.source}: {self.reason} ({self.status})"
 
+    # Of its issue; not kept.
+    project_id: UUID | None = None
+
+    @property
+    def scopes(self) -> Scopes:
+        return Scopes(self.company_id, self.agent_id, self.project_id, self.issue_id)
+
     def fact(self, by: Actor, comment_id: UUID | None) -> dict[str, Any]:
         """What the run is told of it."""
         return {
@@ -156,12 +177,20 @@ class Wakeup(Scoped):
         return max(opens_at, ready_at or opens_at) if opens_at else ready_at
 
     def refusal(self) -> str:
-        """Why this wake may not start anything; empty when it may."""
+        """Why this wake may not start anything; empty when it may. What a program has
+        to know of that is in `details` then."""
         agent = self.agent
+        self.details = {"status": agent.status}
         if Instance.objects.is_stopped():
             return "Everything is stopped, in all companies. Resume it first."
-        if agent.company.status != "active":
+        if agent.company.status != "active" and agent.company.pause_reason != "budget":
             return f"{agent.company} is {agent.company.state}."
+        if shut := BudgetIncident.objects.shutting(self.scopes):
+            self.details = {
+                "scopeType": shut.scope_type,
+                "scopeId": str(shut.scope_id),
+            }
+            return str(shut)
         if not agent.is_invokable:
             return f"{agent} is {agent.status.replace('_', ' ')}."
         if self.source == self.Source.TIMER:
@@ -257,6 +286,7 @@ class Wakeup(Scoped):
             company_id=self.company_id,
             agent=self.agent,
             issue_id=self.issue_id,
+            project_id=self.project_id,
             invocation_source=self.source,
             trigger_detail=self.trigger_detail,
             wakes=in_order(Run.objects.owed(self.agent_id, self.issue_id), facts),

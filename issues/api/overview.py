@@ -20,8 +20,9 @@ from rest_framework.serializers import (
 )
 
 from agents.api.costs import summary
-from agents.models import Agent, CostEvent, Run
-from issues.models import Issue
+from agents.models import Agent, Approval, BudgetIncident, CostEvent, Run
+from issues.budgets import PAUSED
+from issues.models import Issue, Project
 from issues.models.base import CLOSED
 from paperclip.api.schema import doc
 from paperclip.api.shapes import Shape
@@ -39,6 +40,11 @@ class DashboardShape(Shape):
         child=FloatField(),
         help_text="monthSpendCents, monthBudgetCents, monthUtilizationPercent",
     )
+    pendingApprovals = IntegerField()
+    budgets = DictField(
+        child=IntegerField(),
+        help_text="activeIncidents, pendingApprovals, pausedAgents, pausedProjects",
+    )
     runActivity = ListField(
         child=DictField(), help_text="How runs ended on each of 14 days (UTC)."
     )
@@ -54,6 +60,10 @@ class Dashboard(Endpoint):
                 "agents": agents_of(company),
                 "tasks": tasks_of(company),
                 "costs": costs_of(company),
+                "pendingApprovals": Approval.objects.open()
+                .filter(company=company)
+                .count(),
+                "budgets": budgets_of(company),
                 "runActivity": runs_of(company),
             }
         )
@@ -84,6 +94,18 @@ def costs_of(company: Company) -> dict[str, float]:
         "monthSpendCents": spent["spendCents"],
         "monthBudgetCents": spent["budgetCents"],
         "monthUtilizationPercent": spent["utilizationPercent"],
+    }
+
+
+def budgets_of(company: Company) -> dict[str, int]:
+    incidents = BudgetIncident.objects.filter(company=company)
+    cards = Approval.objects.open().filter(company=company)
+    paused = {"company": company, "pause_reason": PAUSED}
+    return {
+        "activeIncidents": incidents.open().count(),
+        "pendingApprovals": cards.filter(type="budget_override_required").count(),
+        "pausedAgents": Agent.objects.employed().filter(**paused).count(),
+        "pausedProjects": Project.objects.filter(**paused).count(),
     }
 
 

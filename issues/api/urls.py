@@ -2,6 +2,7 @@ from django.urls import path
 
 from issues.api import (
     approvals,
+    budgets,
     costs,
     documents,
     issues,
@@ -22,6 +23,14 @@ urlpatterns = [
     path("companies/<str:company_id>/projects", plans.Projects.as_view()),
     path("companies/<str:company_id>/dashboard", overview.Dashboard.as_view()),
     path("companies/<str:company_id>/cost-events", costs.CostEvents.as_view()),
+    path("companies/<str:company_id>/budgets", budgets.CompanyBudget.as_view()),
+    path("companies/<str:company_id>/budgets/overview", budgets.Overview.as_view()),
+    path("companies/<str:company_id>/budgets/policies", budgets.Policies.as_view()),
+    path(
+        "companies/<str:company_id>/budget-incidents/<str:incident_id>/resolve",
+        budgets.Resolve.as_view(),
+    ),
+    path("agents/<str:agent_id>/budgets", budgets.AgentBudget.as_view()),
     path("companies/<str:company_id>/costs/by-project", costs.ByProject.as_view()),
     path("companies/<str:company_id>/routines", routines.Routines.as_view()),
     path("routines/<str:routine_id>", routines.OneRoutine.as_view()),

@@ -4,12 +4,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
 from issues.models.goal import Goal
 from paperclip import audit
-from paperclip.exceptions import Invalid
+from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Company, Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
@@ -86,6 +87,24 @@ class Project(Scoped):
 
     def __str__(self) -> str:
         return self.name
+
+    @transaction.atomic
+    def pause(self, *, by: Actor, reason: str = "manual") -> None:
+        """Nothing of it is checked out until resume. Safe to do again."""
+        by.must_be_operator(self.company_id, "pause a project")
+        mine = Project.objects.filter(pk=self.pk, paused_at=None)
+        if mine.update(paused_at=now(), pause_reason=reason, updated_at=now()):
+            audit.record(by, "project.paused", self, reason=reason)
+        self.refresh_from_db()
+
+    @transaction.atomic
+    def resume(self, *, by: Actor) -> None:
+        by.must_be_operator(self.company_id, "resume a project")
+        mine = Project.objects.filter(pk=self.pk, paused_at__isnull=False)
+        if not mine.update(paused_at=None, pause_reason=None, updated_at=now()):
+            raise Conflict(f"{self.name} is not paused.")
+        self.refresh_from_db()
+        audit.record(by, "project.resumed", self)
 
     @transaction.atomic
     def change(self, *, by: Actor, **fields: Any) -> None:

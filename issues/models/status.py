@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils.timezone import now
 
-from agents.models import Agent
+from agents.models import Agent, Run
 from issues.models.base import CLOSED, Status
 from issues.models.fix import FIX
 from issues.models.relation import Relation
@@ -110,6 +110,9 @@ class StatusMachine(Review):
             self._enter(status, by=by, force=routed or status != asked)
         self._must_be_startable()
         self.save()
+        if "project" in fields:
+            open_runs = Run.objects.open().filter(issue_id=self.pk)
+            open_runs.update(project_id=self.project_id)
         said = self._say(comment, by=by)
         self._record_change(changed, old[0], by=by)
         if self.is_closed and old[0] not in CLOSED:

@@ -15,6 +15,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from paperclip import audit
+from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict, Missing, NotAllowed
 from paperclip.models.spender import Spender
 
@@ -53,6 +54,7 @@ class CompanyQuerySet(models.QuerySet["Company"]):
         company = self.create(name=name, issue_prefix=prefix, **fields)
         company.memberships.create(user=owner, role=Membership.Role.OWNER)
         audit.record(by, "company.created", company, name=name)
+        company.put_budget(by=SYSTEM, is_new=True)
         return company
 
     def _free_prefix(self, name: str) -> str:
@@ -134,6 +136,8 @@ class Company(Spender):
             setattr(self, name, value)
         self.save(update_fields=[*fields, "updated_at"])
         audit.record(by, "company.updated", self, changed=sorted(fields))
+        if "budget_monthly_cents" in fields:
+            self.put_budget(by=by)
 
     @transaction.atomic
     def pause(self, *, by: Actor, reason: str = "manual") -> None:

@@ -62,7 +62,7 @@ FIXTURES = [
     ("litellm", "provider_billing", None, "", "provider_billing", "permanent", True),
     ("litellm", "provider_model", None, "", "provider_model", "permanent", True),
     ("litellm", "model_not_allowed", None, "", "provider_model", "permanent", True),
-    ("litellm", "budget_exceeded", None, "", "budget_exceeded", "permanent", True),
+    ("litellm", "model_unpriced", None, "", "model_unpriced", "permanent", True),
     ("litellm", "provider_refused", None, "", "provider_refused", "permanent", False),
     ("litellm", "model_misbehaves", None, "", "model_misbehaves", "permanent", False),
     ("litellm", "provider_error", None, "", "provider_error", "transient", False),

@@ -12,6 +12,7 @@ import pytest
 from django.utils.timezone import now
 
 from agents.models import Agent, CostEvent, ProviderAccount, Run
+from paperclip.actors import SYSTEM
 from paperclip.models import Company
 from tests import make
 from tests.gateways import Gateway, gateway
@@ -317,21 +318,38 @@ def test_the_token_dies_with_the_run(gate: Gateway) -> None:
         assert len(model.requests) == 1
 
 
-def test_a_spent_budget_refuses_before_the_provider_is_asked(gate: Gateway) -> None:
-    with provider() as model:
-        asking = caller(gate, worker(model, budget_monthly_cents=100))
-        spent = {"company": asking.run.company, "agent": asking.run.agent}
-        about = {"provider": "openai", "biller": "openai", "model": "m"}
-        event = CostEvent.objects.create(**spent, **about, cost_micros=999_999)
+def test_a_spent_budget_refuses_before_the_provider_is_asked() -> None:
+    with provider() as model, gateway(OPENAI_BASE_URL=model.url) as gate:
+        fields = {"budget_monthly_cents": 100, "config": {"model": "openai/gpt-5-mini"}}
+        asking = caller(gate, worker(**fields))
         assert asking.ask().status_code == 200
-        CostEvent.objects.filter(pk=event.pk).update(cost_micros=1_000_000)
+        # The rest of the dollar is what an answer of thousands of tokens may cost.
+        assert 0 < model.requests[0]["max_completion_tokens"] <= 8192
+        CostEvent.objects.report(
+            asking.run.company,
+            by=SYSTEM,
+            agent=asking.run.agent,
+            provider="openai",
+            biller="openai",
+            model="m",
+            cost_micros=1_000_000,
+        )
         answer = asking.ask()
         assert code_of(answer) == (402, "budget_exceeded")
-        assert "$1.00" in answer.json()["error"]["message"]
-        # Another month, another budget.
-        CostEvent.objects.update(occurred_at=now() - timedelta(days=32))
+        assert "of $1.00 is left" in answer.json()["error"]["message"]
+        assert len(model.requests) == 1
+
+
+def test_a_server_of_ones_own_needs_a_limit_of_tokens_beside_money(
+    gate: Gateway,
+) -> None:
+    with provider() as model:
+        agent = worker(model, budget_monthly_cents=100)
+        asking = caller(gate, agent)
+        assert code_of(asking.ask()) == (402, "model_unpriced")
+        make.budget(agent, 100_000, metric="tokens")
         assert asking.ask().status_code == 200
-        assert len(model.requests) == 2
+    assert len(model.requests) == 1
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"{}", b'{"messages": ["x"]}'])

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils.timezone import now
 
 from agents.models import Agent, CostEvent
@@ -119,13 +120,9 @@ def test_an_unknown_price_is_counted_and_is_not_nothing(
     assert (said["budgetCents"], said["utilizationPercent"]) == (1000, 0.1)
 
 
-def test_a_new_month_begins_with_nothing(
-    company: Company, agent: Agent, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_month_begins_with_nothing(company: Company, agent: Agent) -> None:
     then = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
-    with monkeypatch.context() as patch:
-        for place in ("agents.models.cost", "paperclip.models.spender"):
-            patch.setattr(f"{place}.now", lambda: then)
+    with time_machine.travel(then):
         entered(agent, cost_micros=70_001, occurred_at=then)
         agent.refresh_from_db()
         assert agent.spent_monthly_cents == 8

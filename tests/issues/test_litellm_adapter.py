@@ -232,13 +232,22 @@ def test_a_key_that_is_wrong(company: Any, provider: Model) -> None:
 
 
 def test_a_spent_budget(company: Any, provider: Model) -> None:
-    dev = dev_of(company, provider, budget_monthly_cents=1)
-    CostEvent.objects.create(
-        company=company, agent=dev, provider="x", model="x", cost_micros=10_000
-    )
+    dev = dev_of(company, provider)
+    make.budget(dev, 100, metric="tokens")
     run = run_of(dev, provider, says("For free?"))
-    assert (run.status, run.error_code) == ("failed", "budget_exceeded")
+    assert (run.status, run.error_code) == ("cancelled", "budget_exceeded")
+    assert "The agent has spent its budget" in run.error
     assert not provider.requests and waiting(dev) is None
+    sweep.sweep()
+    dev.refresh_from_db()
+    assert (dev.status, dev.pause_reason) == ("paused", "budget")
+    # It goes on when there is more.
+    make.budget(dev, 1_000_000, metric="tokens")
+    sweep.sweep()
+    dev.refresh_from_db()
+    assert dev.status == "idle"
+    [again] = dev.runs.exclude(pk=run.pk)
+    assert ended(again, timeout=60).status == "succeeded"
 
 
 # --- beginning again -------------------------------------------------------------

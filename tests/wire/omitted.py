@@ -62,7 +62,7 @@ OMITTED = {
         env executionWorkspacePolicy codebase workspaces primaryWorkspace
         managedByPlugin
     """,
-    "budgets and approvals (a later release)": "budgets pendingApprovals budget",
+    "a project's own budget: the overview of budgets has it": "budget",
     "the last stamp of anything around an issue": "lastActivityAt",
     "hints about what a run is doing: its lease says whether it lives": """
         execution lastOutputAt lastOutputSeq lastOutputStream lastOutputBytes

@@ -31,6 +31,7 @@ OTHER_BODY = {"wakeup"}
 Arrangement = Callable[[World], Any]
 ARRANGED: dict[str, Arrangement] = {
     "agent_keys_list": lambda w: make.key(w.agent),
+    "agent_after_over_budget": lambda w: w.stopped(),
     "agent_resume": lambda w: w.agent.pause(by=SYSTEM),
     "agent_hire_as_agent": lambda w: w.agent.change(
         by=SYSTEM, permissions={"canCreateAgents": True}
@@ -42,6 +43,8 @@ ARRANGED: dict[str, Arrangement] = {
     "checkout_again_same_run": lambda w: w.held_by(w.agent),
     "comments_list_after": lambda w: w.issue.comment("More.", by=make.by(w.owner)),
     "costs_by_agent": lambda w: w.spent(),
+    "budgets_overview": lambda w: make.budget(w.agent, 5000),
+    "heartbeat_invoke_over_budget": lambda w: w.stopped(),
     "heartbeat_invoke": lambda w: w.run.cancel(by=SYSTEM, why="over"),
     "heartbeat_invoke_true": lambda w: w.run.cancel(by=SYSTEM, why="over"),
     "inbox_lite": lambda w: w.held_by(w.agent),

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.timezone import now
 
 from agents.models import Agent, Approval, CostEvent, Run
+from issues import budgets
 from issues.models import Comment, Document, Goal, Issue, Project, Routine
 from paperclip.actors import SYSTEM
 from paperclip.models import Company, User
@@ -34,6 +35,7 @@ FIELDS = {
     "goalId": "goal",
     "goalIds": "goal",
     "parentId": "issue",
+    "scopeId": "agent",
     "issueId": "issue",
     "issueIds": "issue",
     "requestedByAgentId": "agent",
@@ -106,6 +108,12 @@ class World:
             output_tokens=202,
             cost_micros=130_000,
         )
+
+    def stopped(self) -> None:
+        """What it may spend is spent."""
+        self.spent()
+        self.agent.change(by=SYSTEM, budget_monthly_cents=10)
+        budgets.carry_through()
 
     def planned(self) -> None:
         owner = make.by(self.owner)
