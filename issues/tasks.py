@@ -7,8 +7,8 @@ from celery.signals import worker_shutting_down
 from django.utils.timezone import now
 
 from agents import retention
+from issues import checking, remotes, routines
 from issues import heartbeat as heart
-from issues import remotes, routines
 from issues import sweep as broom
 
 
@@ -36,6 +36,11 @@ def reap() -> None:
 @shared_task
 def push_branches() -> None:
     remotes.push_waiting()
+
+
+@shared_task
+def check_claims() -> None:
+    checking.check_on()
 
 
 @shared_task

@@ -1,5 +1,10 @@
+from issues.models.check import Check
+from issues.models.claim import Claim
 from issues.models.comment import Comment
+from issues.models.criterion import Criterion
+from issues.models.decision import Decision
 from issues.models.document import Document, DocumentRevision
+from issues.models.evidence import Evidence
 from issues.models.goal import Goal
 from issues.models.issue import Issue
 from issues.models.label import Label
@@ -12,9 +17,14 @@ from issues.models.routine_trigger import RoutineTrigger
 from issues.models.work_product import WorkProduct
 
 __all__ = [
+    "Check",
+    "Claim",
     "Comment",
+    "Criterion",
+    "Decision",
     "Document",
     "DocumentRevision",
+    "Evidence",
     "Goal",
     "Issue",
     "Label",
