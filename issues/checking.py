@@ -83,8 +83,6 @@ def carry_out(claim: Claim) -> None:
         verdicts.conclude(claim, state, looks)
     except Gone:
         claim.put_back()
-    finally:
-        connection.close()
 
 
 def looks_at(issue: Issue, claim: Claim) -> Iterator[Look]:

@@ -201,9 +201,7 @@ class Stages(Checkout, Thread):
                 f"{by.agent} does the work: somebody else says who looks at it.",
                 code="own_work",
             )
-        self.review_policy = (
-            policy.checked(written, self.company) if written else None
-        )
+        self.review_policy = policy.checked(written, self.company) if written else None
         if worker is None or "status" in fields:
             return False
         stage = self.next_stage(worker) if written else None
