@@ -2,6 +2,7 @@ from django.urls import path
 
 from issues.api import (
     costs,
+    criteria,
     documents,
     issues,
     overview,
@@ -38,6 +39,15 @@ urlpatterns = [
         routines.RotateSecret.as_view(),
     ),
     path("routine-triggers/public/<str:public_id>/fire", routines.PublicCall.as_view()),
+    path("companies/<str:company_id>/checks", criteria.Checks.as_view()),
+    path("checks/<str:check_id>", criteria.OneCheck.as_view()),
+    path("issues/<str:issue_id>/criteria", criteria.Criteria.as_view()),
+    path("issues/<str:issue_id>/evidence", criteria.Receipts.as_view()),
+    path("issues/<str:issue_id>/verification", criteria.Verification.as_view()),
+    path("issues/<str:issue_id>/decisions", criteria.Decisions.as_view()),
+    path("criteria/<str:criterion_id>", criteria.OneCriterion.as_view()),
+    path("criteria/<str:criterion_id>/accept", criteria.AcceptCriterion.as_view()),
+    path("criteria/<str:criterion_id>/evidence", criteria.AcceptByHand.as_view()),
     path("goals/<str:goal_id>", plans.OneGoal.as_view()),
     path("projects/<str:project_id>", plans.OneProject.as_view()),
     path("projects/<str:project_id>/repository", repositories.Repository.as_view()),

@@ -20,6 +20,7 @@ Stage = dict[str, Any]
 Participant = dict[str, Any]
 MODES, TYPES = ("normal", "auto"), ("review", "approval")
 REVIEW = "review"
+MOST_STAGES, MOST_PARTICIPANTS = 10, 20
 
 
 def checked(written: Mapping[str, Any], company: Company) -> Policy:
@@ -28,6 +29,8 @@ def checked(written: Mapping[str, Any], company: Company) -> Policy:
     Invalid for a participant who is not of the company, for one that is named twice in
     a stage, and for more approvals than there are participants.
     """
+    if len(written["stages"]) > MOST_STAGES:
+        raise Invalid(f"There are at most {MOST_STAGES} stages.", code="bad_policy")
     stages = [stage_of(one, company) for one in written["stages"]]
     ids = [stage["id"] for stage in stages]
     if len({*ids}) < len(ids):
@@ -40,6 +43,9 @@ def checked(written: Mapping[str, Any], company: Company) -> Policy:
 
 
 def stage_of(one: Mapping[str, Any], company: Company) -> Stage:
+    if len(one["participants"]) > MOST_PARTICIPANTS:
+        said = f"A stage has at most {MOST_PARTICIPANTS} participants."
+        raise Invalid(said, code="bad_policy")
     people = [participant_of(each, company) for each in one["participants"]]
     keys = [key_of(each) for each in people]
     if len({*keys}) < len(keys):
