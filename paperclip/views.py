@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from agents import spending, stopping
 from agents.models import Agent, ProviderAccount, Run
 from agents.spending import Month, Spend
+from issues import standing
 from paperclip import feed, first_start, live
 from paperclip.desk import LIVE_SALT, Desk, attempt, back, page
 from paperclip.exceptions import Invalid, Refused
@@ -199,6 +200,8 @@ def costs(request: HttpRequest) -> HttpResponse:
         size=size,
         most=max((getattr(spend, size) for spend in days.values()), default=0),
         accounts=ProviderAccount.objects.with_waiting(),
+        turnaround=standing.turnaround(standing.decisions_of(company)),
+        reviewers=standing.by_reviewer(company),
     )
 
 

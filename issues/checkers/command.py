@@ -26,13 +26,13 @@ WHY = {
 
 class CommandSettings(Form):
     """A program with its arguments, each for itself: no shell reads them. It runs in
-    the branch that was handed over, with `files` (its tests and their settings) as they
-    were before the branch began, and has to end with 0 after `expects` was printed."""
+    the branch that was handed over, with its `own_files` (tests and their settings) as
+    they were before the branch began, and has to end with 0 and to print `expects`."""
 
     command = serializers.ListField(
         child=Text(max_length=1000, trim_whitespace=False), min_length=1, max_length=60
     )
-    files = paths()
+    own_files = paths()
     expects = Text(max_length=300, required=False)
     seconds = Whole(required=False, min_value=1, max_value=LONGEST)
 
@@ -49,7 +49,7 @@ class Command(Checker):
 
     def in_words(self, settings: Mapping[str, Any]) -> str:
         said = f"`{shlex.join(settings.get('command', []))}` ends well"
-        if files := settings.get("files"):
+        if files := settings.get("own_files"):
             said += f", with {', '.join(files)} from before the change"
         return f"{said}."
 
@@ -57,12 +57,12 @@ class Command(Checker):
         branch, settings = job.branch, job.settings
         if branch is None:
             return failed("No branch was handed over: there is nothing to run it on.")
-        own = settings.get("files", [])
+        own = settings.get("own_files", [])
         facts: dict[str, Any] = {
             "command": settings["command"],
             "commit": branch.commit,
             "base": branch.base,
-            "files": own,
+            "ownFiles": own,
         }
         if own and not has_own(branch, own):
             said = "there was none of its own files before the branch began"

@@ -18,6 +18,7 @@ from agents import spending
 from agents.models import Agent, Attempt, Run, Session
 from issues.forms import PropertiesForm
 from issues.models import Comment, Issue
+from issues.views.criteria import criteria_of
 from issues.why import waiting_messages, why
 from paperclip.api.views import is_uuid
 from paperclip.desk import Desk, View, button, page
@@ -101,6 +102,7 @@ def show(
         older=oldest,
         before=before,
         **state_of(issue),
+        **criteria_of(issue),
         **family_of(issue),
     )
 

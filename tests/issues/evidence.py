@@ -28,7 +28,12 @@ WRONG = "def add(a, b):\n    return a - b\n"
 
 
 def suite(company: Any, **fields: Any) -> Check:
-    settings = {"command": UNITTEST, "files": ["tests"], "expects": "OK", "seconds": 60}
+    settings = {
+        "command": UNITTEST,
+        "own_files": ["tests"],
+        "expects": "OK",
+        "seconds": 60,
+    }
     values = {"type": "command", "title": "The tests pass", "settings": settings}
     return Check.objects.define(company, by=SYSTEM, key="tests", **values | fields)
 

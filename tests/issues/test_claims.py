@@ -116,7 +116,7 @@ def test_what_cannot_be_checked_waits_for_a_person(
     issue: Issue, tmp_path: Path
 ) -> None:
     criterion = issue.criteria.get()
-    settings = {**criterion.check_of.settings, "files": ["acceptance"]}
+    settings = {**criterion.check_of.settings, "own_files": ["acceptance"]}
     criterion.check_of.change(by=SYSTEM, settings=settings)
     _work, by = worked_on(issue, tmp_path / "work", tool_py=RIGHT)
     claimed(issue, by)
@@ -126,7 +126,7 @@ def test_what_cannot_be_checked_waits_for_a_person(
     assert (issue.status, issue.assignee_user) == ("in_review", owner)
     last = issue.comments.last()
     assert last is not None and "none of its own files" in last.body
-    settings["files"] = ["tests"]
+    settings["own_files"] = ["tests"]
     criterion.check_of.change(by=SYSTEM, settings=settings)
     verdicts.check_again(issue, by=make.by(owner))
     assert checked(issue).status == Claim.Status.VERIFIED
