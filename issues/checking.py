@@ -78,9 +78,9 @@ def carry_out(claim: Claim) -> None:
         issue = Issue.objects.select_related("project", "company").get(
             pk=claim.issue_id
         )
-        state = issue.state()
+        stand = issue.stand()
         looks = list(looks_at(issue, claim))
-        verdicts.conclude(claim, state, looks)
+        verdicts.conclude(claim, stand, looks)
     except Gone:
         claim.put_back()
 
@@ -91,7 +91,7 @@ def looks_at(issue: Issue, claim: Claim) -> Iterator[Look]:
     by_hand = issue.proof([one for one in criteria if one.is_by_hand])
     total = len(criteria)
     for number, criterion in enumerate(criteria, 1):
-        if criterion.pk in by_hand:
+        if criterion.pk in by_hand and by_hand[criterion.pk].is_good:
             continue
         if not claim.renew(f"{number} of {total}: {criterion.title}"):
             raise Gone

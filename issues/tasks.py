@@ -51,6 +51,7 @@ def fire_routines() -> None:
 @shared_task
 def retain() -> None:
     retention.retain(until=heart.leaving.is_set)
+    checking.clear_up()
 
 
 @worker_shutting_down.connect

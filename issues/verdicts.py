@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.timezone import now
@@ -22,6 +23,7 @@ from paperclip.exceptions import Conflict, NotAllowed
 if TYPE_CHECKING:
     from issues.checking import Look
 
+Stand = dict[UUID, str]
 CHECKER = Actor("system", "checker", "Paperclip")
 CHECK_FAILED = "issue_check_failed"
 
@@ -34,34 +36,53 @@ def held(issue_id: object) -> Issue:
 
 @transaction.atomic
 def conclude(
-    claim: Claim, state: str | None, looks: Sequence[Look], *, why: str = ""
+    claim: Claim, stand: Stand | None, looks: Sequence[Look], *, why: str = ""
 ) -> None:
     """Write down what was found and let the issue go its way, once: what another worker
     has taken over does not count, and what was changed meanwhile is looked at again."""
     issue = held(claim.issue_id)
     if not claim.hold():
         return
-    if state is not None and state != issue.state():
+    if stand is not None and stand != issue.stand():
         claim.put_back()
         return
     for look in looks:
         write(issue, claim, look)
-    found = {outcome: [x for x in looks if x.result.outcome == outcome] for outcome in (
-        PASSED, FAILED, UNABLE)}  # fmt: skip
+    failed, unable = having(FAILED, looks), having(UNABLE, looks)
     audit.record(
         CHECKER,
         "issue.checked",
         issue,
         identifier=issue.identifier,
         claimId=str(claim.pk),
-        **{outcome: len(rows) for outcome, rows in found.items()},
+        passed=len(having(PASSED, looks)),
+        failed=len(failed),
+        unable=len(unable),
     )
-    if found[FAILED]:
-        refuse(issue, claim, found[FAILED])
-    elif found[UNABLE] or why:
-        leave_to_person(issue, claim, why or told(found[UNABLE]))
+    if failed:
+        refuse(issue, claim, told(failed))
+    elif unable or why:
+        leave_to_person(issue, claim, why or told(unable))
+    elif left := what_is_open(issue, claim):
+        refuse(issue, claim, left)
     else:
         approve(issue, claim, by=CHECKER)
+
+
+def having(outcome: str, looks: Sequence[Look]) -> list[Look]:
+    return [look for look in looks if look.result.outcome == outcome]
+
+
+def what_is_open(issue: Issue, claim: Claim) -> str:
+    """What keeps it from being closed although everything is proven: a part that was
+    filed meanwhile."""
+    if claim.agent is None:
+        return ""
+    try:
+        issue._must_be_closable(Actor.of_agent(claim.agent))
+    except Conflict as no:
+        return f"- {no}"
+    return ""
 
 
 def write(issue: Issue, claim: Claim, look: Look) -> None:
@@ -100,32 +121,36 @@ def approve(issue: Issue, claim: Claim, *, by: Actor) -> None:
     moving = moves(issue, claim)
     if by.user is not None:
         claim.decide(Claim.Status.ACCEPTED, by=by.name)
-    else:
+    elif issue.is_proven():
         claim.decide(Claim.Status.VERIFIED)
+    else:  # its criteria were taken off meanwhile
+        claim.decide(Claim.Status.UNVERIFIED)
     if moving:
         issue._answered = claim
         issue.change(by=by, status=Status.DONE)
         issue._answered = None
 
 
-def refuse(issue: Issue, claim: Claim, failed: Sequence[Look]) -> None:
+def refuse(issue: Issue, claim: Claim, said: str) -> None:
     """Back to its worker, with what is missing; after so many times to a person."""
-    moving, said = moves(issue, claim), told(failed)
+    moving = moves(issue, claim)
     claim.decide(Claim.Status.REFUSED, said)
     if not moving:
         return
     times = refused_in_a_row(issue)
-    issue._answered = claim
     if times >= TO_PERSON:
-        comment = f"The check failed for the {times}th time:\n\n{said}"
-        hand_to_person(issue, claim, f"{times} checks failed", comment)
+        words = f"The check failed for the {times}th time:\n\n{said}"
+        hand_to_person(issue, claim, f"{times} checks failed", words)
         return
-    status = issue._back_at_work()
-    comment = f"This is not done yet. The check found:\n\n{said}"
-    comment = issue.change(by=CHECKER, status=status, comment=comment)  # type: ignore[assignment]
+    issue._answered = claim
+    comment = issue.change(
+        by=CHECKER,
+        status=issue._back_at_work(),
+        comment=f"This is not done yet. The check found:\n\n{said}",
+    )
     issue._answered = None
     wake = Wake(issue.assignee_agent, "automation", CHECK_FAILED, issue)
-    send_wakes([wake], by=CHECKER, said=comment)  # type: ignore[arg-type]
+    send_wakes([wake], by=CHECKER, said=comment)
 
 
 def refused_in_a_row(issue: Issue) -> int:

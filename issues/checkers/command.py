@@ -48,7 +48,7 @@ class Command(Checker):
     Settings = CommandSettings
 
     def in_words(self, settings: Mapping[str, Any]) -> str:
-        said = f"`{shlex.join(settings.get('command', []))}` ends well"
+        said = f"{shlex.join(settings.get('command', []))} ends well"
         if files := settings.get("own_files"):
             said += f", with {', '.join(files)} from before the change"
         return f"{said}."

@@ -176,6 +176,15 @@ class Claim(Scoped):
             updated_at=now(),
         )
 
+    def take_over(self, agent: Agent, run_id: UUID | None, named: Any) -> None:
+        """Let the open check be that of an agent's claim. Begun for a person, or for
+        other proof, it begins anew."""
+        if self.agent_id == agent.pk and named in ([], self.evidence):
+            return
+        self.agent, self.run_id, self.evidence = agent, run_id, named
+        self.status, self.lease_expires_at = self.Status.PENDING, None
+        self.save()
+
     def hold(self) -> bool:
         """Keep the row until the commit; whether this attempt still has it."""
         rows: Any = self._mine.select_for_update(no_key=True)

@@ -67,6 +67,11 @@ class Verified(Review):
             parts += [f"{number} {status}" for number, status in rows]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
+    def stand(self) -> dict[UUID, str]:
+        """A digest of what a look at each criterion that counts depends on."""
+        state = self.state()
+        return {one.pk: self.state_for(one, state) for one in self.that_count()}
+
     def that_count(self) -> list[Criterion]:
         return list(self.criteria.accepted().select_related("check_of"))
 
@@ -115,7 +120,7 @@ class Verified(Review):
                 # What was approved is not what was checked.
                 self._ask_checker(worker, [], by=by)
                 fields["status"] = Status.IN_REVIEW
-            else:
+            elif doer_of(by) != self.assignee_agent or worker is not None:
                 self._note_accepted(by)
         return routed
 
@@ -151,22 +156,26 @@ class Verified(Review):
         """Whether an agent says that its work is done. Somebody else's is claimed by
         its manager only where there is something to check."""
         asked = fields.get("status") in (Status.DONE, Status.IN_REVIEW)
-        if by.agent is None or not asked or NAMING & set(fields) or self.is_closed:
+        doer = doer_of(by)
+        if doer is None or not asked or NAMING & set(fields) or self.is_closed:
             return False
         if self.is_under_review or self.origin_kind == FIX:
             return False
-        own = self.assignee_agent_id in (None, by.agent.pk)
+        own = self.assignee_agent_id in (None, doer.pk)
         return own or self.criteria.accepted().exists()
 
     def _claim(
         self, fields: dict[str, Any], named: Any, *, by: Actor, comment: str
     ) -> bool:
         must_be_true(self, named, by=by)
+        worker = self.assignee_agent or doer_of(by)
+        assert worker is not None  # noqa: S101 (for the type checker)
         claim = Claim.open_of(self.pk)
-        if claim is not None:  # said twice
+        if claim is not None:  # said twice, or a person has just asked how it stands
+            claim.take_over(worker, by.run_id, named)
+            self.assignee_agent = worker
             fields["status"] = Status.IN_REVIEW
             return True
-        worker = self.assignee_agent or by.agent
         if self._to_prove(worker):
             self.assignee_agent = worker
             self._ask_checker(worker, named, by=by)
@@ -222,7 +231,7 @@ class Verified(Review):
         claim = Claim.open_of(self.pk)
         if claim is None:
             return
-        if by.agent is None and fields.get("status") == Status.DONE:
+        if doer_of(by) is None and fields.get("status") == Status.DONE:
             claim.decide(Claim.Status.ACCEPTED, by=by.name)
         else:
             claim.decide(Claim.Status.WITHDRAWN)
@@ -250,6 +259,12 @@ class Verified(Review):
             self._ask_checker(worker, [], by=by)
         else:
             super()._hand_in_again(worker, by=by)
+
+
+def doer_of(by: Actor) -> Agent | None:
+    """The agent whose doing it is, whatever credential its run uses."""
+    doer: Agent | None = by.agent or (by.run.agent if by.run else None)
+    return doer
 
 
 def is_settled(product: WorkProduct, by: Actor) -> bool:

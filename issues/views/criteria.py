@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from issues.models import Check, Claim, Criterion, Evidence, Issue
+from issues.models import Check, Claim, Criterion, Decision, Evidence, Issue
 
 SHOWN = 3
 
@@ -47,3 +47,13 @@ def criteria_of(issue: Issue) -> dict[str, Any]:
         "checking": claims.open().first(),
         "catalogue": Check.objects.offered().filter(company=issue.company),
     }
+
+
+def decisions_of(issue: Issue) -> list[Decision]:
+    """What the stages of its review decided, the oldest first, with how long each took
+    as `took`; whom it waits for now stands elsewhere."""
+    rows = issue.decisions.decided().select_related("by_agent", "by_user")
+    found = list(rows)
+    for row in found:
+        row.took = row.decided_at - row.created_at
+    return found

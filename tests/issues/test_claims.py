@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -211,11 +212,11 @@ def test_a_commit_during_the_check_is_checked_too(issue: Issue, tmp_path: Path) 
     claimed(issue, by)
     claim = Claim.objects.take("test", 2)
     assert claim is not None
-    state = issue.state()
+    stand = issue.stand()
     looks = list(checking.looks_at(issue, claim))
     work.write("tool.py", WRONG)
     assert work.upload().status_code == 200
-    verdicts.conclude(claim, state, looks)
+    verdicts.conclude(claim, stand, looks)
     claim.refresh_from_db()
     assert claim.status == Claim.Status.PENDING and not Evidence.objects.exists()
     ended(by)
@@ -419,3 +420,75 @@ def test_receipts_are_written_once(issue: Issue, tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         receipt.delete()
     assert Run.objects.live().count() == 0
+
+
+def test_a_criterion_accepted_during_the_check_is_looked_at_too(
+    issue: Issue, tmp_path: Path
+) -> None:
+    _work, by = worked_on(issue, tmp_path / "work", tool_py=RIGHT)
+    claimed(issue, by)
+    ended(by)
+    claim = Claim.objects.take("test", 2)
+    assert claim is not None
+    stand, looks = issue.stand(), list(checking.looks_at(issue, claim))
+    Criterion.objects.add(issue, by=SYSTEM, type="human", title="Seen")
+    verdicts.conclude(claim, stand, looks)
+    claim.refresh_from_db()
+    assert claim.status == Claim.Status.PENDING
+    assert checked(issue).status == Claim.Status.UNABLE
+    # Asked again it is still a person's to say.
+    owner = make.by(make.owner_of(issue.company))
+    verdicts.check_again(issue, by=owner)
+    assert checked(issue).status == Claim.Status.UNABLE
+    assert issue.status == "in_review" and issue.assignee_agent is None
+
+
+def test_a_part_filed_during_the_check_keeps_it_open(
+    issue: Issue, tmp_path: Path
+) -> None:
+    _work, by = worked_on(issue, tmp_path / "work", tool_py=RIGHT)
+    claimed(issue, by)
+    ended(by)
+    part = make.issue(issue.company, parent=issue)
+    assert checked(issue).status == Claim.Status.REFUSED
+    last = issue.comments.last()
+    assert last is not None and part.identifier in last.body
+    assert issue.status == "in_progress"
+
+
+def test_done_said_while_a_person_looks_is_a_claim(
+    issue: Issue, tmp_path: Path
+) -> None:
+    _work, by = worked_on(issue, tmp_path / "work", tool_py=RIGHT)
+    owner = make.by(make.owner_of(issue.company))
+    asked = verdicts.check_again(issue, by=owner)
+    assert asked.agent is None
+    taken = Claim.objects.take("test", 2)
+    assert taken == asked
+    claim = claimed(issue, by)
+    ended(by)
+    assert claim == asked and claim.agent == by.agent
+    # Whoever looked for the person comes too late.
+    verdicts.conclude(taken, issue.stand(), [])
+    assert checked(issue).status == Claim.Status.VERIFIED
+    assert issue.status == "done"
+
+
+def test_a_look_moves_nothing(issue: Issue, tmp_path: Path) -> None:
+    _work, by = worked_on(issue, tmp_path / "work", tool_py=RIGHT)
+    verdicts.check_again(issue, by=make.by(make.owner_of(issue.company)))
+    assert checked(issue).status == Claim.Status.VERIFIED
+    assert issue.status == "in_progress" and issue.is_proven()
+    ended(by)
+
+
+def test_a_persons_key_in_a_run_is_no_way_around(issue: Issue, tmp_path: Path) -> None:
+    _work, by = worked_on(issue, tmp_path / "work", tool_py=WRONG)
+    owner = make.owner_of(issue.company)
+    masked = replace(make.by(owner), run=by.run)
+    issue.change(by=masked, status="done")
+    issue.refresh_from_db()
+    assert issue.status == "in_review"
+    assert issue.claims.first().status == Claim.Status.PENDING
+    ended(by)
+    assert checked(issue).status == Claim.Status.REFUSED
