@@ -23,7 +23,7 @@ from django.db import connection
 from django.utils.timezone import now
 
 from agents.texts import storable
-from issues import verdicts
+from issues import repositories, verdicts
 from issues.checkers import checker_class
 from issues.checkers.base import Gone, Job, Result, unable
 from issues.heartbeat import leaving
@@ -54,11 +54,24 @@ class Look:
 
 def check_on() -> None:
     """Checks one after the other, until there is none to begin here."""
+    elsewhere: list[UUID] = []
     while not leaving.is_set():
-        claim = Claim.objects.take(HOST, settings.HOST_CHECKS)
+        claim = Claim.objects.take(HOST, settings.HOST_CHECKS, elsewhere)
         if claim is None:
             return
-        carry_out(claim)
+        if is_here(claim):
+            carry_out(claim)
+        else:
+            claim.put_back()
+            elsewhere.append(claim.pk)
+
+
+def is_here(claim: Claim) -> bool:
+    """Whether what is to be looked at is on this host: the host that serves the API has
+    the repositories."""
+    product = repositories.uploads(claim.issue).select_related("project").first()
+    project = product.project if product else None
+    return project is None or repositories.of(project).exists()
 
 
 def ring_again() -> None:

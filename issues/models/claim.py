@@ -16,6 +16,7 @@ from paperclip import live
 from paperclip.models import Company, Instance, Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from uuid import UUID
 
 # A check whose worker is lost is tried again, so often in all.
@@ -46,13 +47,16 @@ class ClaimQuerySet(ScopedQuerySet):
         )
 
     @transaction.atomic
-    def take(self, host: str, most: int) -> Claim | None:
+    def take(
+        self, host: str, most: int, without: Collection[UUID] = ()
+    ) -> Claim | None:
         """The next one, to be looked at here; None when there is none, or when `most`
         are looked at here already. Of many callers each gets another one."""
         if self.live().filter(host=host).count() >= most:
             return None
         rows = self.due().select_for_update(skip_locked=True, no_key=True, of=["self"])
-        claim: Claim | None = rows.order_by("created_at").first()
+        left = rows.exclude(pk__in=without).select_related("issue")
+        claim: Claim | None = left.order_by("created_at").first()
         if claim is None:
             return None
         claim.status, claim.host = Claim.Status.CHECKING, host

@@ -18,7 +18,7 @@ from issues.checkers import CHECKERS, checker_class, mailboxes
 from issues.checkers.base import Job, Result
 from issues.models import Check, Claim, Criterion, Evidence, Issue
 from paperclip import processes
-from paperclip.actors import SYSTEM, Actor
+from paperclip.actors import SYSTEM
 from paperclip.exceptions import Invalid
 from paperclip.git import Bare, lay_out
 from tests import make
@@ -368,29 +368,32 @@ def test_a_value_stays_one_argument(kind: str, text: str) -> None:
         assert not text.startswith("/") and ".." not in text.split("/")
 
 
-def test_what_agents_write_is_never_run(branch: Issue, tmp_path: Path) -> None:
+def test_what_agents_write_is_never_run(tmp_path: Path) -> None:
     """A canary in every text of an agent's: what runs is what the operator said."""
-    canary = tmp_path / "canary"
+    canary, worker = tmp_path / "canary", dev()
+    company = worker.company
+    lead = make.agent(company, permissions={"canAssignTasks": True})
+    worker.change(by=SYSTEM, reports_to=lead)
     check = Check.objects.define(
-        branch.company, by=SYSTEM, key="echo", type="command", title="Echo",
+        company,
+        by=SYSTEM,
+        key="echo",
+        type="command",
+        title="Echo",
         settings={"command": ["echo", "{says}"]},
         parameters=[{"name": "says", "type": "text"}],
-    )  # fmt: skip
-    says = f"x; touch {canary} $(touch {canary}) `touch {canary}`"
-    worker = branch.assignee_agent
-    assert worker is not None
-    lead = make.agent(branch.company, permissions={"canAssignTasks": True})
-    worker.change(by=SYSTEM, reports_to=lead)
-    by_lead = make.working(lead)
-    Criterion.objects.add(
-        branch, by=by_lead, check=check, title=says, parameters={"says": says}
     )
-    free = {"command": ["touch", str(canary)]}
-    Criterion.objects.add(branch, by=by_lead, type="command", title=says, settings=free)
-    holder = branch.live_holder()
-    branch.change(by=Actor.of_agent(worker, holder), status="done", comment=says)
+    says = f"x; touch {canary} $(touch {canary}) `touch {canary}`"
+    place = project(company, tmp_path / "first")
+    issue = make.issue(company, title=says, project=place, assignee_agent=worker)
+    by_lead, told = make.working(lead), {"parameters": {"says": says}}
+    Criterion.objects.add(issue, by=by_lead, check=check, title=says, **told)
+    free = {"type": "command", "settings": {"command": ["touch", str(canary)]}}
+    Criterion.objects.add(issue, by=by_lead, title=says, **free)
+    _work, by = worked_on(issue, tmp_path / "work", tool_py=RIGHT)
+    issue.change(by=by, status="done", comment=says)
     checking.check_on()
-    (receipt,) = Evidence.objects.filter(issue=branch)
+    (receipt,) = Evidence.objects.filter(issue=issue)
     assert receipt.outcome == "passed"
     assert receipt.facts["output"] == f"{says}\n"
     assert not canary.exists()
