@@ -387,9 +387,9 @@ def test_what_agents_write_is_never_run(tmp_path: Path) -> None:
     place = project(company, tmp_path / "first")
     issue = make.issue(company, title=says, project=place, assignee_agent=worker)
     by_lead, told = make.working(lead), {"parameters": {"says": says}}
-    Criterion.objects.add(issue, by=by_lead, check=check, title=says, **told)
+    Criterion.objects.add(issue, by=by_lead, check=check, title=says[:200], **told)
     free = {"type": "command", "settings": {"command": ["touch", str(canary)]}}
-    Criterion.objects.add(issue, by=by_lead, title=says, **free)
+    Criterion.objects.add(issue, by=by_lead, title=says[:200], **free)
     _work, by = worked_on(issue, tmp_path / "work", tool_py=RIGHT)
     issue.change(by=by, status="done", comment=says)
     checking.check_on()
