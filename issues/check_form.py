@@ -14,6 +14,7 @@ from agents.models.roles import ROLES
 from issues.checkers import CHECKERS, checker_class
 from issues.models import Check
 from paperclip.admin import ConsoleForm
+from paperclip.exceptions import Refused
 
 TYPE_NAMES = {
     "command": _("a program ends well"),
@@ -153,6 +154,12 @@ class CheckForm(ConsoleForm):
         else:
             self.fields["key"].disabled = True
         self.order_fields(["title", "key", "type"])
+
+    def refuse(self, no: Refused) -> None:
+        if no.code == "bad_parameter":
+            self.add_error("parameters", str(no))
+        else:
+            super().refuse(no)
 
     def values(self) -> dict[str, Any]:
         found = self.cleaned_data

@@ -83,7 +83,8 @@ def ring_again() -> None:
 
 
 def carry_out(claim: Claim) -> None:
-    """Look at every criterion of a claim that was taken, and conclude."""
+    """Look at every criterion of a claim that was taken, and conclude. Gone for good
+    or for now, nothing of it counts."""
     try:
         if claim.tries > TRIES:
             verdicts.conclude(claim, None, [], why=LOST)
@@ -93,6 +94,8 @@ def carry_out(claim: Claim) -> None:
         )
         stand = issue.stand()
         looks = list(looks_at(issue, claim))
+        if is_stopped(claim.company_id):
+            raise Gone  # it may have ended what was looked at
         verdicts.conclude(claim, stand, looks)
     except Gone:
         claim.put_back()

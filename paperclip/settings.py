@@ -276,6 +276,12 @@ SPECTACULAR_SETTINGS = {
         "GoalStatus": "issues.models.Goal.Status",
         "ProjectStatus": "issues.models.Project.Status",
         "RunStatus": "agents.models.Run.Status",
+        "AgentRole": "agents.models.roles.ROLES",
+        "CheckType": "issues.api.criteria_forms.TYPES",
+        "ParameterType": "issues.api.criteria_forms.PARAMETER_TYPES",
+        "ParticipantType": "issues.api.criteria_forms.PARTICIPANT_TYPES",
+        "ProofType": "issues.models.proof.TYPES",
+        "StageType": "issues.models.policy.TYPES",
     },
 }
 

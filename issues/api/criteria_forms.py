@@ -14,6 +14,8 @@ from issues.models.check import KEY
 from paperclip.api.forms import Flag, Form, Text, Whole
 
 TYPES = list(CHECKERS)
+PARAMETER_TYPES = list(parameters.TYPES)
+PARTICIPANT_TYPES = ["agent", "user"]
 
 
 class Values(serializers.DictField):
@@ -30,7 +32,7 @@ class Values(serializers.DictField):
 
 class ParameterForm(Form):
     name = Text(max_length=32)
-    type = serializers.ChoiceField(list(parameters.TYPES))
+    type = serializers.ChoiceField(PARAMETER_TYPES)
     options = serializers.ListField(
         child=Text(max_length=300), required=False, max_length=50
     )
@@ -101,7 +103,7 @@ class ProofForm(Form):
 
 class ParticipantForm(Form):
     id = Text(max_length=64, required=False)
-    type = serializers.ChoiceField(["agent", "user"])
+    type = serializers.ChoiceField(PARTICIPANT_TYPES)
     agentId = serializers.UUIDField(required=False, allow_null=True)
     userId = serializers.UUIDField(required=False, allow_null=True)
 

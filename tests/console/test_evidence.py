@@ -200,3 +200,27 @@ def test_who_is_signed_in_is_shown_their_own(company: Company) -> None:
     suite(other)
     mine = seen_by(make.owner_of(company)).get("/checks/").content.decode()
     assert "The tests pass" not in mine
+
+
+def test_a_person_of_a_stage_approves_with_a_word(
+    company: Company, console: Client
+) -> None:
+    owner, agent = make.owner_of(company), dev(company)
+    people = [{"type": "user", "userId": str(owner.pk)}]
+    wanted = {"stages": [{"type": "approval", "participants": people}]}
+    issue = make.issue(company, assignee_agent=agent, review_policy=wanted)
+    by = make.working(agent, issue)
+    issue.check_out(agent, by.run, ["todo"], by=by)
+    issue.change(by=by, status="done", comment="There.")
+    path, browser = f"/issues/{issue.identifier}", seen_by(owner)
+    said = {"body": "I have read it.", "approve": "1"}
+    # Somebody who takes no part cannot, whatever they say.
+    refused = console.post(f"{path}/answer", said)
+    assert refused.status_code == 422 and b"to decide" in refused.content
+    assert 'name="approve"' in browser.get(path).content.decode()
+    assert browser.post(f"{path}/answer", said).status_code == 302
+    issue.refresh_from_db()
+    assert issue.status == "done"
+    shown = browser.get(path).content.decode()
+    assert f"{owner} <span" in shown and "approved" in shown
+    ended(by)

@@ -15,7 +15,7 @@ from issues import repositories, sweep
 from issues.checkers import mailboxes
 from issues.models import Check, Claim, Criterion, Evidence, Issue, Project
 from paperclip import processes
-from paperclip.actors import SYSTEM
+from paperclip.actors import SYSTEM, Actor
 from tests import make
 from tests.issues.evidence import RIGHT, claimed, project, suite, worked_on
 from tests.mailserver import mail, written
@@ -126,42 +126,63 @@ def test_an_honest_agent_needs_nobody(ours: Project, outside: dict[str, str]) ->
     assert all(len(r.get("digest", "x" * 64)) == 64 for r in receipts.values())
 
 
+def slow(ours: Project, place: Path) -> tuple[Issue, Actor]:
+    """An issue whose check takes some seconds, and its agent at work on it."""
+    company = ours.company
+    settings = {"command": ["sleep", "3"], "seconds": 30}
+    fields = {"key": "slow", "type": "command", "title": "Slow", "settings": settings}
+    check = Check.objects.define(company, by=SYSTEM, **fields)
+    issue = make.issue(company, project=ours, assignee_agent=make.agent(company))
+    Criterion.objects.add(issue, by=SYSTEM, check=check)
+    _work, by = worked_on(issue, place, tool_py=RIGHT)
+    return issue, by
+
+
+def being_checked(claim: Claim) -> dict[str, str]:
+    """Wait for its program; the mark of that."""
+    mark = {"PAPERCLIP_CHECK_ID": str(claim.pk)}
+    eventually(lambda: processes.carriers(mark))
+    claim.refresh_from_db()
+    assert (claim.status, claim.progress) == ("checking", "1 of 1: Slow")
+    return mark
+
+
+def swept_until(claim: Claim, status: str) -> None:
+    def is_over() -> bool:
+        sweep.sweep()
+        claim.refresh_from_db()
+        return claim.status == status
+
+    eventually(is_over, 40)
+
+
 def test_a_killed_checker_is_tried_again_and_counted_once(
     ours: Project, tmp_path: Path
 ) -> None:
-    company = ours.company
-    settings = {"command": ["sleep", "3"], "seconds": 30}
-    slow = Check.objects.define(
-        company, by=SYSTEM, key="slow", type="command", title="Slow", settings=settings
-    )
-    agent = make.agent(company)
-    issue = make.issue(company, project=ours, assignee_agent=agent)
-    Criterion.objects.add(issue, by=SYSTEM, check=slow)
-    _work, by = worked_on(issue, tmp_path / "work", tool_py=RIGHT)
-    by.run.finish(Run.Status.SUCCEEDED)  # type: ignore[union-attr]
+    issue, by = slow(ours, tmp_path / "work")
     first = Worker(PAPERCLIP_CHECK_LEASE_SECONDS="1.5")
     try:
-        claim = claimed(issue, make.working(agent, issue))
-
-        def is_checked() -> bool:
-            claim.refresh_from_db()
-            return claim.status == "checking" and "Slow" in claim.progress
-
-        eventually(is_checked)
-        mark = {"PAPERCLIP_CHECK_ID": str(claim.pk)}
-        eventually(lambda: processes.carriers(mark))
+        claim = claimed(issue, by)
+        mark = being_checked(claim)
     finally:
         first.kill()
     eventually(lambda: not processes.carriers(mark))
     with worker():
-
-        def is_over() -> bool:
-            sweep.sweep()
-            claim.refresh_from_db()
-            return claim.status == "verified"
-
-        eventually(is_over, 40)
+        swept_until(claim, "verified")
     assert claim.tries == 2
     assert Evidence.objects.filter(issue=issue).count() == 1
     assert issue.claims.count() == 1
-    Run.objects.open().cancel(by=SYSTEM, why="the test is over")
+
+
+def test_what_is_stopped_is_not_refused(ours: Project, tmp_path: Path) -> None:
+    issue, by = slow(ours, tmp_path / "work")
+    with worker():
+        claim = claimed(issue, by)
+        mark = being_checked(claim)
+        Run.objects.stop_company(ours.company, by=SYSTEM)
+        processes.end(mark, grace=0)
+        swept_until(claim, "pending")
+        assert claim.tries == 0 and not Evidence.objects.filter(issue=issue).exists()
+        ours.company.resume(by=SYSTEM)
+        swept_until(claim, "verified")
+    assert claim.tries == 1
