@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Run
+from issues.check_admin import CheckAdmin
 from issues.forms import (
     GoalForm,
     IssueForm,
@@ -22,9 +23,9 @@ from issues.forms import (
     ProjectForm,
     assignee,
 )
-from issues.models import Goal, Issue, Label, Project, Routine
+from issues.models import Check, Goal, Issue, Label, Project, Routine
 from issues.routine_admin import RoutineAdmin
-from issues.views import board, work
+from issues.views import board, criteria_acts, work
 from issues.views import issue as issue_views
 from issues.views import run as run_views
 from paperclip.admin import CompanyFilter, ConsoleAdmin, ConsoleForm
@@ -33,6 +34,7 @@ from paperclip.models import Company
 from paperclip.templatetags.console import ago, badge, duration, reason, rehearsal
 
 admin.site.register(Routine, RoutineAdmin)
+admin.site.register(Check, CheckAdmin)
 
 
 @admin.register(Issue)
@@ -75,6 +77,24 @@ class IssueAdmin(ConsoleAdmin):
                 "<slug:pk>/documents/<slug:key>", view(work.document), name="document"
             ),
             path("<slug:pk>/work/<uuid:product>", view(work.product), name="product"),
+            path(
+                "<slug:pk>/check",
+                view(criteria_acts.check_again),
+                name="issue_check_again",
+            ),
+            path(
+                "<slug:pk>/criteria",
+                view(criteria_acts.add),
+                name="issue_criterion_add",
+            ),
+            *(
+                path(
+                    f"<slug:pk>/criteria/<uuid:criterion>/{act}",
+                    view(run),
+                    name=f"issue_criterion_{act}",
+                )
+                for act, run in criteria_acts.ACTS.items()
+            ),
             *super().get_urls(),
         ]
 

@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from agents import outcomes, stopping
 from agents.models import Agent, Approval, Notice, Run
-from issues import budgets, gate, heartbeat, lying, outage, recovery
+from issues import budgets, checking, gate, heartbeat, lying, outage, recovery
 from issues.models import Issue
 from issues.models.base import Status
 from paperclip import doorbell, processes, pulse
@@ -48,6 +48,7 @@ def sweep() -> None:
     gate.wake_due(now(), TIMERS)
     pulse.step("ring again")
     ring_again()
+    checking.ring_again()
     pulse.step(pulse.IDLE)
 
 

@@ -7,8 +7,8 @@ from celery.signals import worker_shutting_down
 from django.utils.timezone import now
 
 from agents import retention
+from issues import checking, mailing, remotes, routines
 from issues import heartbeat as heart
-from issues import mailing, remotes, routines
 from issues import sweep as broom
 from paperclip.backups import nightly
 
@@ -40,6 +40,11 @@ def push_branches() -> None:
 
 
 @shared_task
+def check_claims() -> None:
+    checking.check_on()
+
+
+@shared_task
 def fire_routines() -> None:
     routines.fire_due(now())
 
@@ -52,6 +57,7 @@ def mail_waiting() -> None:
 @shared_task
 def retain() -> None:
     retention.retain(until=heart.leaving.is_set)
+    checking.clear_up()
 
 
 @shared_task

@@ -19,7 +19,7 @@ from django.db import transaction
 from agents.loop.tools import TOOL_NAMES
 from agents.models import Agent, BudgetPolicy
 from issues import routine_template
-from issues.models import Goal, Issue, Project
+from issues.models import Check, Goal, Issue, Project
 from issues.routine_template import PRIORITIES
 from issues.template_forms import CompanyForm
 from paperclip.exceptions import Invalid
@@ -133,6 +133,9 @@ class Template:
 
     def _plan(self, company: Company, staff: dict[str, Agent], *, by: Actor) -> None:
         goal = project = None
+        for one in self.content.get("checks", []):
+            values = {name: value for name, value in one.items() if name != "id"}
+            Check.objects.define(company, by=by, key=one["id"], **values)
         if "goal" in self.content:
             goal = Goal.objects.set(
                 company, by=by, level="company", status="active", **self.content["goal"]
@@ -238,6 +241,12 @@ def misfits(content: dict[str, Any]) -> Iterator[str]:
             where = f"issues: {number} ({one['title']}): assignee: "
             yield f"{where}{one['assignee']} is nobody in this file."
     yield from routine_template.misfits(content.get("routines", []), names)
+    yield from twins([one["id"] for one in content.get("checks", [])])
+
+
+def twins(keys: list[str]) -> Iterator[str]:
+    for key in sorted({key for key in keys if keys.count(key) > 1}):
+        yield f"checks: {key}: two checks have this id."
 
 
 def circles(managers: dict[str, str | None]) -> Iterator[str]:

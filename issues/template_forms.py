@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from rest_framework import serializers
 
 from agents.models.roles import ROLES
 from agents.naming import name_problem
-from issues import routine_template
+from issues import parameters, routine_template
+from issues.api.criteria_forms import ParameterForm
+from issues.checkers import CHECKERS, checked_settings
+from issues.models.check import KEY
 from issues.routine_template import PRIORITIES
 from paperclip.api.forms import Flag, Form, Text, Whole
-
-if TYPE_CHECKING:
-    pass
+from paperclip.exceptions import Invalid
 
 FILE = "company.toml"
 ADAPTER = "litellm"
@@ -53,6 +54,26 @@ class AgentForm(Form):
         return name
 
 
+class CheckForm(Form):
+    """A check of the catalogue; `id` is its key."""
+
+    id = serializers.RegexField(KEY.regex.pattern, max_length=64)  # type: ignore[union-attr]
+    type = serializers.ChoiceField(list(CHECKERS))
+    title = Text(max_length=200)
+    settings = serializers.DictField(required=False)
+    parameters = ParameterForm(many=True, required=False)
+    roles = serializers.ListField(child=serializers.ChoiceField(ROLES), required=False)
+
+    def validate(self, one: dict[str, Any]) -> dict[str, Any]:
+        """As the catalogue takes it."""
+        try:
+            settings = checked_settings(one["type"], one.get("settings", {}))
+            parameters.check(one.get("parameters", []), settings)
+        except Invalid as no:
+            raise serializers.ValidationError({"settings": str(no)}) from no
+        return one
+
+
 class IssueForm(Form):
     title = Text(max_length=300)
     description = Text(max_length=60_000, required=False)
@@ -69,3 +90,4 @@ class CompanyForm(Form):
     agents = AgentForm(many=True, allow_empty=False)
     issues = IssueForm(many=True, required=False)
     routines = routine_template.RoutineForm(many=True, required=False)
+    checks = CheckForm(many=True, required=False)

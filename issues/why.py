@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from agents.models import Attempt, BudgetIncident, Run
 from agents.models.grant import Scopes
 from issues import lying
-from issues.models import Relation
+from issues.models import Claim, Relation
 from issues.models.base import Status
 from issues.models.issue import Issue
 from paperclip.models import Instance
@@ -187,6 +187,16 @@ def no_room(run: Run) -> str:
     return "A worker will take it."
 
 
+def checking(issue: Issue) -> Why | None:
+    """Its agent calls it done, and nobody has looked yet."""
+    claim = Claim.objects.filter(issue=issue).open().first()
+    if claim is None or issue.status != Status.IN_REVIEW:
+        return None
+    far = f" ({claim.progress})" if claim.progress else ""
+    said = f"{claim.agent or 'Somebody'} calls it done, and that is checked{far}."
+    return Why("checking", said, "the check ends")
+
+
 def nobody(issue: Issue) -> Why | None:
     if issue.status == Status.BACKLOG:
         return Why("backlog", "It is parked in the backlog.", "it is set to to do")
@@ -250,6 +260,7 @@ CASES = [
     parked,
     blocked,
     waiting,
+    checking,
     nobody,
     asleep,
     parts,

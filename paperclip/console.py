@@ -43,6 +43,7 @@ ROUTES = {
     "issues/goal/": "goals/",
     "issues/project/": "projects/",
     "issues/label/": "labels/",
+    "issues/check/": "checks/",
     "paperclip/company/": "companies/",
 }
 
@@ -170,6 +171,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         (_("Goals"), "flag", "admin:issues_goal_changelist"),
         (_("Projects"), "folder", "admin:issues_project_changelist"),
         (_("Labels"), "label", "admin:issues_label_changelist"),
+        (_("Checks"), "fact_check", "admin:issues_check_changelist"),
     ]
     company = [
         (_("Agents"), "smart_toy", "admin:agents_agent_changelist"),

@@ -9,6 +9,7 @@ Standard library only: settings and the embedded servers both read it.
     <home>/runs/<run id>     log of one heartbeat run, and an outcome to be delivered
     <home>/workspaces/<id>   one agent's working directory
     <home>/repositories/<id>.git  the shared work of one project
+    <home>/checks/<name>     what is being checked, gone afterwards
 """
 
 import contextlib

@@ -235,6 +235,10 @@ UNFOLD = {
 LEASE_SECONDS = env.float("PAPERCLIP_LEASE_SECONDS", default=15)
 # So many runs at once on one host; 0: as many as its workers have threads.
 HOST_RUNS = env.int("PAPERCLIP_HOST_RUNS", default=0)
+# A check that is not renewed for this long has lost its worker and is begun anew.
+CHECK_LEASE_SECONDS = env.float("PAPERCLIP_CHECK_LEASE_SECONDS", default=60)
+# So many checks at once on one host, so that runs have workers too.
+HOST_CHECKS = env.int("PAPERCLIP_HOST_CHECKS", default=2)
 # So many processes a run may have at once; 0: any number.
 MOST_PROCESSES = env.int("PAPERCLIP_MOST_PROCESSES", default=256)
 # So many runs of an agent about an issue may change nothing before it is parked.
@@ -287,6 +291,12 @@ SPECTACULAR_SETTINGS = {
         "GoalStatus": "issues.models.Goal.Status",
         "ProjectStatus": "issues.models.Project.Status",
         "RunStatus": "agents.models.Run.Status",
+        "AgentRole": "agents.models.roles.ROLES",
+        "CheckType": "issues.api.criteria_forms.TYPES",
+        "ParameterType": "issues.api.criteria_forms.PARAMETER_TYPES",
+        "ParticipantType": "issues.api.criteria_forms.PARTICIPANT_TYPES",
+        "ProofType": "issues.models.proof.TYPES",
+        "StageType": "issues.models.policy.TYPES",
     },
 }
 

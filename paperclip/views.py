@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from agents import spending, stopping
 from agents.models import Agent, ProviderAccount, Run
 from agents.spending import Month, Spend
-from issues import worth
+from issues import standing, worth
 from paperclip import feed, first_start, live
 from paperclip.desk import LIVE_SALT, Desk, attempt, back, page
 from paperclip.exceptions import Invalid, Refused
@@ -205,6 +205,8 @@ def costs(request: HttpRequest) -> HttpResponse:
             (names_of[kind], rows)
             for kind, rows in worth.per_accepted(company, events, *month.span).items()
         ],
+        turnaround=standing.turnaround(standing.decisions_of(company)),
+        reviewers=standing.by_reviewer(company),
     )
 
 

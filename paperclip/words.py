@@ -62,6 +62,7 @@ REASONS = {
     "transient_failure_retry": _("the run before failed; it is tried again"),
     "issue_unfinished": _("its issue is not finished yet"),
     "issue_waiting": _("an issue waits for it"),
+    "issue_check_failed": _("the check of its work failed"),
     "put_off": _("it was put off until there is room"),
     "not_picked": _("it was not picked for the start"),
     "rehearsal_left": _("the rehearsal was left"),

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from agents.api.forms import colleagues
 from agents.models import Wakeup
+from issues.api.criteria_forms import CriterionForm, PolicyForm, ProofForm
 from issues.models import Goal, Issue, Label, Project
 from issues.models.base import Priority, Status
 from issues.models.thread import LONGEST
@@ -91,9 +92,21 @@ class IssueFields(Form):
         required=False,
     )
     requestDepth = Whole(source="request_depth", max_value=1024, required=False)
+    executionPolicy = PolicyForm(
+        source="review_policy",
+        allow_null=True,
+        required=False,
+        help_text="Who looks at done work, in which order. Null: its agent's reviewer.",
+    )
 
 
-class IssueForm(IssueFields):
+class NewIssueFields(IssueFields):
+    criteria = CriterionForm(
+        many=True, required=False, help_text="What it has to prove: see the catalogue."
+    )
+
+
+class IssueForm(NewIssueFields):
     allowDuplicate = Flag(
         required=False,
         default=False,
@@ -114,9 +127,14 @@ class IssueChange(IssueFields):
     hiddenAt = serializers.DateTimeField(
         source="hidden_at", allow_null=True, required=False
     )
+    evidence = ProofForm(
+        many=True,
+        required=False,
+        help_text="With status done: what proves it. What is not so is refused.",
+    )
 
 
-class ChildForm(IssueFields):
+class ChildForm(NewIssueFields):
     acceptanceCriteria = serializers.ListField(
         child=Text(max_length=2000), max_length=50, required=False
     )

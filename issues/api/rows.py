@@ -7,22 +7,33 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import OuterRef, Prefetch, Q, Subquery
-from django.db.models.functions import Left
+from django.db.models.functions import JSONObject, Left
 
 from agents.models import Run
-from issues.models import Document, Issue, Relation
+from issues.models import Claim, Document, Issue, Relation
 from issues.models.issue import IssueQuerySet
 
 EXCERPT = 1200
 
 
 def shown() -> IssueQuerySet:
-    """Issues with their labels and `live_holder_id`, the run that really holds each."""
+    """Issues with their labels and decisions, `live_holder_id`, the run that really
+    holds each, and `verification`, where its last claim stands."""
     live = Run.objects.live().filter(pk=OuterRef("checkout_run"))
-    held: IssueQuerySet = Issue.objects.annotate(
-        live_holder_id=Subquery(live.values("pk"))
+    claims = Claim.objects.filter(issue=OuterRef("pk"), agent__isnull=False)
+    told = JSONObject(
+        status="status",
+        claimId="pk",
+        message="said",
+        progress="progress",
     )
-    return held.prefetch_related("labels")
+    held: IssueQuerySet = Issue.objects.annotate(
+        live_holder_id=Subquery(live.values("pk")),
+        verification=Subquery(
+            claims.order_by("-created_at").annotate(told=told).values("told")[:1]
+        ),
+    )
+    return held.prefetch_related("labels", "decisions")
 
 
 def listed() -> IssueQuerySet:

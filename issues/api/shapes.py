@@ -10,10 +10,12 @@ from rest_framework.serializers import (
     CharField,
     DictField,
     IntegerField,
+    ListField,
     SerializerMethodField,
     UUIDField,
 )
 
+from issues.api.criteria_shapes import VerificationShape
 from issues.api.forms import PRIORITIES
 from issues.api.plan_shapes import GoalShape, LabelShape, ProjectShape
 from issues.api.rows import EXCERPT
@@ -78,13 +80,37 @@ class Participant(Shape):
     userId = UUIDField(allow_null=True)
 
 
-class ReviewShape(Shape):
-    """A review that is under way: who looks at whose work."""
+class PolicyParticipant(Participant):
+    id = CharField()
 
-    status = CharField()
-    currentStageType = CharField()
-    currentParticipant = Participant()
-    returnAssignee = Participant()
+
+class StageShape(Shape):
+    id = CharField()
+    type = CharField()
+    approvalsNeeded = IntegerField()
+    participants = PolicyParticipant(many=True)
+
+
+class PolicyShape(Shape):
+    """Who looks at done work, in which order."""
+
+    mode = CharField()
+    commentRequired = BooleanField()
+    stages = StageShape(many=True)
+
+
+class ReviewShape(Shape):
+    """Where it stands with its stages: who looks at whose work."""
+
+    status = CharField(help_text="idle, pending, changes_requested or completed.")
+    currentStageId = CharField(allow_null=True)
+    currentStageIndex = IntegerField(allow_null=True)
+    currentStageType = CharField(allow_null=True)
+    currentParticipant = Participant(allow_null=True)
+    returnAssignee = Participant(allow_null=True)
+    completedStageIds = ListField(child=CharField())
+    lastDecisionId = UUIDField(allow_null=True)
+    lastDecisionOutcome = CharField(allow_null=True)
     failedReviews = IntegerField()
 
 
@@ -115,8 +141,9 @@ class IssueShape(IssueBrief):
     requestDepth = IntegerField(source="request_depth")
     billingCode = CharField(source="billing_code", allow_null=True)
     assigneeAdapterOverrides = Unset()
-    executionPolicy = Unset()
+    executionPolicy = PolicyShape(source="review_policy", allow_null=True)
     executionState = ReviewShape(source="review", allow_null=True)
+    verification = VerificationShape(allow_null=True)
     executionWorkspaceId = Unset()
     executionWorkspacePreference = Unset()
     executionWorkspaceSettings = Unset()

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('agents', '0009_approvals'),
-        ('issues', '0005_routines'),
+        ('issues', '0006_evidence'),
         ('paperclip', '0009_outside_text'),
     ]
 

@@ -1,6 +1,11 @@
 from issues.models.approval_link import ApprovalLink
+from issues.models.check import Check
+from issues.models.claim import Claim
 from issues.models.comment import Comment
+from issues.models.criterion import Criterion
+from issues.models.decision import Decision
 from issues.models.document import Document, DocumentRevision
+from issues.models.evidence import Evidence
 from issues.models.goal import Goal
 from issues.models.issue import Issue
 from issues.models.label import Label
@@ -14,9 +19,14 @@ from issues.models.work_product import WorkProduct
 
 __all__ = [
     "ApprovalLink",
+    "Check",
+    "Claim",
     "Comment",
+    "Criterion",
+    "Decision",
     "Document",
     "DocumentRevision",
+    "Evidence",
     "Goal",
     "Issue",
     "Label",

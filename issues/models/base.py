@@ -70,6 +70,9 @@ class IssueBase(Created):
     executor_agent = models.ForeignKey(
         Agent, models.SET_NULL, null=True, editable=False, related_name="reviewed"
     )
+    # The stages that its done work goes through, as policy.checked keeps them. Null:
+    # one stage, its worker's reviewer.
+    review_policy = models.JSONField(null=True, editable=False)
     failed_reviews = models.PositiveSmallIntegerField(default=0, editable=False)
     labels = models.ManyToManyField(Label, blank=True, related_name="issues")
     origin_kind = models.CharField(max_length=40, default="manual")

@@ -13,6 +13,7 @@ from agents.models import Agent, Attempt
 from agents.models.base import NO_PROGRESS
 from issues.models.base import CLOSED, IssueBase, Priority, Status
 from issues.models.comment import Comment
+from issues.models.criterion import Criterion
 from issues.models.goal import Goal
 from issues.models.relation import Relation
 from issues.models.status import StatusMachine
@@ -94,9 +95,11 @@ class IssueQuerySet(ScopedQuerySet):
         issue.origin_run_id = by.run_id
         blockers = fields.pop("blocked_by", [])
         labels = fields.pop("labels", [])
+        criteria = fields.pop("criteria", [])
         status = fields.pop("status", Status.BACKLOG)
         issue._check_links(fields, by=by)
         issue._set_assignee(fields, by=by)
+        issue._keep_policy(fields, by=by)
         for name, value in fields.items():
             setattr(issue, name, value)
         issue._inherit()
@@ -107,6 +110,8 @@ class IssueQuerySet(ScopedQuerySet):
         if blockers:
             issue.block_on(blockers, by=by)
         issue.labels.set(labels)
+        for one in criteria:
+            Criterion.objects.add(issue, by=by, **one)
         if status != issue.status:
             issue._enter(status, by=by, force=True)
             issue.save()

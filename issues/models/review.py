@@ -1,9 +1,10 @@
-"""Review in its simple form: work that an agent calls done goes to its reviewer.
+"""Review: work that an agent calls done goes to whoever looks at it, and what they say
+decides.
 
-While an issue is under review its assignee is the reviewer and `executor_agent` is who
-did the work. Approval merges its branch. The first refusal sends it back with a fix to
-do, the next ones to the executor's manager, and what four reviews refused is a person's
-to decide.
+Approval goes on to the next stage, and behind the last one merges its branch. The
+first refusal of an agent's reviewer sends it back with a fix to do, the next ones to
+the executor's manager; a stage of the issue's own policy sends it back to the executor.
+What four reviews refused is a person's to decide.
 """
 
 from __future__ import annotations
@@ -12,20 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from agents.models import Agent
 from issues import repositories
+from issues.models import policy
 from issues.models.base import CLOSED, Status
-from issues.models.checkout import Checkout
+from issues.models.decision import Decision
 from issues.models.fix import FIX, file_fix
 from issues.models.relation import Relation
-from issues.models.thread import Thread
+from issues.models.stages import PERSON, Stages, employed
 from issues.models.work_product import OURS, WorkProduct
 from paperclip import audit
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict, Invalid, NotAllowed
-from paperclip.models import Activity, Membership
 
 if TYPE_CHECKING:
+    from agents.models import Agent
     from paperclip.actors import Actor
 
 # After so many refusals its manager gets it, and after so many a person.
@@ -34,58 +35,17 @@ NAMING = {"assignee_agent", "assignee_user"}
 STEERED = NAMING | {"status"}
 
 
-class Review(Checkout, Thread):
-    # What the thread is told of the outcome, below the reviewer's own words.
-    _remark = ""
-
+class Review(Stages):
     class Meta:
         abstract = True
-
-    @property
-    def is_under_review(self) -> bool:
-        return self.executor_agent_id is not None
-
-    @property
-    def review(self) -> dict[str, Any] | None:
-        """The review under way, as clients of the API are told; None without one."""
-        if not self.is_under_review:
-            return None
-        kind = "user" if self.assignee_user_id else "agent"
-        reviewer = {"agentId": self.assignee_agent_id, "userId": self.assignee_user_id}
-        worker = {"agentId": self.executor_agent_id, "userId": None}
-        return {
-            "status": "pending",
-            "currentStageType": "review",
-            "currentParticipant": {"type": kind, **reviewer},
-            "returnAssignee": {"type": "agent", **worker},
-            "failedReviews": self.failed_reviews,
-        }
-
-    def approved_by(self) -> str:
-        """Who approved it the last time it was done; empty when nobody but its own
-        worker says that it is."""
-        if self.status != Status.DONE:
-            return ""
-        acts = Activity.objects.filter(entity_type="issue", entity_id=str(self.pk))
-        moves = acts.filter(
-            action__in=["issue.review_decided", "issue.review_requested"]
-        )
-        last = moves.first()
-        if last is None or last.details.get("outcome") != "approved":
-            return ""
-        return str(last.actor_name)
-
-    def reviewer_of(self, worker: Agent | None) -> Agent | None:
-        """Who looks at this work of the agent's; None when nobody does. A fix is
-        looked at with the issue it belongs to."""
-        reviewer = worker.reviewer if worker and self.origin_kind != FIX else None
-        return employed(reviewer)
 
     # --- what was asked, and what becomes of it ------------------------------------
 
     def _route(self, fields: dict[str, Any], *, by: Actor, comment: str) -> bool:
         """Turn what was asked into what the review makes of it; whether it did."""
         self._drop_what_is_already_so(fields)
+        if self.is_closed and fields.get("status", self.status) not in CLOSED:
+            Decision.objects.filter(issue_id=self.pk).forget()
         if not self.is_under_review:
             return self._to_reviewer(fields, by=by)
         if STEERED & set(fields):
@@ -125,13 +85,21 @@ class Review(Checkout, Thread):
             return False
         if self.assignee_agent_id not in (None, by.agent.pk):
             return False
-        reviewer = self.reviewer_of(by.agent)
-        if reviewer is not None:
-            self._give_to_reviewer(by.agent, reviewer, by=by)
-        elif fields["status"] == Status.DONE and self._own_branch_of(by.agent):
+        return self._hand_in(by.agent, fields, by=by)
+
+    def _hand_in(
+        self, worker: Agent, fields: dict[str, Any], *, by: Actor, seen: bool = False
+    ) -> bool:
+        """Put the work before its next stage; False when there is none. `seen`: the
+        control plane has tried the branch itself."""
+        if (stage := self.next_stage(worker)) is not None:
+            self._give_to_stage(worker, stage, by=by)
+        elif fields["status"] == Status.DONE and not (
+            seen or self._approvals().exists() or not self._own_branch_of(worker)
+        ):
             # Nothing gets into a project that nobody but its author has looked at.
-            self.executor_agent = by.agent
-            self._to_person(f"{by.agent} has no reviewer. A person looks at its branch")
+            self.executor_agent = worker
+            self._ask_person(f"{worker} has no reviewer, and there is its branch")
         else:
             return False
         fields["status"] = Status.IN_REVIEW
@@ -148,52 +116,93 @@ class Review(Checkout, Thread):
             return False
         return agent.runs.filter(pk=branch.created_by_run_id).exists()
 
-    def _give_to_reviewer(self, worker: Agent, reviewer: Agent, *, by: Actor) -> None:
-        self.executor_agent, self.assignee_agent = worker, reviewer
-        audit.record(
-            by,
-            "issue.review_requested",
-            self,
-            identifier=self.identifier,
-            reviewerAgentId=str(reviewer.pk),
-        )
-
     def _handed_on(self, fields: dict[str, Any]) -> None:
         """Somebody named who has it next: another reviewer, or the executor again."""
-        if fields.get("assignee_agent") == self.executor_agent:
+        worker = self.executor_agent
+        if fields.get("assignee_agent") == worker:
+            Decision.objects.withdraw(self)
             self.executor_agent = None
             if fields.get("status", self.status) == Status.IN_REVIEW:
                 fields["status"] = Status.TODO
+        elif worker is not None:
+            stage = self.next_stage(worker) or {"id": policy.REVIEW, "type": "review"}
+            who = fields.get("assignee_agent") or fields.get("assignee_user")
+            Decision.objects.ask(self, stage, who, worker)
+
+    # --- decided ---------------------------------------------------------------------
 
     def _decide(self, fields: dict[str, Any], *, by: Actor, comment: str) -> bool:
         asked = fields["status"]
-        if by.agent is not None:
-            if asked == Status.IN_PROGRESS and not comment:
-                return False  # the reviewer begins
-            if not comment:
-                raise Invalid("A review needs a comment: say what you looked at.")
-            if asked == Status.CANCELLED:
-                raise Invalid("A review approves (done) or asks for changes (todo).")
-        worker, self.executor_agent = self.executor_agent, None
-        self.assignee_agent, self.assignee_user = worker, None
+        if by.agent is not None and asked == Status.IN_PROGRESS and not comment:
+            return False  # the reviewer begins
+        self._must_be_decidable(asked, by=by, comment=comment)
+        worker = self.executor_agent
+        if asked == Status.DONE:
+            self._record_decision("approved", by=by, comment=comment)
+            if worker is not None and (stage := self.next_stage(worker)) is not None:
+                self._give_to_stage(worker, stage, by=by)
+                fields["status"] = Status.IN_REVIEW
+                return True
+            self._return_to(worker)
+            return True
+        self._return_to(worker)
         if asked in CLOSED:
-            self._record_decision("approved" if asked == Status.DONE else asked, by=by)
+            self._record_decision(asked, by=by, comment=comment)
             return True
         if not comment:  # a person took it back, without a word
+            Decision.objects.withdraw(self)
             return False
-        self._record_decision("changes_requested", by=by)
+        decided = self._record_decision("changes_requested", by=by, comment=comment)
+        stage_id = decided.stage_id
+        Decision.objects.filter(issue_id=self.pk, stage_id=stage_id).forget()
         fields["status"] = self._send_back(worker, comment)
         return True
 
-    def _record_decision(self, outcome: str, *, by: Actor) -> None:
+    def _must_be_decidable(self, asked: str, *, by: Actor, comment: str) -> None:
+        own = self.review_policy
+        needs = own["commentRequired"] if own else by.agent is not None
+        if own and asked != Status.CANCELLED:
+            self._must_take_part(by)
+        if needs and not comment and asked != Status.CANCELLED:
+            raise Invalid("A review needs a comment: say what you looked at.")
+        if by.agent is not None and asked == Status.CANCELLED:
+            raise Invalid("A review approves (done) or asks for changes (todo).")
+
+    def _must_take_part(self, by: Actor) -> None:
+        """Only who was named decides a stage of the issue's own policy."""
+        stage = self.next_stage(self.executor_agent)
+        named = (
+            {policy.key_of(one) for one in stage["participants"]} if stage else set()
+        )
+        named |= {str(self.assignee_agent_id), str(self.assignee_user_id)}
+        who = by.agent or by.user
+        if who is not None and str(who.pk) not in named:
+            raise Invalid(
+                f"This stage of {self.identifier} is {self.assignee}'s to decide. Who"
+                " takes part says its execution policy.",
+                code="not_a_participant",
+            )
+
+    def _record_decision(self, outcome: str, *, by: Actor, comment: str) -> Decision:
+        rows = Decision.objects.filter(issue_id=self.pk, outcome="pending")
+        decision = rows.first() or Decision(
+            issue_id=self.pk,
+            company_id=self.company_id,
+            stage_id=policy.REVIEW,
+            stage_type=policy.REVIEW,
+            worker=self.executor_agent,
+        )
+        decision.decide(outcome, comment, by=by)
         audit.record(
             by,
             "issue.review_decided",
             self,
             identifier=self.identifier,
             outcome=outcome,
+            stageId=decision.stage_id,
             failedReviews=self.failed_reviews + (outcome == "changes_requested"),
         )
+        return decision
 
     # --- approved --------------------------------------------------------------------
 
@@ -215,7 +224,11 @@ class Review(Checkout, Thread):
         )
         if self.assignee_agent is None or (by.user is not None and not routed):
             raise Conflict(said, code="merge_conflict")
-        return self._send_back(self.assignee_agent, said)
+        Decision.objects.filter(issue_id=self.pk).forget()
+        status = self._send_back(self.assignee_agent, said)
+        if self.review_policy:  # else the fix says it
+            self._remark = f"{said} {self._remark}".strip()
+        return status
 
     # --- refused ---------------------------------------------------------------------
 
@@ -226,6 +239,8 @@ class Review(Checkout, Thread):
         failed = f"{self.failed_reviews} reviews failed."
         if employed(worker) is None:
             failed = f"{worker} does not work here any more."
+        elif self.review_policy and self.failed_reviews < TO_PERSON:
+            return self._back_at_work()
         elif self.failed_reviews < TO_MANAGER or (
             self.failed_reviews < TO_PERSON and manager is None
         ):
@@ -240,31 +255,23 @@ class Review(Checkout, Thread):
         )
         return Status.TODO
 
-    def _to_person(self, why: str) -> str:
-        """Let the owner have it, or whoever else may decide here."""
-        members = self.company.memberships.exclude(role=Membership.Role.VIEWER)
-        members = members.filter(user__is_active=True).select_related("user")
-        owners = members.filter(role=Membership.Role.OWNER)
-        decides = owners.first() or members.first()
-        self.assignee_agent = None
-        self.assignee_user = decides.user if decides else None
-        self._remark = f"{why}: {self.assignee}."
-        return Status.IN_REVIEW
-
     def return_to_review(self, fix: Review, *, by: Actor) -> None:
-        """A fix is closed: when it was the last, the reviewer looks again, also when a
-        person found it unnecessary. The caller holds the row."""
+        """A fix is closed: when it was the last, the work is handed in again, also when
+        a person found it unnecessary. The caller holds the row."""
         edges = Relation.objects.filter(blocked_id=self.pk)
         if fix.status == Status.CANCELLED:
             edges.filter(blocker_id=fix.pk).delete()
         worker = self.assignee_agent
-        reviewer = self.reviewer_of(worker)
-        if self.status != Status.BLOCKED or worker is None or reviewer is None:
+        if self.status != Status.BLOCKED or worker is None:
             return
-        if not edges.unresolved().exists():
-            self.status = Status.IN_REVIEW
-            self._give_to_reviewer(worker, reviewer, by=by)
-            self.save()
+        if edges.unresolved().exists() or self.next_stage(worker) is None:
+            return
+        self.status = Status.IN_REVIEW
+        self._hand_in_again(worker, by=by)
+        self.save()
+
+    def _hand_in_again(self, worker: Agent, *, by: Actor) -> None:
+        self._hand_in(worker, {"status": Status.IN_REVIEW}, by=by)
 
     @transaction.atomic
     def leave_to_person(self) -> None:
@@ -279,11 +286,8 @@ class Review(Checkout, Thread):
             f"{gone} does not work here any more. A person decides how it goes on"
         )
         self.save()
+        if (worker := self.executor_agent) is not None:
+            stage = self.next_stage(worker) or PERSON
+            Decision.objects.ask(self, stage, self.assignee_user, worker)
         self._post(self._remark, by=SYSTEM)
         audit.record(SYSTEM, "issue.updated", self, identifier=self.identifier)
-
-
-def employed(agent: Agent | None) -> Agent | None:
-    """The agent, unless it was dismissed."""
-    gone = agent is None or agent.status == Agent.Status.TERMINATED
-    return None if gone else agent

@@ -14,6 +14,7 @@ from issues.models.relation import Relation
 from issues.models.review import Review
 from issues.models.routine_run import RoutineRun
 from issues.models.thread import must_be_sayable
+from issues.models.verified import Verified
 from issues.models.wakes import Wake, send_wakes
 from paperclip import audit
 from paperclip.actors import SYSTEM
@@ -69,10 +70,13 @@ PLAIN = {
     "parent",
 }
 # What an agent may change of its own issues, and not of everybody's.
-STEERING = {"status", "assignee_agent", "assignee_user", "hidden_at"}
+STEERING = {
+    *("status", "assignee_agent", "assignee_user", "hidden_at"),
+    *("review_policy", "evidence"),
+}
 
 
-class StatusMachine(Review):
+class StatusMachine(Verified):
     class Meta:
         abstract = True
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from django import template
 
 from agents.models import Agent, Run
+from issues import standing
 from issues.models import Issue
 
 register = template.Library()
@@ -19,6 +20,18 @@ def work_of(agent: Agent) -> list[Issue]:
     """The open issues of an agent, the most urgent first."""
     mine = Issue.objects.shown().open().filter(assignee_agent=agent)
     return list(mine.select_related("checkout_run").order_by("priority", "number")[:20])
+
+
+@register.simple_tag
+def standing_of(agent: Agent) -> standing.Standing:
+    """How far the agent's word goes."""
+    return standing.standing_of(agent.pk)
+
+
+@register.simple_tag
+def turnaround_of(agent: Agent) -> standing.Turnaround | None:
+    """How long its reviews take."""
+    return standing.turnaround_of(agent)
 
 
 @register.simple_tag

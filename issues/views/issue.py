@@ -18,6 +18,7 @@ from agents import spending
 from agents.models import Agent, Approval, Attempt, Run, Session
 from issues.forms import PropertiesForm
 from issues.models import Comment, Issue
+from issues.views.criteria import criteria_of, decisions_of
 from issues.why import waiting_messages, why
 from paperclip.api.views import is_uuid
 from paperclip.desk import Desk, View, button, page
@@ -101,6 +102,7 @@ def show(
         older=oldest,
         before=before,
         **state_of(issue),
+        **criteria_of(issue),
         **family_of(issue),
     )
 
@@ -115,6 +117,7 @@ def state_of(issue: Issue) -> dict[str, Any]:
         "alerts": alerts(issue),
         "unread": waiting_messages(issue),
         "review": review_of(issue),
+        "decisions": decisions_of(issue),
         "approved_by": issue.approved_by(),
         "question": question,
         "asker": had_by(issue, question) if issue.assignee_user else None,
@@ -216,6 +219,10 @@ def answer(request: HttpRequest, pk: str) -> HttpResponse:
     try:
         if not body.strip():
             raise BadRequest(_("Write an answer first: the agent acts on it."))
+        if request.POST.get("approve"):
+            row.change(by=actor, comment=body, status=Issue.Status.DONE)
+            messages.success(request, _("It is approved."))
+            return redirect(home(row))
         to = colleague(row, request.POST.get("to", ""))
         row.change(by=actor, comment=body, status=Issue.Status.TODO, assignee_agent=to)
     except Refused as no:

@@ -170,6 +170,16 @@ def duration(run: Any) -> str:
 
 
 @register.filter
+def span(length: Any) -> str:
+    """A length of time, as short as it can be told."""
+    seconds = length.total_seconds()
+    for size, name in ((86_400, _("d")), (3600, _("h")), (60, _("min"))):
+        if seconds >= size:
+            return f"{seconds / size:.1f}".removesuffix(".0") + f" {name}"
+    return f"{seconds:.0f} {_('s')}"
+
+
+@register.filter
 def shorten(text: Any) -> str:
     """A long text without its middle: how it began and how it ended tell the most."""
     whole = str(text if text is not None else "")

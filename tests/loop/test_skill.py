@@ -83,9 +83,10 @@ def desk(company: Any) -> Any:
 
 
 def must_have_done_it(issue: Issue, run: Any) -> None:
-    """Taken, reported, finished and delegated: by that run, in that order."""
+    """Taken, delegated and reported: by that run, in that order. It stays open until
+    its part is closed."""
     issue.refresh_from_db()
-    assert (issue.status, issue.checkout_run_id) == ("done", None)
+    assert (issue.status, issue.checkout_run_id) == ("in_progress", run.pk)
     child = issue.children.get()
     assert child.goal == issue.goal and child.origin_run_id == run.pk
     said = issue.comments.filter(author_agent=run.agent)
@@ -130,12 +131,17 @@ def test_the_built_in_loop_goes_the_nine_steps(company: Any, desk: Any) -> None:
             ("read_file", {"path": "result.txt"}),
         ),
         uses("create_subtask", title="Proofread it", description="All of it."),
+        uses("request_review", issue=name, comment="Wrote result.txt."),
         uses(
-            "request_review", issue=name, comment="Wrote result.txt and read it again."
+            "update_issue",
+            issue=name,
+            status="in_progress",
+            comment="Wrote result.txt and read it again.",
         ),
         says("Done."),
     )
     assert played.outcome.status == "succeeded"
     assert '"status":"blocked"' in played.results[0] and name in played.results[0]
     assert "Use capitals." in played.results[2] and played.results[4] == "WRITE"
+    assert "has open parts" in played.results[6]
     must_have_done_it(issue, played.run)

@@ -60,6 +60,7 @@ def read_issue(desk: Desk, issue: str) -> str:
     said = api.get(f"{path}/comments?limit={MOST_COMMENTS}")
     documents = api.find(f"{path}/documents") or []
     products = api.find(f"{path}/work-products") or []
+    criteria = api.find(f"{path}/criteria") or []
     author = api.name_of(found["createdByAgentId"], found["createdByUserId"])
     return compact(
         {
@@ -76,6 +77,7 @@ def read_issue(desk: Desk, issue: str) -> str:
             "children": [brief(desk, one) for one in children],
             "documents": [pick(one, "key", "title") for one in documents],
             "workProducts": [product(one) for one in products],
+            "doneWhen": [criterion(one) for one in criteria] or None,
             **thread(desk, said),
         }
     )
@@ -101,7 +103,8 @@ def update_issue(
         change["blockedByIssueIds"] = [desk.api.issue(one)["id"] for one in blocked_by]
     if not change:
         raise ToolError("Say what is to change.")
-    return compact(brief(desk, desk.api.patch(f"/issues/{part(issue)}", change)))
+    changed = desk.api.patch(f"/issues/{part(issue)}", change)
+    return compact({**brief(desk, changed), **verification(changed)})
 
 
 def create_subtask(
@@ -185,6 +188,20 @@ def brief(desk: Desk, issue: dict[str, Any]) -> dict[str, Any]:
     """An issue in a line."""
     who = desk.api.name_of(issue["assigneeAgentId"], issue["assigneeUserId"])
     return {**named(issue), "priority": issue["priority"], "assignee": who or NOBODY}
+
+
+def criterion(one: dict[str, Any]) -> dict[str, Any]:
+    """What has to be proven, and how far that is."""
+    found = pick(one, "title", "description", "state", "status")
+    latest = one.get("latestEvidence") or {}
+    return {**found, **pick(latest, "said")}
+
+
+def verification(issue: dict[str, Any]) -> dict[str, Any]:
+    """Where a claim that it is done stands, while that is not over."""
+    found = issue.get("verification") or {}
+    waits = issue["status"] == "in_review" and found.get("status") == "pending"
+    return {"verification": "pending: the work is checked now"} if waits else {}
 
 
 def named(issue: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,40 @@
+"""Who looks whether work is done: a table, one class each, one way to ask it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from paperclip.exceptions import Invalid
+
+if TYPE_CHECKING:
+    from issues.checkers.base import Checker
+
+CHECKERS: dict[str, str] = {
+    "command": "issues.checkers.command.Command",
+    "http": "issues.checkers.http.Http",
+    "git": "issues.checkers.git.Git",
+    "file": "issues.checkers.file.File",
+    "mail": "issues.checkers.mail.Mail",
+    "children": "issues.checkers.children.Children",
+    "human": "issues.checkers.human.Human",
+}
+
+
+def checker_class(kind: str) -> type[Checker]:
+    module, name = CHECKERS[kind].rsplit(".", 1)
+    found: type[Checker] = getattr(import_module(module), name)
+    return found
+
+
+def checked_settings(kind: str, settings: Any) -> dict[str, Any]:
+    """The settings if this checker takes them; Invalid names each wrong field."""
+    form = checker_class(kind).Settings(data=settings)
+    if form.is_valid():
+        return dict(settings)
+    problems = {
+        key: " ".join(map(str, errors)) if isinstance(errors, list) else str(errors)
+        for key, errors in form.errors.items()
+    }
+    said = " ".join(f"{key}: {text}" for key, text in problems.items())
+    raise Invalid(f"A check of the type {kind} does not take this: {said}", **problems)

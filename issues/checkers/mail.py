@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import calendar
+import email
+import email.policy
+import email.utils
+import hashlib
+import imaplib
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from typing import Any, NamedTuple
+
+from rest_framework import serializers
+
+from issues import parameters
+from issues.checkers.base import Checker, Job, Result, failed, passed, unable
+from issues.checkers.mailboxes import NoMailbox, mailbox, opened
+from issues.models.evidence import Evidence
+from paperclip.api.forms import Form, Text
+
+FIELDS = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID TO CC SUBJECT FROM)]"
+# So many of the newest are looked at.
+MOST = 500
+LARGEST = 1_000_000
+
+
+class MailSettings(Form):
+    """In a `folder` of the operator's `mailbox` there is a message `to` somebody with
+    this in its `subject`, which came there after the issue was filed."""
+
+    mailbox = Text(max_length=64)
+    folder = Text(max_length=100, required=False)
+    to = Text(max_length=254, required=False)
+    subject = Text(max_length=300, required=False)
+
+    def validate_mailbox(self, name: str) -> str:
+        return no_place(name)
+
+    def validate_folder(self, name: str) -> str:
+        return no_place(name)
+
+
+def no_place(name: str) -> str:
+    if parameters.PLACE.search(name) or '"' in name or "\\" in name:
+        raise serializers.ValidationError(
+            "It is yours to say: no parameter and no quotes in it."
+        )
+    return name
+
+
+class Letter(NamedTuple):
+    number: bytes
+    arrived: datetime
+    head: EmailMessage
+
+    @property
+    def message_id(self) -> str:
+        return str(self.head["Message-ID"] or "").strip()
+
+    def is_to(self, wanted: str) -> bool:
+        names = [str(self.head[name] or "") for name in ("To", "Cc")]
+        found = email.utils.getaddresses(names)
+        return wanted.casefold() in [address.casefold() for _name, address in found]
+
+    def says(self, wanted: str) -> bool:
+        return wanted.casefold() in str(self.head["Subject"] or "").casefold()
+
+
+class Mail(Checker):
+    """A message is in a mailbox. What its agent says of it is looked up there."""
+
+    Settings = MailSettings
+
+    def in_words(self, settings: Mapping[str, Any]) -> str:
+        words = f"A message is in {settings.get('folder', 'Sent')} of the mailbox"
+        words += f" {settings.get('mailbox')}"
+        if to := settings.get("to"):
+            words += f", to {to}"
+        if subject := settings.get("subject"):
+            words += f", about “{subject}”"
+        return f"{words}."
+
+    def check(self, job: Job) -> Result:
+        settings = job.settings
+        folder = settings.get("folder", "Sent")
+        facts: dict[str, Any] = {"mailbox": settings["mailbox"], "folder": folder}
+        try:
+            with opened(mailbox(settings["mailbox"]), folder) as server:
+                return looked_up(job, server, facts)
+        except NoMailbox as no:
+            return unable(str(no), **facts)
+
+
+def looked_up(job: Job, server: imaplib.IMAP4, facts: dict[str, Any]) -> Result:
+    settings, since = job.settings, job.issue.created_at.replace(microsecond=0)
+    named = job.claim.named("message")
+    why = "no message to {to} about {subject} came there since the issue was filed"
+    why = why.format(
+        to=settings.get("to", "anybody"), subject=settings.get("subject", "anything")
+    )
+    for letter in newest(server, since):
+        job.beat()
+        if named and letter.message_id not in named:
+            continue
+        if not letter.is_to(settings.get("to", "")) and settings.get("to"):
+            continue
+        if not letter.says(settings.get("subject", "")):
+            continue
+        if Evidence.objects.of_others(job.issue, letter.message_id):
+            why = f"{letter.message_id} is the proof of another issue already"
+            continue
+        return passed(
+            f"{letter.message_id} arrived {letter.arrived:%Y-%m-%d %H:%M:%S} UTC.",
+            **facts,
+            messageId=letter.message_id,
+            arrivedAt=letter.arrived.isoformat(),
+            digest=digest_of(server, letter.number),
+        )
+    claimed = f", and none is {', '.join(named)}" if named else ""
+    return failed(f"In {facts['folder']} {why}{claimed}.", **facts)
+
+
+def newest(server: imaplib.IMAP4, since: datetime) -> Iterator[Letter]:
+    """The messages that arrived since then, the newest first."""
+    # A day earlier: the server's day may be another one.
+    day = (since - timedelta(days=1)).astimezone(UTC)
+    asked = f"{day.day}-{calendar.month_abbr[day.month]}-{day.year}"
+    word, found = server.search(None, "SINCE", asked)
+    numbers = found[0].split() if word == "OK" and found[0] else []
+    for number in reversed(numbers[-MOST:]):
+        _word, rows = server.fetch(number.decode(), f"(INTERNALDATE {FIELDS})")
+        letter = read(number, rows)
+        if letter is not None and letter.arrived >= since:
+            yield letter
+
+
+def read(number: bytes, rows: list[Any]) -> Letter | None:
+    parts = [row for row in rows if isinstance(row, tuple)]
+    if not parts:
+        return None
+    told = b" ".join(part[0] for part in parts)
+    told += b" ".join(row for row in rows if isinstance(row, bytes))
+    when = imaplib.Internaldate2tuple(told)
+    if when is None:
+        return None
+    moment = datetime.fromtimestamp(time.mktime(when), UTC)
+    head = email.message_from_bytes(parts[0][1], policy=email.policy.default)
+    return Letter(number, moment, head)
+
+
+def digest_of(server: imaplib.IMAP4, number: bytes) -> str:
+    _word, rows = server.fetch(number.decode(), f"(BODY.PEEK[]<0.{LARGEST}>)")
+    whole = b"".join(row[1] for row in rows if isinstance(row, tuple))
+    return hashlib.sha256(whole).hexdigest()

@@ -1,0 +1,3 @@
+"""What a look can come to."""
+
+PASSED, FAILED, UNABLE = "passed", "failed", "unable"

@@ -1,0 +1,136 @@
+"""One program of a check, sandboxed, from its start until nothing of it lives."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import selectors
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from agents import sandbox
+from agents.adapters.child import inherited
+from paperclip import home, processes
+
+TICK, COUNT_SECONDS = 0.2, 2.0
+CHUNK = 65_536
+KEPT = 16_000  # bytes of the begin and of the end of what it prints
+MOST = 20_000_000  # bytes it may print
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How it ended. `by`: "itself", "time", "output" or "crowd" (too many processes).
+    The digest is of all that it printed."""
+
+    by: str
+    code: int
+    output: str
+    digest: str
+    seconds: float
+
+
+class Output:
+    """What it prints: of much the begin and the end, and a digest of all."""
+
+    def __init__(self) -> None:
+        self._head, self._tail, self.size = b"", b"", 0
+        self._sum = hashlib.sha256()
+
+    def add(self, data: bytes) -> None:
+        self.size += len(data)
+        self._sum.update(data)
+        room = KEPT - len(self._head)
+        self._head += data[:room]
+        self._tail = (self._tail + data[room:])[-KEPT:]
+
+    @property
+    def text(self) -> str:
+        cut = self.size - len(self._head) - len(self._tail)
+        gap = f"\n[... {cut:,} bytes were cut here ...]\n".encode() if cut else b""
+        whole = (self._head + gap + self._tail).decode(errors="replace")
+        return whole.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+    @property
+    def digest(self) -> str:
+        return self._sum.hexdigest()
+
+
+def run(
+    argv: Sequence[str],
+    place: Path,
+    mark: str,
+    beat: Callable[[], None],
+    seconds: float,
+) -> Ended:
+    """Run it in the directory, without a network, and see it to its end. Unavailable
+    where no sandbox works; OSError when it cannot be started."""
+    marks = {"PAPERCLIP_CHECK_ID": mark, "PAPERCLIP_INSTANCE": home.instance_id()}
+    # /tmp inside is the sandbox's own.
+    env = {**inherited(), **marks, "HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}  # noqa: S108
+    env.pop("TMPDIR", None)
+    walled = sandbox.wrap(argv, workspace=place, env=env, network="none")
+    began, output = time.monotonic(), Output()
+    child = processes.spawn(
+        walled, cwd=place, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        by = watch(child, output, marks, beat, began + seconds)
+    finally:
+        processes.end(marks, grace=0)
+        child.wait()
+        if child.stdout:
+            child.stdout.close()
+    spent = round(time.monotonic() - began, 3)
+    return Ended(by, child.returncode, output.text, output.digest, spent)
+
+
+def watch(
+    child: subprocess.Popen[bytes],
+    output: Output,
+    marks: dict[str, str],
+    beat: Callable[[], None],
+    deadline: float,
+) -> str:
+    """Read what it prints until it ends, or is too much of something."""
+    assert child.stdout is not None  # noqa: S101 (for the type checker)
+    os.set_blocking(child.stdout.fileno(), False)
+    count_at = time.monotonic() + COUNT_SECONDS
+    with selectors.DefaultSelector() as ready:
+        ready.register(child.stdout, selectors.EVENT_READ)
+        while True:
+            over = child.poll() is not None
+            wrote = bool(ready.select(0 if over else TICK)) and take(child, output)
+            if over and not wrote:
+                return "itself"
+            beat()
+            if output.size > MOST:
+                return "output"
+            if time.monotonic() > deadline:
+                return "time"
+            if time.monotonic() > count_at:
+                count_at = time.monotonic() + COUNT_SECONDS
+                if is_crowd(marks):
+                    return "crowd"
+
+
+def take(child: subprocess.Popen[bytes], output: Output) -> bool:
+    assert child.stdout is not None  # noqa: S101 (for the type checker)
+    try:
+        data = os.read(child.stdout.fileno(), CHUNK)
+    except BlockingIOError:
+        return False
+    if not data:  # it closed its output, and goes on
+        time.sleep(TICK / 10)
+    output.add(data)
+    return bool(data)
+
+
+def is_crowd(marks: dict[str, str]) -> bool:
+    most = settings.MOST_PROCESSES
+    return bool(most) and len(processes.family(processes.carriers(marks))) > most

@@ -1,0 +1,399 @@
+"""Each checker looks for itself, and keeps to its limits."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agents import sandbox
+from issues import checking, parameters
+from issues.checkers import CHECKERS, checker_class, mailboxes
+from issues.checkers.base import Job, Result
+from issues.models import Check, Claim, Criterion, Evidence, Issue
+from paperclip import processes
+from paperclip.actors import SYSTEM
+from paperclip.exceptions import Invalid
+from paperclip.git import Bare, lay_out
+from tests import make
+from tests.issues.evidence import RIGHT, dev, project, worked_on
+from tests.mailserver import Store, mail, written
+from tests.pageserver import Site, site
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def asked(issue: Issue, kind: str, place: Path, **told: Any) -> Result:
+    """What this checker finds about the issue."""
+    form = checker_class(kind).Settings(data=told)
+    assert form.is_valid(), form.errors
+    named = told.pop("named", [])
+    claim = issue.claims.first() or Claim.objects.create(
+        issue=issue,
+        company=issue.company,
+        agent=issue.assignee_agent,
+        status="pending",
+        evidence=named,
+    )
+    place.mkdir(exist_ok=True)
+    job = Job(told, issue, claim, place, lambda: None)
+    return checker_class(kind)().check(job)
+
+
+def test_the_table_is_whole() -> None:
+    assert set(CHECKERS) == {
+        *("command", "http", "git", "file", "mail", "children", "human"),
+    }
+    for kind in CHECKERS:
+        assert checker_class(kind)().in_words({})
+
+
+# --- command -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def branch(tmp_path: Path) -> Issue:
+    worker = dev()
+    issue = make.issue(
+        worker.company,
+        project=project(worker.company, tmp_path / "first"),
+        assignee_agent=worker,
+    )
+    worked_on(issue, tmp_path / "work", tool_py=RIGHT)
+    return issue
+
+
+def runs(issue: Issue, place: Path, script: str, **more: Any) -> Result:
+    return asked(issue, "command", place, command=["sh", "-c", script], **more)
+
+
+def test_a_command_keeps_to_its_limits(branch: Issue, tmp_path: Path) -> None:
+    began = time.monotonic()
+    slow = runs(branch, tmp_path / "a", "sleep 60 & sleep 60", seconds=1)
+    assert slow.outcome == "failed" and "took longer than 1 s" in slow.said
+    assert time.monotonic() - began < 20
+    loud = runs(branch, tmp_path / "b", "yes | head -c 30000000; exit 0")
+    assert loud.outcome == "failed" and "printed more than" in loud.said
+    assert len(loud.facts["output"]) < 40_000
+    mark = {"PAPERCLIP_CHECK_ID": str(branch.claims.get().pk)}
+    assert processes.carriers(mark) == []
+
+
+def test_a_command_starts_not_too_many(
+    branch: Issue, tmp_path: Path, settings: Any
+) -> None:
+    settings.MOST_PROCESSES = 10
+    many = runs(branch, tmp_path / "a", "for n in $(seq 30); do sleep 60 & done; wait")
+    assert many.outcome == "failed" and "too many processes" in many.said
+
+
+def test_a_command_sees_nothing_of_ours(branch: Issue, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("canary")
+    look = f"cat {tmp_path}/secret; ls $PAPERCLIP_HOME/secrets; env; echo > /usr/x"
+    found = runs(branch, tmp_path / "a", f"{look}; exit 0")
+    assert found.outcome == "passed"
+    output = found.facts["output"]
+    assert "canary" not in output and "DATABASE_URL" not in output
+    outside = runs(branch, tmp_path / "b", "python3 -c 'import socket as s;"
+        " s.create_connection((\"1.1.1.1\", 53), 2)'")  # fmt: skip
+    assert outside.outcome == "failed"
+
+
+def test_a_program_that_is_not_there_is_nobodys_fault(
+    branch: Issue, tmp_path: Path
+) -> None:
+    found = asked(branch, "command", tmp_path / "a", command=["no-such-program"])
+    assert found.outcome == "unable" and "cannot be run here" in found.said
+
+
+def test_without_a_sandbox_nothing_is_run(
+    branch: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = sandbox.State(False, "", "There is no bwrap.")
+    monkeypatch.setattr(sandbox, "_seen", (time.monotonic() + 60, gone))
+    found = runs(branch, tmp_path / "a", "exit 0")
+    assert found.outcome == "unable" and "There is no bwrap" in found.said
+
+
+# --- a checkout of one's own ------------------------------------------------------
+
+
+def committed(bare: Bare, files: dict[str, tuple[str, str]]) -> str:
+    """A commit of these files: mode and content by name."""
+    lines = []
+    for name, (mode, text) in files.items():
+        blob = bare.git("hash-object", "-w", "--stdin", given=text.encode())
+        lines.append(f"{mode} {blob.decode().strip()}\t{name}")
+    index = bare.path / "index"
+    index.unlink(missing_ok=True)
+    given = "\n".join([*lines, ""]).encode()
+    bare.git("update-index", "--add", "--index-info", given=given)
+    tree = bare.git("write-tree").decode().strip()
+    return bare.git("commit-tree", tree, "-m", "x").decode().strip()
+
+
+@pytest.fixture
+def bare() -> Bare:
+    made = Bare(f"layout-{os.urandom(4).hex()}")
+    made.make("main", "# One\n")
+    return made
+
+
+def test_own_files_are_those_of_the_base(bare: Bare, tmp_path: Path) -> None:
+    plain, link = "100644", "120000"
+    base = committed(
+        bare,
+        {
+            "tests/test_a.py": (plain, "base"),
+            "lib/deep/conftest.py": (plain, "base"),
+            "setup.cfg": (plain, "base"),
+            "a.py": (plain, "old"),
+        },
+    )
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    commit = committed(
+        bare,
+        {
+            "tests": (link, str(outside)),  # in the place of a directory
+            "lib/deep/conftest.py": (plain, "weaker"),
+            "conftest.py": (plain, "new and weaker"),
+            "setup.cfg/x": (plain, "a directory"),
+            "a.py": (plain, "new"),
+            ".gitattributes": (plain, "*.py working-tree-encoding=UTF-16\n"),
+        },
+    )
+    place = tmp_path / "place"
+    place.mkdir()
+    own = ["tests", "**/conftest.py", "setup.cfg"]
+    digest = lay_out(bare, commit, place, own=own, base=base)
+    found = {
+        str(file.relative_to(place)): file.read_text()
+        for file in place.rglob("*")
+        if file.is_file()
+    }
+    assert found == {
+        "tests/test_a.py": "base",
+        "lib/deep/conftest.py": "base",
+        "setup.cfg": "base",
+        "a.py": "new",
+        ".gitattributes": "*.py working-tree-encoding=UTF-16\n",
+    }
+    assert list(outside.iterdir()) == []
+    again = tmp_path / "again"
+    again.mkdir()
+    assert lay_out(bare, commit, again, own=own, base=base) == digest
+    other = tmp_path / "other"
+    other.mkdir()
+    assert lay_out(bare, commit, other) != digest
+
+
+# --- http ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pages() -> Iterator[Site]:
+    with site() as server:
+        yield server
+
+
+def test_a_page_answers_and_says_it(pages: Site, tmp_path: Path) -> None:
+    issue = make.issue()
+    pages.pages["/a"] = b"Hello there"
+    url = f"{pages.url}/a"
+    good = asked(issue, "http", tmp_path, url=url, contains="Hello")
+    assert good.outcome == "passed" and good.facts["status"] == 200
+    assert len(good.facts["digest"]) == 64
+    wrong = asked(issue, "http", tmp_path, url=url, contains="Bye")
+    assert wrong.outcome == "failed" and "does not contain" in wrong.said
+    gone = asked(issue, "http", tmp_path, url=f"{pages.url}/b")
+    assert gone.said == f"{pages.url}/b answers 404, not 200."
+    meant = asked(issue, "http", tmp_path, url=f"{pages.url}/b", status=404)
+    assert meant.outcome == "passed"
+    pages.pages["/big"] = b"x" * 3_000_000
+    big = asked(issue, "http", tmp_path, url=f"{pages.url}/big")
+    assert big.outcome == "failed" and "more than" in big.said
+    dead = asked(issue, "http", tmp_path, url="http://127.0.0.1:1/")
+    assert dead.outcome == "failed" and "does not answer" in dead.said
+
+
+def test_a_page_leads_nowhere_else(pages: Site, tmp_path: Path) -> None:
+    issue = make.issue()
+    pages.pages["/new"] = b"Hello"
+    pages.sends_on = {"/old": "/new", "/round": "/round"}
+    moved = asked(issue, "http", tmp_path, url=f"{pages.url}/old")
+    assert moved.facts["finalUrl"] == f"{pages.url}/new"
+    with site() as other:
+        pages.sends_on["/away"] = f"{other.url}/x"
+        away = asked(issue, "http", tmp_path, url=f"{pages.url}/away")
+        assert away.outcome == "failed" and "another server" in away.said
+        assert other.asked == []
+    assert "on and on" in asked(issue, "http", tmp_path, url=f"{pages.url}/round").said
+
+
+# --- git and files -----------------------------------------------------------------
+
+
+def test_git_says_what_was_handed_over(branch: Issue, tmp_path: Path) -> None:
+    def git(**told: Any) -> Result:
+        return asked(branch, "git", tmp_path / "x", **told)
+
+    assert git(changes=["tool.py"], untouched=["tests"]).outcome == "passed"
+    assert git(changes=["site"]).said == "The branch does not change site."
+    assert git(untouched=["*.py"]).said == "The branch changes tool.py."
+    assert git(merged=True).said == "The branch is not merged."
+    bare_issue = make.issue(branch.company)
+    nothing = asked(bare_issue, "git", tmp_path / "y")
+    assert nothing.outcome == "failed" and "No branch" in nothing.said
+
+
+def test_a_file_or_a_document_is_there(branch: Issue, tmp_path: Path) -> None:
+    def file(**told: Any) -> Result:
+        return asked(branch, "file", tmp_path / "x", **told)
+
+    assert file(path="tool.py", contains="def add").outcome == "passed"
+    assert file(path="tool.py", contains="def sub").outcome == "failed"
+    assert file(path="nothing.py").said == "There is no nothing.py."
+    assert file(document="report").said == "There is no document report."
+    owner = make.by(make.owner_of(branch.company))
+    documents = branch.documents.model.objects
+    documents.write(branch, "report", by=owner, body="What was done.")
+    good = file(document="report", at_least=5)
+    assert good.outcome == "passed" and good.facts["revision"] == 1
+    assert "only 14 characters" in file(document="report", at_least=50).said
+
+
+# --- mail ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def box() -> Iterator[Store]:
+    with mail() as (store, _smtp, imap):
+        mailboxes.file().write_text(written(imap))
+        yield store
+    mailboxes.file().unlink()
+
+
+def letter(to: str, subject: str, message_id: str) -> bytes:
+    head = f"From: p@example.com\r\nTo: {to}\r\nSubject: {subject}\r\n"
+    return f"{head}Message-ID: {message_id}\r\n\r\nHello.\r\n".encode()
+
+
+def posted(issue: Issue, place: Path, **told: Any) -> Result:
+    return asked(issue, "mail", place, mailbox="press", **told)
+
+
+def test_a_mail_is_looked_up(box: Store, tmp_path: Path) -> None:
+    issue = make.issue()
+    ann = {"to": "ann@example.org", "subject": "Über uns"}
+    assert posted(issue, tmp_path, **ann).outcome == "failed"
+    encoded = "=?utf-8?q?Re=3A_=C3=9Cber_uns?="
+    box.put(letter("Bob <bob@example.org>", encoded, "<1@x>"))
+    box.put(letter("Ann <ann@example.org>", "Something else", "<2@x>"))
+    assert posted(issue, tmp_path, **ann).outcome == "failed"
+    box.put(letter("Bob <b@x.org>, Ann <ANN@example.org>", encoded, "<3@x>"))
+    found = posted(issue, tmp_path, **ann)
+    assert found.outcome == "passed" and found.facts["messageId"] == "<3@x>"
+    assert len(found.facts["digest"]) == 64
+
+
+def test_an_old_mail_is_no_proof(box: Store, tmp_path: Path) -> None:
+    box.put(letter("ann@example.org", "Hello", "<1@x>"), at=time.time() - 3 * 86_400)
+    box.put(letter("ann@example.org", "Hello", "<2@x>"), at=time.time() - 60)
+    issue = make.issue()
+    assert posted(issue, tmp_path, to="ann@example.org").outcome == "failed"
+
+
+def test_a_mail_proves_one_issue_only(box: Store, tmp_path: Path) -> None:
+    company = make.company()
+    issues = [make.issue(company) for _ in range(2)]
+    box.put(letter("ann@example.org", "Hello", "<1@x>"))
+    first = posted(issues[0], tmp_path, to="ann@example.org")
+    Evidence.objects.create(
+        issue=issues[0], company=company, title="x", type="mail", outcome="passed",
+        said="", state="", proof=first.facts["messageId"],
+        began_at=issues[0].created_at,
+    )  # fmt: skip
+    assert posted(issues[0], tmp_path, to="ann@example.org").outcome == "passed"
+    second = posted(issues[1], tmp_path, to="ann@example.org")
+    assert second.outcome == "failed" and "another issue already" in second.said
+
+
+def test_a_mailbox_nobody_can_open_is_a_persons_business(tmp_path: Path) -> None:
+    issue = make.issue()
+    none = posted(issue, tmp_path)
+    assert none.outcome == "unable" and "no mailbox press" in none.said
+    with mail() as (_store, _smtp, imap):
+        mailboxes.file().write_text(written(imap, password="wrong"))
+        refused = posted(issue, tmp_path)
+        assert refused.outcome == "unable" and "does not let us in" in refused.said
+        mailboxes.file().write_text(written(imap))
+        assert "no folder" in posted(issue, tmp_path, folder="Nowhere").said
+    mailboxes.file().write_text('[press]\nhost = "imap.example.com"\nuser = "x"\n'
+        'password = "y"\nsecurity = "none"\n')  # fmt: skip
+    assert "only this machine" in posted(issue, tmp_path).said
+    mailboxes.file().unlink()
+
+
+# --- parameters (T-13c) --------------------------------------------------------------
+
+NASTY = [
+    *("; touch canary", "$(touch canary)", "`touch canary`", "| touch canary", "\n"),
+    *("--output=canary", "../../etc/passwd", "/etc/passwd", "a\0b", "{other}"),
+]
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.one_of(st.sampled_from(NASTY), st.text(max_size=40)))
+@pytest.mark.parametrize("kind", ["text", "word", "path"])
+def test_a_value_stays_one_argument(kind: str, text: str) -> None:
+    """Whatever is filled in: the same arguments, none of them an option or a way out,
+    and nothing filled in twice."""
+    declared = [{"name": "it", "type": kind}]
+    command = ["prog", "x={it}", "{it}", "end"]
+    try:
+        values = parameters.filled_in(declared, {"it": text})
+    except Invalid:
+        return
+    made = parameters.put_in(command, values)
+    assert made == ["prog", f"x={text}", text, "end"]
+    assert not text.startswith("-") and "\n" not in text and "\0" not in text
+    if kind == "path":
+        assert not text.startswith("/") and ".." not in text.split("/")
+
+
+def test_what_agents_write_is_never_run(tmp_path: Path) -> None:
+    """A canary in every text of an agent's: what runs is what the operator said."""
+    canary, worker = tmp_path / "canary", dev()
+    company = worker.company
+    lead = make.agent(company, permissions={"canAssignTasks": True})
+    worker.change(by=SYSTEM, reports_to=lead)
+    check = Check.objects.define(
+        company,
+        by=SYSTEM,
+        key="echo",
+        type="command",
+        title="Echo",
+        settings={"command": ["echo", "{says}"]},
+        parameters=[{"name": "says", "type": "text"}],
+    )
+    says = f"x; touch {canary} $(touch {canary}) `touch {canary}`"
+    place = project(company, tmp_path / "first")
+    issue = make.issue(company, title=says, project=place, assignee_agent=worker)
+    by_lead, told = make.working(lead), {"parameters": {"says": says}}
+    Criterion.objects.add(issue, by=by_lead, check=check, title=says[:200], **told)
+    free = {"type": "command", "settings": {"command": ["touch", str(canary)]}}
+    Criterion.objects.add(issue, by=by_lead, title=says[:200], **free)
+    _work, by = worked_on(issue, tmp_path / "work", tool_py=RIGHT)
+    issue.change(by=by, status="done", comment=says)
+    checking.check_on()
+    (receipt,) = Evidence.objects.filter(issue=issue)
+    assert receipt.outcome == "passed"
+    assert receipt.facts["output"] == f"{says}\n"
+    assert not canary.exists()
