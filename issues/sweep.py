@@ -17,7 +17,7 @@ from agents.models import Agent, Run
 from issues import gate, heartbeat, lying, outage, recovery
 from issues.models import Issue
 from issues.models.base import Status
-from paperclip import doorbell, processes, pulse
+from paperclip import doorbell, processes, pulse, sealing
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,8 @@ def sweep() -> None:
     gate.wake_due(now(), TIMERS)
     pulse.step("ring again")
     ring_again()
+    pulse.step("seal what was done")
+    sealing.seal()
     pulse.step(pulse.IDLE)
 
 
