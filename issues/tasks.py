@@ -10,6 +10,7 @@ from agents import retention
 from issues import heartbeat as heart
 from issues import remotes, routines
 from issues import sweep as broom
+from paperclip import checkpoints, verification
 
 
 @shared_task
@@ -30,7 +31,7 @@ def wake_waiting() -> None:
 
 @shared_task
 def reap() -> None:
-    broom.reap_aside()
+    broom.aside(broom.reap)
 
 
 @shared_task
@@ -46,6 +47,16 @@ def fire_routines() -> None:
 @shared_task
 def retain() -> None:
     retention.retain(until=heart.leaving.is_set)
+
+
+@shared_task
+def sign_acts() -> None:
+    checkpoints.sign_all()
+
+
+@shared_task
+def verify_acts() -> None:
+    broom.aside(verification.verify_all)
 
 
 @worker_shutting_down.connect

@@ -32,6 +32,9 @@ BEAT: dict[str, tuple[str, timedelta | str, str]] = {
         timedelta(seconds=10),
         "runs",
     ),
+    # On the clock's queue, as the clock's host has the checkpoints.
+    "Sign the log of acts": ("issues.tasks.sign_acts", "7 * * * *", "clock"),
+    "Verify the log of acts": ("issues.tasks.verify_acts", "45 3 * * *", "clock"),
     # Not on the clock's queue: it may take minutes, and the sweep does not wait.
     "Remove what is old": ("issues.tasks.retain", "15 3 * * *", "runs"),
 }

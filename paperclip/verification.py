@@ -201,12 +201,12 @@ def verify_all() -> None:
 
 @transaction.atomic
 def keep(company: Company, report: Report) -> None:
-    """Note it with the chain. That a sound one was broken is an act of its own."""
-    found = [str(one) for one in report.findings]
+    """Note it with the chain. That a sound one is broken is an act of its own."""
+    found = [{"said": str(one), "seq": one.seq} for one in report.findings]
     chain, _ = Chain.objects.select_for_update().get_or_create(pk=company.pk)
     if found and not chain.findings:
         audit.record(SYSTEM, "audit.broken", company, findings=len(found))
-    for one in found:
+    for one in report.findings[:KEPT]:
         log.error("%s: %s", company, one)
     chain.verified, chain.verified_at = report.entries, now()
     chain.findings = found[:KEPT]

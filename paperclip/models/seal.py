@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from datetime import timedelta
+from typing import Any, NoReturn, Self
 
 from django.db import models
+from django.db.models import Exists, OuterRef
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
+
+from paperclip.models.activity import Activity
+
+LATE = timedelta(minutes=1)
 
 
 class Seal(models.Model):
@@ -38,6 +45,13 @@ class Seal(models.Model):
         raise TypeError("Seals are never removed.")
 
 
+class UnsealedQuerySet(models.QuerySet["Unsealed"]):
+    def late(self) -> Self:
+        """What the sweep should have sealed long ago."""
+        old = Activity.objects.filter(created_at__lt=now() - LATE)
+        return self.filter(Exists(old.filter(seq=OuterRef("seq"))))
+
+
 class Unsealed(models.Model):
     """An act that waits for its seal. Written with the act, gone with the seal."""
 
@@ -51,6 +65,8 @@ class Unsealed(models.Model):
         db_index=False,
         db_constraint=False,
     )
+
+    objects = UnsealedQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("act to be sealed")
@@ -74,7 +90,8 @@ class Chain(models.Model):
     # The newest signed checkpoint: up to which seal, and when.
     checkpoint = models.BigIntegerField(default=0)
     checkpoint_at = models.DateTimeField(null=True)
-    # The last verification: up to which seal, and what was wrong, in words.
+    # The last verification: how many entries, and what was wrong: `said`, and the
+    # `seq` of the act where one is known.
     verified = models.BigIntegerField(default=0)
     verified_at = models.DateTimeField(null=True)
     findings = models.JSONField(default=list)

@@ -296,7 +296,7 @@ def test_the_night_alerts_once(company: Company) -> None:
     for _ in range(2):
         verification.verify_all()
     chain.refresh_from_db()
-    assert len(chain.findings) == 1 and "Entry 3 " in chain.findings[0]
+    assert len(chain.findings) == 1 and "Entry 3 " in chain.findings[0]["said"]
     assert (
         Counter(Activity.objects.values_list("action", flat=True))["audit.broken"] == 1
     )
