@@ -22,6 +22,15 @@ class Finding:
     def __str__(self) -> str:
         return self.said
 
+    def place(self) -> float:
+        """In the order of the chain; what has no place in it comes last."""
+        return float("inf") if self.number is None else self.number
+
+    @property
+    def still_there(self) -> int | None:
+        """The act, where there is one to look at."""
+        return None if self.what == "act_removed" else self.seq
+
 
 @dataclass(frozen=True, slots=True)
 class Link:

@@ -78,6 +78,7 @@ def verify(company_id: UUID, file: Path | None = None, key: str = "") -> Report:
     said = "Line {} of {} is no checkpoint that this instance signed."
     for line in signed.forged:
         found.append(Finding("checkpoint_forged", said.format(line, signed.file)))
+    found.sort(key=Finding.place)
     return Report(walk.entries, len(signed.known), found)
 
 
@@ -196,18 +197,19 @@ def of_removed(place: Path | None = None) -> dict[str, Report]:
 def verify_all() -> None:
     """Every night: look at each company, and alert those that it concerns."""
     for company in Company.objects.all():
-        keep(company, verify(company.pk))
+        report = verify(company.pk)
+        for one in report.findings[:KEPT]:
+            log.error("%s: %s", company, one)
+        keep(company, report)
 
 
 @transaction.atomic
 def keep(company: Company, report: Report) -> None:
     """Note it with the chain. That a sound one is broken is an act of its own."""
-    found = [{"said": str(one), "seq": one.seq} for one in report.findings]
+    found = [{"said": str(one), "seq": one.still_there} for one in report.findings]
     chain, _ = Chain.objects.select_for_update().get_or_create(pk=company.pk)
     if found and not chain.findings:
         audit.record(SYSTEM, "audit.broken", company, findings=len(found))
-    for one in report.findings[:KEPT]:
-        log.error("%s: %s", company, one)
     chain.verified, chain.verified_at = report.entries, now()
     chain.findings = found[:KEPT]
     chain.save(update_fields=["verified", "verified_at", "findings"])

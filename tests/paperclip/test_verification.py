@@ -91,9 +91,9 @@ def test_it_says_which_entry_and_what(company: Company) -> None:
     tamper(run, "remove an act", 20)
     seqs = dict(Seal.objects.filter(company=company).values_list("number", "seq"))
     assert [str(one) for one in verify(company.pk).findings] == [
-        f"Entry 20 (act {seqs[20]}) was removed.",
         f"Entry 7 (act {seqs[7]}) was edited.",
         f"Entry 8 (act {seqs[8]}) was edited.",
+        f"Entry 20 (act {seqs[20]}) was removed.",
     ]
 
 
