@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 # The place of a moved act is looked for among so many broken links on either side.
 NEAR = 100
@@ -32,8 +33,7 @@ class Finding:
         return None if self.what == "act_removed" else self.seq
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A seal, and what its act says now (None: there is no such act)."""
 
     number: int
