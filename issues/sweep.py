@@ -17,7 +17,7 @@ from agents.models import Agent, Approval, Notice, Run
 from issues import budgets, checking, gate, heartbeat, lying, outage, recovery
 from issues.models import Issue
 from issues.models.base import Status
-from paperclip import doorbell, processes, pulse
+from paperclip import doorbell, processes, pulse, sealing
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,8 @@ def sweep() -> None:
     pulse.step("ring again")
     ring_again()
     checking.ring_again()
+    pulse.step("seal what was done")
+    sealing.seal()
     pulse.step(pulse.IDLE)
 
 
@@ -116,18 +118,20 @@ def reap() -> None:
         log.warning("ended %d processes left behind by run %s", ended, run_id)
 
 
-reaping = threading.Lock()
+at_it: dict[Callable[[], None], threading.Lock] = {}
 
 
-def reap_aside() -> None:
-    """Reap in a thread of its own: stubborn processes must not hold up the sweep."""
-    if reaping.acquire(blocking=False):
-        threading.Thread(target=_reap_aside, daemon=True).start()
+def aside(act: Callable[[], None]) -> None:
+    """Do it in a thread of its own, so that it does not hold up the sweep; not at all
+    while the last time goes on."""
+    lock = at_it.setdefault(act, threading.Lock())
+    if lock.acquire(blocking=False):
+        threading.Thread(target=_aside, args=(act, lock), daemon=True).start()
 
 
-def _reap_aside() -> None:
+def _aside(act: Callable[[], None], lock: threading.Lock) -> None:
     try:
-        reap()
+        act()
     finally:
         connection.close()
-        reaping.release()
+        lock.release()

@@ -10,6 +10,7 @@ from agents import retention
 from issues import checking, mailing, remotes, routines
 from issues import heartbeat as heart
 from issues import sweep as broom
+from paperclip import checkpoints, verification
 from paperclip.backups import nightly
 
 
@@ -31,7 +32,7 @@ def wake_waiting() -> None:
 
 @shared_task
 def reap() -> None:
-    broom.reap_aside()
+    broom.aside(broom.reap)
 
 
 @shared_task
@@ -63,6 +64,16 @@ def retain() -> None:
 @shared_task
 def back_up() -> None:
     nightly.run()
+
+
+@shared_task
+def sign_acts() -> None:
+    checkpoints.sign_all()
+
+
+@shared_task
+def verify_acts() -> None:
+    broom.aside(verification.verify_all)
 
 
 @worker_shutting_down.connect

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from unfold.sites import UnfoldAdminSite
 
-from paperclip import dashboard, views
+from paperclip import activity, dashboard, views
 from paperclip.desk import Desk, page
 
 # unfold's Alpine evaluates the expressions in its own markup, and its theme colours are
@@ -89,7 +89,7 @@ class ConsoleSite(UnfoldAdminSite):
                 each.pattern = RoutePattern(route)
         view = self.admin_view
         return [
-            path("activity/", view(views.activity), name="activity"),
+            path("activity/", view(activity.show), name="activity"),
             path("leave-rehearsal/", view(views.leave_rehearsal), name="leave"),
             path("board/", view(board), name="issue_board"),
             path("approvals/", view(approval.approvals), name="approvals"),

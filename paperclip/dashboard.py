@@ -14,7 +14,7 @@ from agents.models import Agent, Approval, Attempt, Run
 from agents.spending import Spend
 from issues.models import Document, Issue, WorkProduct
 from paperclip import feed, machine
-from paperclip.models import Activity, Company
+from paperclip.models import Activity, Chain, Company
 
 NEWEST, WAITING, RESULTS = 12, 20, 6
 # What a list of runs does not show.
@@ -35,6 +35,7 @@ def of(company: Company) -> dict[str, Any]:
         ],
         "parked": (stuck := parked(company)),
         "troubled": troubled(agents, stuck),
+        "tampered": Chain.objects.filter(pk=company.pk).exclude(findings=[]).first(),
         "results": results(company),
         "machine": machine.states(),
         "activity": feed.lines(Activity.objects.filter(company=company)[:NEWEST]),

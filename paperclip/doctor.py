@@ -26,6 +26,7 @@ from paperclip import browsers, home
 from paperclip.backups import nightly
 from paperclip.exceptions import Refused
 from paperclip.first_start import MODELS
+from paperclip.models import Chain, Unsealed
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 PATIENCE = 3  # seconds for each server to answer
@@ -129,6 +130,23 @@ def migrations() -> Finding:
             FAIL, f"{missing} not applied", "Run `python3 manage.py migrate`."
         )
     return Finding(OK, "all applied")
+
+
+def acts() -> Finding:
+    """Whether the log of acts is sealed, and what was last found of it."""
+    if migrations().state != OK:
+        return Finding(WARN, "not known without the database")
+    chains = list(Chain.objects.select_related("company"))
+    waiting = Unsealed.objects.late().count()
+    connection.close()
+    for chain in chains:
+        if chain.findings:
+            said = f"{chain.company}: {chain.findings[0]['said']}"
+            return Finding(FAIL, said, "See all: `python3 manage.py verify_audit`.")
+    said = f"{sum(chain.length for chain in chains):,} acts sealed"
+    if waiting and is_up():
+        return Finding(WARN, f"{said}, {waiting:,} wait for it", log_of("clock"))
+    return Finding(OK, said)
 
 
 def broker() -> Finding:
@@ -277,6 +295,7 @@ CHECKS: dict[str, Check] = {
     "instance": instance,
     "database": database,
     "migrations": migrations,
+    "acts": acts,
     "broker": broker,
     "console": console,
     "gateway": gateway,

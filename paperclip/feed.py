@@ -22,6 +22,7 @@ WORDS = {
     "company.updated": gettext_lazy("changed the company"),
     "company.paused": gettext_lazy("stopped the company"),
     "company.resumed": gettext_lazy("resumed the company"),
+    "audit.broken": gettext_lazy("found that sealed acts were changed"),
     "instance.stopped": gettext_lazy("stopped everything, in all companies"),
     "instance.resumed": gettext_lazy("resumed everything"),
     "agent.created": gettext_lazy("hired"),

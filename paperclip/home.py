@@ -8,6 +8,7 @@ Standard library only: settings and the embedded servers both read it.
     <home>/logs              output of the instance's own processes
     <home>/runs/<run id>     log of one heartbeat run, and an outcome to be delivered
     <home>/workspaces/<id>   one agent's working directory
+    <home>/checkpoints/<company>.jsonl  signed ends of its log of acts
     <home>/repositories/<id>.git  the shared work of one project
     <home>/checks/<name>     what is being checked, gone afterwards
 """

@@ -37,6 +37,9 @@ BEAT: dict[str, tuple[str, timedelta | str, str]] = {
         timedelta(minutes=1),
         "runs",
     ),
+    # On the clock's queue, as the clock's host has the checkpoints.
+    "Sign the log of acts": ("issues.tasks.sign_acts", "7 * * * *", "clock"),
+    "Verify the log of acts": ("issues.tasks.verify_acts", "25 4 * * *", "clock"),
     # Not on the clock's queue: it may take minutes, and the sweep does not wait.
     "Remove what is old": ("issues.tasks.retain", "15 3 * * *", "runs"),
     "Back up": ("issues.tasks.back_up", "45 3 * * *", "runs"),

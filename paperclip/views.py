@@ -1,4 +1,4 @@
-"""Pages of the console that belong to no model: sign-in, the company, what happened."""
+"""Pages of the console that belong to no model: sign-in, the company, its costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from django.contrib.auth import login
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
@@ -19,12 +18,11 @@ from agents import spending, stopping
 from agents.models import Agent, ProviderAccount, Run
 from agents.spending import Month, Spend
 from issues import standing, worth
-from paperclip import feed, first_start, live
+from paperclip import first_start, live
 from paperclip.desk import LIVE_SALT, Desk, attempt, back, page
 from paperclip.exceptions import Invalid, Refused
-from paperclip.models import Activity, Company, SignInLink
+from paperclip.models import Company, SignInLink
 
-PER_PAGE = 50
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -246,33 +244,3 @@ def whole(text: str | None) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6):
         raise Invalid(_("Write a whole number."))
     return int(text)
-
-
-@require_GET
-def activity(request: HttpRequest) -> HttpResponse:
-    """The log of acts, newest first, page by page."""
-    acts = Activity.objects.filter(company=Desk.of(request).company)
-    if kind := request.GET.get("kind", ""):
-        acts = acts.filter(entity_type=kind)
-    before = request.GET.get("before", "")
-    if before.isascii() and before.isdigit():
-        acts = acts.filter(seq__lt=int(before[:18]))
-    shown = list(acts[: PER_PAGE + 1])
-    older = shown[PER_PAGE - 1].seq if len(shown) > PER_PAGE else None
-    kinds = [
-        ("", _("Everything")),
-        ("issue", _("Issues")),
-        ("agent", _("Agents")),
-        ("heartbeat_run", _("Runs")),
-        ("company", _("Company")),
-    ]
-    return page(
-        request,
-        "console/activity.html",
-        title=_("Activity"),
-        activity=feed.lines(shown[:PER_PAGE]),
-        kinds=kinds,
-        kind=kind,
-        older=older,
-        here=reverse("admin:activity"),
-    )

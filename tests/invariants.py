@@ -8,13 +8,14 @@ from django.utils.timezone import now
 from agents.models import Agent, Run
 from issues.models import Issue, RoutineRun
 from paperclip import processes
+from paperclip.models import Activity, Seal, Unsealed
 from tests.instance import wait_for
 
 
 def check() -> None:
     """An agent is shown running exactly while a run of it is live, within its limit;
     a held issue is in progress; no process lives whose run does not (T-04f); a firing
-    of a routine is open no longer than its issue."""
+    of a routine is open no longer than its issue; an act is sealed or waits for it."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT agent_id, count(*) FROM agents_run"
@@ -30,6 +31,8 @@ def check() -> None:
     assert not held.exclude(status="in_progress").exists()
     closed = RoutineRun.objects.filter(linked_issue__status__in=["done", "cancelled"])
     assert not closed.filter(status="issue_created").exists()
+    lost = Activity.objects.exclude(seq__in=Unsealed.objects.values("seq"))
+    assert not lost.exclude(seq__in=Seal.objects.values("seq")).exists()
     wait_for(lambda: not orphans(), 10, lambda: f"orphans: {orphans()}")
 
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('paperclip', '0006_activity_of_run'),
+        ('paperclip', '0007_sealing'),
     ]
 
     operations = [

@@ -3,19 +3,23 @@ from paperclip.models.company import Company, Membership
 from paperclip.models.idempotency import IdempotencyKey
 from paperclip.models.instance import Instance
 from paperclip.models.scope import Scoped, ScopedQuerySet
+from paperclip.models.seal import Chain, Seal, Unsealed
 from paperclip.models.sign_in import SignInLink
 from paperclip.models.spender import Spender
 from paperclip.models.user import User
 
 __all__ = [
     "Activity",
+    "Chain",
     "Company",
     "IdempotencyKey",
     "Instance",
     "Membership",
     "Scoped",
     "ScopedQuerySet",
+    "Seal",
     "SignInLink",
     "Spender",
+    "Unsealed",
     "User",
 ]

@@ -20,12 +20,16 @@ class ActivityQuerySet(ScopedQuerySet):
 class Activity(models.Model):
     """One act: who did what to which row, through which run. Append-only.
 
-    It points at nothing, so it outlives what it describes.
+    It points at nothing but its company, so it outlives what it describes; a company
+    that has acts is archived, never deleted. Only `audit.record` writes one; a trigger
+    refuses to change or remove it, also to raw SQL.
     """
 
     seq = models.BigAutoField(primary_key=True)
     id = models.UUIDField(unique=True, default=uuid4, editable=False)
-    company = models.ForeignKey("paperclip.Company", models.CASCADE, related_name="+")
+    company = models.ForeignKey(
+        "paperclip.Company", models.PROTECT, related_name="+", db_index=False
+    )
     actor_type = models.CharField(max_length=8)
     actor_id = models.CharField(max_length=64)
     actor_name = models.CharField(max_length=150)
@@ -57,10 +61,8 @@ class Activity(models.Model):
     def __str__(self) -> str:
         return f"{self.actor_name} {self.action}"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise TypeError("Activity is append-only.")
-        super().save(*args, **kwargs)
+    def save(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("Activity is append-only, and written by audit.record().")
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("Activity is append-only.")

@@ -42,7 +42,7 @@ def test_of_an_instance_that_runs_every_part_is_well(instance: Instance) -> None
     """Also when the doctor is told no more than its home, from another console."""
     code, table = doctor(instance.home, GEMINI_API_KEY="canary")
     assert code == 0 and "canary" not in str(table)
-    for name in ("instance", "database", "migrations", "broker"):
+    for name in ("instance", "database", "migrations", "acts", "broker"):
         assert table[name].startswith("ok: "), table[name]
     url = f"http://localhost:{instance.port}"
     asked = f"http://127.0.0.1:{instance.port}"

@@ -1,0 +1,105 @@
+"""The page of the log of acts: what it shows of it, and how its seals stand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils.timezone import localdate
+
+from paperclip import checkpoints, sealing, verification
+from paperclip.activity import PER_PAGE
+from paperclip.models import Activity, Chain, Company, Seal
+from tests import make
+from tests.console.conftest import seen_by
+from tests.paperclip.tampering import arm, tamper
+
+pytestmark = pytest.mark.django_db
+
+
+def shown(console: Any, **asked: Any) -> list[str]:
+    """What the acts that fit did."""
+    context = console.get("/activity/", asked).context
+    return [line.did for line in context["activity"]]
+
+
+def test_every_filter_leaves_what_fits(console: Any, company: Company) -> None:
+    ada, bob = make.agent(company, name="Ada"), make.agent(company, name="Bob")
+    owner = make.by(make.owner_of(company))
+    issue, other = make.issue(company, title="Ours"), make.issue(company)
+    worker = make.working(ada, issue)
+    issue.comment("Hello", by=worker)
+    other.comment("Hello", by=owner)
+    assert shown(console, issue=issue.identifier.lower()) == ["commented on", "filed"]
+    assert shown(console, agent=ada.pk) == ["commented on"]
+    assert shown(console, actor=f"agent {ada.pk}") == ["commented on"]
+    assert shown(console, actor=f"user {owner.id}") == ["commented on"]
+    assert shown(console, agent=bob.pk) == []
+    assert shown(console, run=worker.run.pk) == ["commented on"]
+    assert shown(console, action="agent.") == ["hired", "hired"]
+    assert shown(console, action="agent.", actor=f"user {owner.id}") == []
+    assert shown(console, kind="company") == ["founded the company"]
+    seq = Activity.objects.get(action="company.created", company=company).seq
+    assert shown(console, act=seq) == ["founded the company"]
+    today = localdate()
+    for since, until, there in ((0, 0, True), (1, 2, False), (-2, -1, False)):
+        days = [today + timedelta(days=one) for one in (since, until)]
+        assert bool(shown(console, since=days[0], until=days[1])) == there
+
+
+def test_what_no_filter_can_mean_is_said(console: Any, company: Company) -> None:
+    elsewhere = make.agent(make.company("Elsewhere"))
+    foreign = make.issue(elsewhere.company)
+    for name, value, said in (
+        ("issue", foreign.identifier, f"There is no issue {foreign.identifier}."),
+        ("agent", str(elsewhere.pk), "is not one of the available choices"),
+        ("run", "7", "Enter a valid UUID."),
+        ("since", "soon", "Enter a valid date."),
+    ):
+        page = console.get("/activity/", {name: value})
+        assert said in page.content.decode() and not page.context["activity"]
+
+
+def test_older_pages_keep_the_filter(console: Any, company: Company) -> None:
+    for number in range(PER_PAGE + 2):
+        make.label(company, name=f"Label {number}")
+    asked = {"action": "label."}
+    first = console.get("/activity/", asked)
+    assert len(first.context["activity"]) == PER_PAGE
+    text = console.get(f"/activity/?{first.context['older']}").content.decode()
+    assert text.count("defined the label") == 2
+    assert ">Newest</a>" in text and ">Older</a>" not in text
+
+
+def test_it_tells_how_far_the_log_is_sealed(console: Any, company: Company) -> None:
+    text = console.get("/activity/").content.decode()
+    assert "Sealed up to entry 0." in text and "signed every hour" in text
+    sealing.seal()
+    checkpoints.sign_all()
+    verification.verify_all()
+    text = console.get("/activity/").content.decode()
+    assert "Sealed up to entry 1." in text and ": 1 entries." in text
+    assert "up to entry 1." in text and "verified every night" not in text
+    chain = Chain.objects.get(pk=company.pk)
+    assert chain.findings == []
+
+
+def test_a_broken_chain_is_told_everywhere(console: Any, company: Company) -> None:
+    make.agent(company)
+    sealing.seal()
+    with connection.cursor() as cursor:
+        arm(cursor.execute, company.pk)
+        tamper(cursor.execute, "edit actor_name", 2)
+    verification.verify_all()
+    seq = Seal.objects.get(company=company, number=2).seq
+    said = f"Entry 2 (act {seq}) was edited."
+    text = console.get("/activity/").content.decode()
+    assert "The log is not as it was sealed" in text and said in text
+    assert f'href="/activity/?act={seq}"' in text
+    assert "found that sealed acts were changed" in text
+    assert said in console.get("/").content.decode()
+    other = seen_by(make.operator(make.company("Others")))
+    for url in ("/", "/activity/"):
+        assert said not in other.get(url).content.decode()
