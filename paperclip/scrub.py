@@ -85,9 +85,7 @@ class Scrubber:
     def _spans(self, data: bytes) -> list[Span]:
         text = data.translate(FOLD, JUNK)
         # One search for each is several times as fast as one pattern of all of them.
-        hits = [
-            (at, at + len(form)) for form in self._forms for at in every(form, text)
-        ]
+        hits = [hit for form in self._forms for hit in every(form, text)]
         if not hits:
             return []
         places = [at for at, byte in enumerate(data) if byte not in JUNK]
@@ -132,8 +130,9 @@ class Flow:
 
     def __init__(self, scrubber: Scrubber) -> None:
         self._scrubber = scrubber
-        # What may be the beginning of a secret, and how much of it is out already.
-        self._kept, self._done = b"", 0
+        # What may be the beginning of a secret, how much of it is out already, and
+        # whether that ends in a mask.
+        self._kept, self._done, self._is_masked = b"", 0, False
 
     def take(self, data: bytes, final: bool = False) -> bytes:
         """What can be shown by now. An end that may be the beginning of a secret is
@@ -146,9 +145,12 @@ class Flow:
         out, at = [], self._done
         for start, end in self._scrubber.spans(data):
             if end > at and start < until:
-                out += [data[at:start], MASK.encode()]
-                at = end
-        out.append(data[at:until])
+                goes_on = self._is_masked and start < at == self._done
+                out += [data[at:start], b"" if goes_on else MASK.encode()]
+                at, self._is_masked = end, True
+        if at < until:
+            out.append(data[at:until])
+            self._is_masked = False
         self._kept, self._done = data[keep:], max(at, until) - keep
         return b"".join(out)
 

@@ -48,6 +48,8 @@ MODEL_TIMEOUT = env.float("PAPERCLIP_MODEL_TIMEOUT", default=300)
 
 DEBUG = env.bool("PAPERCLIP_DEBUG", default=False)
 SECRET_KEY = env("PAPERCLIP_SECRET_KEY", default="") or home.secret("django")
+# What companies' secrets are enclosed with; without it, the key in the home.
+SECRETS_MASTER_KEY = env("PAPERCLIP_SECRETS_MASTER_KEY", default="")
 ALLOWED_HOSTS = [
     "localhost",
     "127.0.0.1",

@@ -5,6 +5,9 @@ from agents.models.cost import CostEvent
 from agents.models.event import RunEvent
 from agents.models.key import ApiKey
 from agents.models.run import Run
+from agents.models.secret import Secret
+from agents.models.secret_binding import SecretBinding
+from agents.models.secret_version import SecretVersion
 from agents.models.session import Session
 from agents.models.wakeup import Wakeup
 
@@ -16,6 +19,9 @@ __all__ = [
     "ProviderAccount",
     "Run",
     "RunEvent",
+    "Secret",
+    "SecretBinding",
+    "SecretVersion",
     "Session",
     "Wakeup",
 ]

@@ -11,6 +11,7 @@ from django.utils.text import slugify
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from agents import bindings
 from agents.adapters import ADAPTERS, adapter_class, checked_config, checked_tools
 from agents.models.attempt import Attempt
 from agents.models.colleagues import Colleagues
@@ -75,6 +76,7 @@ class AgentQuerySet(ScopedQuerySet):
                 " name. Choose another one.",
                 code="duplicate_name",
             ) from error
+        bindings.bind(agent, by=by)
         audit.record(by, "agent.created", agent, name=agent.name, role=agent.role)
         return agent
 
@@ -121,6 +123,8 @@ class Agent(Spender, ActiveHours, Colleagues):
     paused_at = models.DateTimeField(null=True, blank=True)
     permissions = models.JSONField(default=dict, blank=True)
     metadata = models.JSONField(null=True, blank=True)
+    # Whether a run of it was ever given a secret: then what it writes is searched.
+    holds_secrets = models.BooleanField(default=False, editable=False)
 
     objects = AgentQuerySet.as_manager()
 
@@ -212,6 +216,8 @@ class Agent(Spender, ActiveHours, Colleagues):
                 self.save()
         except IntegrityError as error:
             raise Conflict(f"Another agent is called {self.name}.") from error
+        if "adapter_config" in fields or "name" in fields:
+            bindings.bind(self, by=by)
         # What it failed at may go well as it is now.
         self.attempts.filter(issue_id=None).reopen()
         audit.record(by, "agent.updated", self, changed=sorted(fields))
@@ -281,6 +287,7 @@ class Agent(Spender, ActiveHours, Colleagues):
         )
         self.runs.open().cancel(by=by, why=f"{self.name} was terminated.")
         self.api_keys.filter(revoked_at=None).update(revoked_at=now())
+        bindings.release_all(self, by=by)
         self.refresh_from_db()
         audit.record(by, "agent.terminated", self)
 
