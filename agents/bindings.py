@@ -103,8 +103,8 @@ def bind(agent: Agent, *, by: Actor) -> None:
         if path not in wanted:
             release(binding, by=by)
     for path, reference in wanted.items():
-        binding = there.get(path)
-        if binding is None or str(binding.secret_id) != reference.secret_id:
+        known = there.get(path)
+        if known is None or str(known.secret_id) != reference.secret_id:
             bind_one(agent, path, reference, by=by)
     bound_to(agent).exclude(label=agent.name).update(label=agent.name)
 

@@ -14,7 +14,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 MASK = "***"
@@ -34,6 +34,7 @@ SAFE = ("", "/", "*", "!'()*", "!'()*;/?:@&=+$,#")
 # Characters of base64 that hold nothing of what comes before, by where it begins.
 SKIPPED = (0, 2, 3)
 HEAD = 4
+BLOCK = 1 << 20
 
 Span = tuple[int, int]
 
@@ -75,6 +76,15 @@ class Scrubber:
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         return bool(self.spans(data))
 
+    def finds_in(self, file: IO[bytes]) -> bool:
+        """The same for all that follows in a file, however large it is."""
+        end = b""
+        while block := file.read(BLOCK):
+            if self.finds(end + block):
+                return True
+            end = (end + block)[-self._reach :]
+        return False
+
     def spans(self, data: bytes) -> list[Span]:
         """Where secrets are, in order and without overlaps."""
         found = self._spans(data)
@@ -91,10 +101,15 @@ class Scrubber:
         places = [at for at, byte in enumerate(data) if byte not in JUNK]
         return [(places[start], places[end - 1] + 1) for start, end in hits]
 
+    @property
+    def _reach(self) -> int:
+        """How long a secret may be with all that stands between its parts."""
+        return 2 * self.longest + 256
+
     def open_from(self, data: bytes) -> tuple[int, int]:
         """Where the end begins that more text could make a secret of, and how many
         characters of one it has."""
-        sure = max(0, len(data) - 2 * self.longest - 256)  # no flood of spaces is kept
+        sure = max(0, len(data) - self._reach)  # no flood of spaces is kept
         end = data[sure:]
         wanted = self._open(end)
         if (blank := without_line_ends(end)) is not end:

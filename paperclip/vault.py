@@ -53,9 +53,9 @@ def unseal(sealed: Sealed, about: bytes) -> bytes:
             "It cannot be read: the master key it was enclosed with is not in"
             f" {place()}. Put that file back from a backup, or give it a new value."
         )
-    data = bytes(sealed.data)
+    nonce, closed = sealed.data[:NONCE], sealed.data[NONCE:]
     try:
-        return cipher(key).decrypt(data[:NONCE], data[NONCE:], about)
+        return cipher(key).decrypt(nonce, closed, about)
     except (InvalidTag, ValueError):
         raise Unreadable(
             "It cannot be read: what is in the database is not what Paperclip put"

@@ -1,6 +1,16 @@
 from django.urls import path
 
-from agents.api import accounts, agents, attempts, costs, runs, sessions, skills, stop
+from agents.api import (
+    accounts,
+    agents,
+    attempts,
+    costs,
+    runs,
+    secrets,
+    sessions,
+    skills,
+    stop,
+)
 
 urlpatterns = [
     path("provider-accounts", accounts.Accounts.as_view()),
@@ -16,6 +26,9 @@ urlpatterns = [
     path("companies/<str:company_id>/live-runs", runs.LiveRuns.as_view()),
     path("companies/<str:company_id>/costs/summary", costs.Summary.as_view()),
     path("companies/<str:company_id>/costs/by-agent", costs.ByAgent.as_view()),
+    path("companies/<str:company_id>/secrets", secrets.Secrets.as_view()),
+    path("secrets/<str:secret_id>", secrets.OneSecret.as_view()),
+    path("secrets/<str:secret_id>/rotate", secrets.RotateSecret.as_view()),
     path("companies/<str:company_id>/attempts", attempts.Attempts.as_view()),
     path("attempts/<str:attempt_id>/retry", attempts.RetryAttempt.as_view()),
     path("agents/me", agents.Myself.as_view()),

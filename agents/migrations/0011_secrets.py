@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                 ('label', models.CharField(blank=True, default='', max_length=200)),
                 ('company', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to='paperclip.company')),
                 ('created_by_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('secret', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bindings', to='agents.secret')),
+                ('secret', models.ForeignKey(on_delete=django.db.models.deletion.RESTRICT, related_name='bindings', to='agents.secret')),
             ],
             options={
                 'verbose_name': 'binding',

@@ -154,7 +154,7 @@ class Secret(Scoped):
     ) -> SecretBinding:
         """Let this be read there, and nothing else: an operator's decision."""
         must_keep_secrets(by, self.company_id)
-        place = {"company_id": self.company_id, "target_type": kind}
+        place: dict[str, Any] = {"company_id": self.company_id, "target_type": kind}
         place |= {"target_id": str(target), "path": path}
         made = {"secret": self, "label": label, "created_by_user": by.user}
         binding, _new = SecretBinding.objects.update_or_create(**place, defaults=made)

@@ -24,7 +24,7 @@ class SecretBinding(Scoped):
         PROVIDER = PROVIDER, _("a model provider's key")
 
     secret: models.ForeignKey[Secret, Secret] = models.ForeignKey(
-        "agents.Secret", models.PROTECT, related_name="bindings"
+        "agents.Secret", models.RESTRICT, related_name="bindings"
     )
     target_type = models.CharField(max_length=16, choices=Kind.choices)
     target_id = models.CharField(max_length=64)

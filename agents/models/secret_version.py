@@ -71,7 +71,7 @@ class SecretVersion(models.Model):
         return self.value
 
     def _opened(self) -> str:
-        sealed = vault.Sealed(self.key, self.data)
+        sealed = vault.Sealed(self.key, bytes(self.data))
         return vault.unseal(sealed, self._about()).decode()
 
     def _about(self) -> bytes:

@@ -294,7 +294,7 @@ def test_a_wrong_key_is_called_that(gate: Gateway, status: int, said: str) -> No
         answer = caller(gate, worker(model)).ask()
     assert code_of(answer) == (400, "provider_key")
     message = answer.json()["error"]["message"]
-    assert "is the key in .env the right one?" in message and said in message
+    assert "is the key the right one?" in message and said in message
 
 
 def test_only_the_agents_own_model(gate: Gateway) -> None:
