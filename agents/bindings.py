@@ -3,12 +3,15 @@ it. What a reference stands for is read when a run starts, and nowhere else."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from agents.models.secret import Secret, must_keep_secrets
@@ -17,6 +20,7 @@ from agents.models.secret_version import SecretVersion
 from paperclip import audit
 from paperclip.actors import Actor
 from paperclip.exceptions import Invalid
+from paperclip.scrub import Scrubber
 from paperclip.vault import Unreadable
 
 if TYPE_CHECKING:
@@ -24,7 +28,13 @@ if TYPE_CHECKING:
 
     from agents.models.agent import Agent
     from agents.models.run import Run
+    from paperclip.models import Company
 
+# Names that values have which nobody should see.
+LOOKALIKE = re.compile(
+    r"(^|_)(api_?key|key|token|secret|passw(or)?d|pass|pwd|credentials?|dsn|auth)(_|$)",
+    re.IGNORECASE,
+)
 PLAIN, REFERENCE, LATEST = "plain", "secret_ref", "latest"
 
 
@@ -85,6 +95,56 @@ def plain(config: Mapping[str, Any]) -> dict[str, str]:
     """The variables that are texts."""
     env = config.get("env") or {}
     return {name: value for name, value in env.items() if isinstance(value, str)}
+
+
+def in_words(agent: Agent, config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration for people: names in place of references."""
+    if not (told := references(config)):
+        return config
+    names = {str(one.secret_id): one.secret.name for one in bound_to(agent)}
+    said = {
+        name: _("the secret %(name)s") % {"name": names.get(one.secret_id, "?")}
+        for name, one in told.items()
+    }
+    return {**config, "env": {**config["env"], **said}}
+
+
+def lookalikes(config: Mapping[str, Any]) -> list[str]:
+    """The variables in clear that look like secrets, by their names."""
+    told = plain(config).items()
+    return [name for name, text in told if LOOKALIKE.search(name) and Scrubber([text])]
+
+
+@transaction.atomic
+def without_lookalikes(
+    company: Company, agent: str, config: dict[str, Any], *, by: Actor
+) -> dict[str, Any]:
+    """The configuration with references to new secrets in place of what looks like one.
+    They are called by the agent and the variable."""
+    env = dict(config.get("env") or {})
+    taken = set(Secret.objects.filter(company=company).values_list("name", flat=True))
+    for name in lookalikes(config):
+        wanted = re.sub(r"[^\w .:/@-]", "", f"{agent} {name}").strip()[-100:]
+        called = next(n for n in numbered(wanted) if n not in taken)
+        taken.add(called)
+        secret = Secret.objects.keep(company, by=by, name=called, value=env[name])
+        env[name] = Reference(str(secret.pk), None).wire
+    return {**config, "env": env} if env else config
+
+
+def numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name} {number}" for number in count(2))
+
+
+@transaction.atomic
+def keep_lookalikes(agent: Agent, *, by: Actor) -> None:
+    """Make secrets of the agent's values that look like some; its programs get them
+    as before."""
+    must_keep_secrets(by, agent.company_id)
+    config = agent.adapter_config
+    config = without_lookalikes(agent.company, agent.name, config, by=by)
+    agent.change(by=by, adapter_config=config)
 
 
 def path_of(name: str) -> str:

@@ -148,8 +148,8 @@ def must_hold_no_secret(aside: Bare, commit: str, by: Actor) -> None:
         if by.scrubber.finds_in(file):
             raise Invalid(
                 "What this branch adds holds the value of a secret: in a message, the"
-                " name of a file or its contents. Take it out of the commits (git rebase"
-                " -i, or a new branch), and upload again.",
+                " name of a file or its contents. Take it out of the commits (with git"
+                " rebase -i, or a new branch), and upload again.",
                 code="holds_secret",
             )
 

@@ -36,6 +36,7 @@ POLICY = "; ".join(
 ROUTES = {
     "agents/agent/": "agents/",
     "agents/run/": "runs/",
+    "agents/secret/": "secrets/",
     "issues/issue/": "issues/",
     "issues/routine/": "routines/",
     "issues/goal/": "goals/",
@@ -133,7 +134,8 @@ def protect(response: HttpResponse) -> HttpResponse:
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The navigation, as unfold takes it."""
-    if not Desk.of(request).memberships:
+    desk = Desk.of(request)
+    if not desk.memberships:
         return []
     work = [
         (_("Dashboard"), "dashboard", "admin:index"),
@@ -150,8 +152,11 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         (_("Runs"), "play_circle", "admin:agents_run_changelist"),
         (_("Costs"), "payments", "admin:costs"),
         (_("Activity"), "history", "admin:activity"),
+        (_("Secrets"), "lock", "admin:agents_secret_changelist"),
         (_("Companies"), "apartment", "admin:paperclip_company_changelist"),
     ]
+    if not desk.may_write(desk.company):
+        company = [one for one in company if one[1] != "lock"]
     return [group(_("Work"), work), group(_("Company"), company)]
 
 

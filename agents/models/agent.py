@@ -301,6 +301,5 @@ class Agent(Spender, ActiveHours, Colleagues):
         **more: Any,
     ) -> Wakeup:
         """Ask for a run; see Wakeup.objects.request."""
-        return Wakeup.objects.request(
-            self, source, reason, by=by, issue_id=issue_id, **more
-        )
+        told: dict[str, Any] = {"by": by, "issue_id": issue_id, **more}
+        return Wakeup.objects.request(self, source, reason, **told)

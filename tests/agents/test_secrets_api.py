@@ -261,7 +261,7 @@ def test_a_viewer_and_a_peer_see_names_only(company: Company) -> None:
         assert answer.status_code == 200 and b"canary" not in answer.content
 
 
-# --- What an agent writes --------------------------------------------------------------
+# --- What an agent writes ------------------------------------------------------------
 
 
 @pytest.fixture
@@ -335,7 +335,7 @@ def test_others_write_as_they_like(company: Company) -> None:
     kept(company)
     agent = make.agent(company)
     issue = make.issue(company, assignee_agent=agent)
-    run, token = make.live_run(agent, issue)
+    _run, token = make.live_run(agent, issue)
     said = make.client(token).post(
         f"/api/issues/{issue.pk}/comments", {"body": "canary-of-the-company-7"}
     )
