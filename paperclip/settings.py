@@ -298,6 +298,8 @@ LOGGING = {
     # A refused request is the caller's business; only our own faults are logged.
     "loggers": {
         "django.request": {"level": "ERROR"},
+        # It would say the address, which may be a sign-in link.
+        "django.security.csrf": {"level": "ERROR"},
         "httpx": {"level": "WARNING"},
         "LiteLLM": {"level": "WARNING"},
     },
