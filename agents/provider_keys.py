@@ -13,7 +13,7 @@ from django.db import transaction
 
 from agents import bindings
 from agents.models.account import ProviderAccount
-from agents.models.secret import Secret
+from agents.models.secret import Secret, must_keep_secrets
 from agents.models.secret_binding import PROVIDER, SecretBinding
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Invalid
@@ -56,6 +56,7 @@ def change(
 def pay(secret: Secret, providers: Sequence[str], *, by: Actor) -> None:
     """Let the gateway pay just these with it, for this company: also those that another
     secret has paid so far. Invalid for what is no provider's name."""
+    must_keep_secrets(by, secret.company_id)
     wanted = {name.strip() for name in providers}
     for name in wanted:
         if not SLUG.fullmatch(name):

@@ -31,13 +31,13 @@ SECRETS = Pages(("name", "id"), limit=200, maximum=500)
 KIND = "local_encrypted"
 
 
-class BindingShape(Shape):
+class SecretBindingShape(Shape):
     targetType = CharField(source="target_type")
     targetId = CharField(source="target_id")
     configPath = CharField(source="path")
 
 
-class SecretShape(Shape):
+class CompanySecretShape(Shape):
     id = UUIDField()
     companyId = UUIDField(source="company_id")
     name = CharField()
@@ -46,7 +46,7 @@ class SecretShape(Shape):
     externalRef = Unset()
     latestVersion = IntegerField(source="latest_version")
     modelProviders = SerializerMethodField()
-    bindings = BindingShape(many=True, source="bindings.all")
+    bindings = SecretBindingShape(many=True, source="bindings.all")
     lastRotatedAt = Moment(source="last_rotated_at", allow_null=True)
     lastReadAt = Moment(source="last_read_at", allow_null=True)
     createdByAgentId = Unset()
@@ -65,13 +65,13 @@ class SecretShape(Shape):
         return [one.target_id for one in bound if one.target_type == PROVIDER]
 
 
-class ValueForm(Form):
+class SecretValueForm(Form):
     value = Text(
         trim_whitespace=False, help_text="At least 8 characters. It is never shown."
     )
 
 
-class ChangeForm(Form):
+class SecretChangeForm(Form):
     name = Text(max_length=120, required=False)
     description = Text(
         max_length=2000, allow_blank=True, allow_null=True, required=False
@@ -85,24 +85,24 @@ class ChangeForm(Form):
     )
 
 
-class SecretForm(ChangeForm, ValueForm):
+class SecretForm(SecretChangeForm, SecretValueForm):
     name = Text(max_length=120)
     provider = ChoiceField([KIND], required=False)
 
 
 class Secrets(Endpoint):
-    @doc("list_secrets", "What is kept here", gives=SecretShape, pages=SECRETS)
+    @doc("list_secrets", "What is kept here", gives=CompanySecretShape, pages=SECRETS)
     def get(self, request: Request, **path: str) -> Response:
         company = self.company()
         must_keep_secrets(self.actor, company.pk)
         rows = Secret.objects.filter(company=company).prefetch_related("bindings")
-        return self.page(rows, SECRETS, SecretShape)
+        return self.page(rows, SECRETS, CompanySecretShape)
 
     @doc(
         "create_secret",
         "Keep a value that nobody is shown again",
         takes=SecretForm,
-        gives=SecretShape,
+        gives=CompanySecretShape,
         status=201,
     )
     def post(self, request: Request, **path: str) -> Response:
@@ -117,7 +117,7 @@ class Secrets(Endpoint):
             description=told.get("description") or "",
             providers=told.get("model_providers", []),
         )
-        return Response(SecretShape(secret).data, status=201)
+        return Response(CompanySecretShape(secret).data, status=201)
 
 
 class SecretEndpoint(Endpoint):
@@ -132,16 +132,16 @@ class OneSecret(SecretEndpoint):
     @doc(
         "change_secret",
         "Its name, what it is for, whom it pays",
-        takes=ChangeForm,
-        gives=SecretShape,
+        takes=SecretChangeForm,
+        gives=CompanySecretShape,
     )
     def patch(self, request: Request, **path: str) -> Response:
         secret = self.secret()
-        fields: dict[str, Any] = self.read(ChangeForm, partial=True)
+        fields: dict[str, Any] = self.read(SecretChangeForm, partial=True)
         if "description" in fields:
             fields["description"] = fields["description"] or ""
         provider_keys.change(secret, by=self.actor, **fields)
-        return Response(SecretShape(secret).data)
+        return Response(CompanySecretShape(secret).data)
 
     @doc("delete_secret", "Destroy it, unless it is in use", gives=DoneShape)
     def delete(self, request: Request, **path: str) -> Response:
@@ -153,10 +153,10 @@ class RotateSecret(SecretEndpoint):
     @doc(
         "rotate_secret",
         "A new value, from the next run on; the old one is revoked",
-        takes=ValueForm,
-        gives=SecretShape,
+        takes=SecretValueForm,
+        gives=CompanySecretShape,
     )
     def post(self, request: Request, **path: str) -> Response:
         secret = self.secret()
-        secret.rotate(self.read(ValueForm)["value"], by=self.actor)
-        return Response(SecretShape(secret).data)
+        secret.rotate(self.read(SecretValueForm)["value"], by=self.actor)
+        return Response(CompanySecretShape(secret).data)
