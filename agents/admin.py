@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
-from agents import views
+from agents import bindings, views
 from agents.forms import AgentForm
-from agents.models import Agent
-from paperclip.admin import CompanyFilter, ConsoleAdmin
+from agents.models import Agent, Secret
+from agents.secret_admin import SecretAdmin
+from paperclip.admin import CompanyFilter, ConsoleAdmin, ConsoleForm
 from paperclip.desk import Desk
 from paperclip.models import Company
 from paperclip.templatetags.console import ago, badge, due
+
+admin.site.register(Secret, SecretAdmin)
 
 
 @admin.register(Agent)
@@ -60,8 +64,26 @@ class AgentAdmin(ConsoleAdmin):
             *super().get_urls(),
         ]
 
+    @transaction.atomic
     def create(self, company: Company, desk: Desk, values: dict[str, Any]) -> Agent:
+        if values.pop("keep_as_secrets") and "adapter_config" in values:
+            values["adapter_config"] = bindings.without_lookalikes(
+                company, values["name"], values["adapter_config"], by=desk.actor
+            )
         return Agent.objects.hire(company, by=desk.actor, **values)
+
+    @transaction.atomic
+    def save_form_values(
+        self, desk: Desk, company: Company, row: Any, form: ConsoleForm
+    ) -> Any:
+        if row is None:
+            return self.create(company, desk, form.values())
+        values = form.values()
+        keep = values.pop("keep_as_secrets")
+        row.change(by=desk.actor, **values)
+        if keep and bindings.lookalikes(row.adapter_config):
+            bindings.keep_lookalikes(row, by=desk.actor)
+        return row
 
     def url_of(self, row: Agent) -> str:
         return reverse("admin:agent", args=[row.pk])

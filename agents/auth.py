@@ -10,6 +10,7 @@ from uuid import UUID
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
 
+from agents import scrubbers
 from agents.models import Agent, ApiKey, Run
 from paperclip.actors import Actor
 from paperclip.exceptions import Conflict, NotAllowed, NotSignedIn
@@ -83,13 +84,14 @@ def _person(user: User, run_header: str | None) -> Actor:
         live = Run.objects.live().visible_to(actor).filter(pk=UUID(run_header))
     except ValueError:
         return actor
-    return replace(actor, run=live.select_related("agent").first())
+    run = live.select_related("agent").first()
+    return replace(actor, run=run, scrubber=scrubbers.of(run.agent)) if run else actor
 
 
 def _employed(agent: Agent, run: Run | None) -> Actor:
     if agent.status in (Agent.Status.TERMINATED, Agent.Status.PENDING):
         raise NotSignedIn(REFUSED)
-    return Actor.of_agent(agent, run)
+    return replace(Actor.of_agent(agent, run), scrubber=scrubbers.of(agent))
 
 
 def _named_run(agent: Agent, run_id: str | None) -> Run | None:

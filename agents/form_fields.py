@@ -132,8 +132,25 @@ class AgentFields(ConsoleForm):
     env = PairsField(
         label=_("Environment"),
         help_text=_(
-            "One NAME=value per line, or a JSON object. No secrets: every operator"
-            " can read it."
+            "One NAME=value per line, or a JSON object. Every operator can read it."
+        ),
+    )
+    secret_env = PairsField(
+        label=_("Secrets in its environment"),
+        help_text=_(
+            "One NAME=name of a secret per line. Whatever this agent runs can read"
+            " them, show them to its model and send them wherever it gets; only what it"
+            " prints and writes here is masked. Bind what it cannot work without, and"
+            " nothing else."
+        ),
+    )
+    keep_as_secrets = forms.BooleanField(
+        label=_("Keep as secret what looks like one"),
+        required=False,
+        initial=True,
+        help_text=_(
+            "Values above with a name such as GITHUB_TOKEN or API_KEY: the agent gets"
+            " them as before, and nobody is shown them again."
         ),
     )
     timeoutSec = forms.IntegerField(
@@ -220,7 +237,10 @@ class AgentFields(ConsoleForm):
         ),
         (
             _("What runs"),
-            ["adapter_type", "model", "command", "args", "cwd", "env", "tools"],
+            [
+                *("adapter_type", "model", "command", "args", "cwd", "env"),
+                *("secret_env", "keep_as_secrets", "tools"),
+            ],
         ),
         (
             _("When it wakes"),

@@ -9,6 +9,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from agents import bindings
 from agents.adapters import ADAPTERS, adapter_class
 from agents.form_fields import (
     ADAPTER_NAMES,
@@ -20,6 +21,7 @@ from agents.form_fields import (
     in_words,
 )
 from agents.loop.tools import DEFAULT_TOOLS, TOOL_NAMES
+from agents.models import Secret
 from agents.naming import model_problem, name_problem, rehearsal_model
 from agents.tool_words import ACTS
 
@@ -36,13 +38,39 @@ class AgentForm(AgentFields):
             "args": [],
             "fallbackModels": [],
             "resumeArgs": [],
-            "env": {},
             **{name: config[name] for name in SETTINGS & set(config)},
+            "env": bindings.plain(config),
+            "secret_env": self._bound(config),
+            "keep_as_secrets": True,
             "tools": self.instance.tools,
             "active_days": self.instance.active_days,
             "permissions": [n for n, on in self.instance.permissions.items() if on],
         }
         self._offer()
+
+    def _bound(self, config: dict[str, Any]) -> dict[str, str]:
+        """The names of the secrets it refers to, by variable."""
+        secrets = Secret.objects.filter(company=self.company)
+        names = {str(pk): name for pk, name in secrets.values_list("pk", "name")}
+        told = bindings.references(config).items()
+        return {name: names.get(ref.secret_id, "?") for name, ref in told}
+
+    def clean_secret_env(self) -> dict[str, dict[str, Any]]:
+        """The references, by variable. One that is as it was keeps its version."""
+        there = bindings.references(self.instance.adapter_config or {})
+        ours, found = Secret.objects.filter(company=self.company), {}
+        for name, called in self.cleaned_data["secret_env"].items():
+            secret = ours.filter(name=called.strip()).first()
+            if secret is None:
+                raise forms.ValidationError(
+                    _("There is no secret %(name)s. Keep it under Secrets first."),
+                    params={"name": called},
+                )
+            known = there.get(name)
+            same = known is not None and known.secret_id == str(secret.pk)
+            new = bindings.Reference(str(secret.pk), None)
+            found[name] = (known if known and same else new).wire
+        return found
 
     def _offer(self) -> None:
         """The choices that are known only now."""
@@ -127,7 +155,12 @@ class AgentForm(AgentFields):
             }
         if self.cleaned_data["adapter_type"] == PROCESS and self.instance._state.adding:
             values["tools"] = []  # those of the loop, which the form did not show
+        values.pop("secret_env", None)
+        values["keep_as_secrets"] = self.cleaned_data["keep_as_secrets"]
         typed = {name: values.pop(name) for name in sorted(SETTINGS & set(values))}
+        if {"env", "secret_env"} & {*self.changed_data}:
+            told = self.cleaned_data
+            typed["env"] = {**told["env"], **told["secret_env"]}
         kind = self.cleaned_data["adapter_type"]
         empty = {key for key, value in typed.items() if value in (None, "", [], {})}
         foreign = SETTINGS - set(adapter_class(kind)().Config().fields)

@@ -10,10 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 from typing import Any, Self
 
 from django.conf import settings
@@ -22,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from agents.models.run import Run
 from agents.retention import is_over
+from paperclip.scrub import Flow, Scrubber
 
 EXCERPT = 32 * 1024
 # What a program says of itself at its end may be longer than an excerpt.
@@ -29,7 +28,6 @@ REPORT = 128 * 1024
 READ_LIMIT = 256_000
 LOG_LIMIT = 64 * 1024 * 1024
 CHUNK = 8 * 1024  # characters of a line, so that a reader need not take much at once
-SHORTEST_SECRET = 8  # what is shorter is a number or a word
 
 
 class LogWriter:
@@ -44,8 +42,8 @@ class LogWriter:
         self._digest = hashlib.sha256(before)
         self._bytes, self._seq = len(before), before.count(b"\n")
         self._is_full = False
-        hidden = {one for one in secrets if len(one) >= SHORTEST_SECRET}
-        self._streams = {name: Stream(hidden) for name in ("stdout", "stderr")}
+        scrubber = Scrubber(secrets)
+        self._streams = {name: Stream(scrubber) for name in ("stdout", "stderr")}
 
     def __enter__(self) -> Self:
         return self
@@ -104,50 +102,19 @@ class LogWriter:
 class Stream:
     """One stream on its way from bytes to a text without secrets."""
 
-    def __init__(self, secrets: set[str]) -> None:
+    def __init__(self, scrubber: Scrubber) -> None:
+        self._flow = Flow(scrubber)
         # A character may be cut by the end of a read.
         self._decoder = getincrementaldecoder("utf-8")("replace")
-        self._secrets = secrets
-        # The longest first: one may be the beginning of another.
-        longest = sorted(secrets, key=len, reverse=True)
-        self._longest = longest
-        self._held = ""
         self.tail = ""
 
     def take(self, data: bytes, final: bool) -> str:
-        """What can be shown by now. An end that may be the beginning of a secret is
-        held back until more is known."""
+        """What can be shown by now."""
+        shown = self._decoder.decode(self._flow.take(data, final), final)
         # NUL is the one character PostgreSQL does not store.
-        text = self._decoder.decode(data, final).replace("\0", "�")
-        text = self._held + text
-        if not text:
-            return ""
-        known = len(text) if final else self._known(text)
-        self._held = text[known:]
-        shown = self._pattern.sub("***", text[:known])
+        shown = shown.replace("\0", "\N{REPLACEMENT CHARACTER}")
         self.tail = (self.tail + shown)[-REPORT:]
         return shown
-
-    @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        # Many programs print nothing, and it takes a while.
-        return re.compile("|".join(map(re.escape, self._longest)) or "(?!)")
-
-    def _known(self, text: str) -> int:
-        starts = (start_of(secret, text) for secret in self._secrets)
-        known = min(starts, default=len(text))
-        for match in self._pattern.finditer(text):
-            if match.end() > known:
-                return min(known, match.start())
-        return known
-
-
-def start_of(secret: str, text: str) -> int:
-    """Where the text's last part begins that more text could make the secret of."""
-    for at in range(max(0, len(text) - len(secret) + 1), len(text)):
-        if text[at] == secret[0] and secret.startswith(text[at:]):
-            return at
-    return len(text)
 
 
 def read(run: Run, offset: int = 0, limit: int = READ_LIMIT) -> tuple[str, int | None]:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from agents import org, spending, tool_words
+from agents import bindings, org, spending, tool_words
 from agents.api.shapes import AgentShape
 from agents.form_fields import ADAPTER_NAMES
 from agents.models import Agent, ApiKey, Attempt, Session
@@ -59,7 +59,10 @@ def show(
         title=agent.name,
         crumbs=[(_("Agents"), reverse("admin:agents_agent_changelist"))],
         agent=agent,
-        config=AgentShape(context={"clear": clear}).get_adapterConfig(agent),
+        config=bindings.in_words(
+            agent, AgentShape(context={"clear": clear}).get_adapterConfig(agent)
+        ),
+        lookalikes=bindings.lookalikes(agent.adapter_config),
         adapter=ADAPTER_NAMES.get(agent.adapter_type, agent.adapter_type),
         token=token,
         spend=spending.of_agents(agent.company).get(agent.pk, Spend()),
@@ -141,6 +144,10 @@ ACTS: dict[str, View] = {
     "sessions_reset": act(
         reset_sessions,
         lambda many, agent: _("%(agent)s begins everything afresh.") % {"agent": agent},
+    ),
+    "keep_secrets": act(
+        lambda agent, desk: bindings.keep_lookalikes(agent, by=desk.actor),
+        lambda _none, agent: _("They are secrets now, and nobody is shown them again."),
     ),
     "terminate": act(
         lambda agent, desk: agent.terminate(by=desk.actor),

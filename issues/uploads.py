@@ -63,7 +63,8 @@ def receive(issue: Issue, upload: IO[bytes], *, by: Actor) -> tuple[WorkProduct,
 
     Conflict when the branch has moved on meanwhile, is under review or closed;
     BadRequest for a bundle of more than 100 MB, with another branch, or with anything
-    that git finds unsound. Nothing of what is refused stays here.
+    that git finds unsound; Invalid for one with a secret in it. Nothing of what is
+    refused stays here.
     """
     project = must_be_uploadable(issue, by)
     bare, branch = ready(project), branch_of(issue)
@@ -71,6 +72,7 @@ def receive(issue: Issue, upload: IO[bytes], *, by: Actor) -> tuple[WorkProduct,
     try:
         with saved(upload) as file, refusing(), bare.opened(file, branch) as aside:
             adds = looked_at(project, bare, aside, branch)
+            must_hold_no_secret(aside, adds.commit, by)
             bare.take_in(aside, branch, incoming)
         with transaction.atomic():
             issue = held(issue)
@@ -133,6 +135,23 @@ def looked_at(project: Project, bare: Bare, aside: Bare, branch: str) -> Change:
     commit = aside.commit_of(branch) or ""
     must_go_on(bare, aside, branch, commit)
     return aside.change(bare.commit_of(project.default_branch) or "", commit)
+
+
+def must_hold_no_secret(aside: Bare, commit: str, by: Actor) -> None:
+    """Invalid for a branch with the value of a secret that its uploader was given: what
+    is committed cannot be masked."""
+    if not by.scrubber:
+        return
+    with scratch() as file:
+        aside.write_new(commit, file)
+        file.seek(0)
+        if by.scrubber.finds_in(file):
+            raise Invalid(
+                "What this branch adds holds the value of a secret: in a message, the"
+                " name of a file or its contents. Take it out of the commits (with git"
+                " rebase -i, or a new branch), and upload again.",
+                code="holds_secret",
+            )
 
 
 def must_go_on(bare: Bare, aside: Bare, branch: str, commit: str) -> str | None:

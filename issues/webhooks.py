@@ -1,6 +1,6 @@
 """Whether a call to a webhook is from whom it should be: the ways of signing it, as a
-table. A secret is kept enclosed, under the key of this instance, because an HMAC cannot
-be checked with its hash."""
+table. A secret of its own is kept enclosed, under the key of this instance, because an
+HMAC cannot be checked with its hash; or an operator binds one of the company's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -18,6 +19,9 @@ from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from redis import RedisError
 
+from agents.models import SecretBinding
+from agents.models.secret_binding import TRIGGER
+from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict, NotSignedIn, TooMany
 from paperclip.live import valkey
 
@@ -44,6 +48,27 @@ def enclosed(secret: str) -> str:
     return vault().encrypt(secret.encode()).decode()
 
 
+def bound_to(trigger: RoutineTrigger) -> SecretBinding | None:
+    """The company's secret that its calls are verified with, if it has no own."""
+    rows = SecretBinding.objects.filter(target_type=TRIGGER, target_id=str(trigger.pk))
+    return rows.select_related("secret").first()
+
+
+def secret_of(trigger: RoutineTrigger) -> str:
+    """What its calls are verified with. Conflict when that cannot be read any more."""
+    binding = bound_to(trigger)
+    if binding is None:
+        return opened(trigger.secret)
+    return value_of(binding, binding.secret.latest_version)
+
+
+@lru_cache(maxsize=256)
+def value_of(binding: SecretBinding, number: int) -> str:
+    # Anybody may call a webhook, any number of times: that we look is recorded once.
+    secret = binding.secret
+    return secret.read(by=SYSTEM, use=f"calls of {binding}", number=number).value
+
+
 def opened(kept: str) -> str:
     """The secret. Conflict when it was enclosed under another key of the instance."""
     try:
@@ -66,7 +91,7 @@ def must_be_signed(
 
 def bearer(trigger: RoutineTrigger, headers: Headers, body: bytes, at: datetime) -> str:
     scheme, _space, token = headers.get("Authorization", "").partition(" ")
-    must_equal(opened(trigger.secret), token.strip() if scheme == "Bearer" else "")
+    must_equal(secret_of(trigger), token.strip() if scheme == "Bearer" else "")
     return ""
 
 
@@ -180,7 +205,7 @@ def seconds_of(stamp: str) -> float:
 
 
 def digest_of(trigger: RoutineTrigger, signed: bytes) -> str:
-    key = opened(trigger.secret).encode()
+    key = secret_of(trigger).encode()
     return hmac.new(key, signed, hashlib.sha256).hexdigest()
 
 

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from paperclip.exceptions import NotAllowed
+from paperclip.scrub import Scrubber
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from paperclip.models import User
+
+NOTHING = Scrubber([])
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class Actor:
     user: User | None = None
     agent: Any = None
     run: Any = None
+    # What is taken out of all that it writes; see paperclip.scrub.
+    scrubber: Scrubber = NOTHING
     is_authenticated = True
 
     def __str__(self) -> str:

@@ -38,6 +38,7 @@ POLICY = "; ".join(
 ROUTES = {
     "agents/agent/": "agents/",
     "agents/run/": "runs/",
+    "agents/secret/": "secrets/",
     "issues/issue/": "issues/",
     "issues/routine/": "routines/",
     "issues/goal/": "goals/",
@@ -160,7 +161,8 @@ def protect(response: HttpResponse) -> HttpResponse:
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The navigation, as unfold takes it."""
-    if not Desk.of(request).memberships:
+    desk = Desk.of(request)
+    if not desk.memberships:
         return []
     work = [
         (_("Dashboard"), "dashboard", "admin:index"),
@@ -180,8 +182,11 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         (_("Costs"), "payments", "admin:costs"),
         (_("Budgets"), "savings", "admin:budgets"),
         (_("Activity"), "history", "admin:activity"),
+        (_("Secrets"), "lock", "admin:agents_secret_changelist"),
         (_("Companies"), "apartment", "admin:paperclip_company_changelist"),
     ]
+    if not desk.may_write(desk.company):
+        company = [one for one in company if one[1] != "lock"]
     return [group(_("Work"), work), group(_("Company"), company)]
 
 

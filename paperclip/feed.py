@@ -67,6 +67,14 @@ WORDS = {
     "project.created": gettext_lazy("planned the project"),
     "project.updated": gettext_lazy("changed a project"),
     "label.created": gettext_lazy("defined the label"),
+    "secret.created": gettext_lazy("kept the secret"),
+    "secret.updated": gettext_lazy("changed the secret"),
+    "secret.rotated": gettext_lazy("gave a new value to the secret"),
+    "secret.deleted": gettext_lazy("destroyed the secret"),
+    "secret.bound": gettext_lazy("bound to %(to)s the secret"),
+    "secret.unbound": gettext_lazy("took away from %(to)s the secret"),
+    "secret.read": gettext_lazy("was given, for %(use)s, the secret"),
+    "secret.key_rotated": gettext_lazy("enclosed all secrets anew, with a new key"),
     "provider_account.opened": gettext_lazy("opened a provider's account again:"),
     "provider_account.updated": gettext_lazy("changed a provider's account:"),
     "project.paused": gettext_lazy("paused a project"),
@@ -176,9 +184,12 @@ def line(
             action = action.replace("cancelled", "ended")
     else:
         what = str(details.get("title") or details.get("name") or "")
-        url = reverse("admin:routine", args=[pk]) if kind == "routine" else ""
+        page = {"routine": "admin:routine", "secret": "admin:secret"}.get(kind)
+        gone = action == "secret.deleted"
+        url = reverse(page, args=[pk]) if page and not gone else ""
     did = WORDS.get(action)
-    words = {"status": status_label(details.get("status"))}
+    words = {"to": "?", "use": "?", **details}
+    words["status"] = status_label(details.get("status"))
     text = str(did) % words if did else _("did %(action)s") % {"action": act.action}
     return Line(act.created_at, who, text, key, what, url, kind)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
+from django.utils.crypto import salted_hmac
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -64,9 +64,11 @@ def owner(actor: Actor | Any) -> str:
 
 
 def fingerprint(request: Request) -> str:
-    """What makes two requests equal: the route and the body, however it is spaced."""
+    """What makes two requests equal: the route and the body, however it is spaced. With
+    the key of the instance, for a body may be a secret that one could guess."""
     body = json.dumps(request.data, sort_keys=True)
-    return hashlib.sha256(f"{request.get_full_path()}\n{body}".encode()).hexdigest()
+    told = f"{request.get_full_path()}\n{body}"
+    return salted_hmac("idempotency", told, algorithm="sha256").hexdigest()
 
 
 def replay(row: IdempotencyKey, request: Request) -> Response:

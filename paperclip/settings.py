@@ -51,6 +51,8 @@ HIRES_PER_DAY = env.int("PAPERCLIP_HIRES_PER_DAY", default=5)
 
 DEBUG = env.bool("PAPERCLIP_DEBUG", default=False)
 SECRET_KEY = env("PAPERCLIP_SECRET_KEY", default="") or home.secret("django")
+# What companies' secrets are enclosed with; without it, the key in the home.
+SECRETS_MASTER_KEY = env("PAPERCLIP_SECRETS_MASTER_KEY", default="")
 ALLOWED_HOSTS = [
     "localhost",
     "127.0.0.1",
@@ -311,6 +313,8 @@ LOGGING = {
     # A refused request is the caller's business; only our own faults are logged.
     "loggers": {
         "django.request": {"level": "ERROR"},
+        # It would say the address, which may be a sign-in link.
+        "django.security.csrf": {"level": "ERROR"},
         "httpx": {"level": "WARNING"},
         "LiteLLM": {"level": "WARNING"},
     },

@@ -30,7 +30,8 @@ def checked_config(adapter_type: str, config: Any) -> dict[str, Any]:
     """The configuration if this adapter takes it; Invalid names each wrong field."""
     form = adapter_class(adapter_type).Config(data=config)
     if form.is_valid():
-        return dict(config)
+        env = {k: v for k, v in form.validated_data.items() if k == "env"}
+        return {**config, **env}
     problems = {
         key: " ".join(map(str, errors)) if isinstance(errors, list) else str(errors)
         for key, errors in form.errors.items()

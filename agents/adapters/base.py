@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 
+from agents.bindings import Variable
 from agents.models.run import Run
 from agents.sessions import Thread
+from paperclip.exceptions import Refused
 
 if TYPE_CHECKING:
     from agents.models import Agent
@@ -28,6 +30,12 @@ class Outcome:
     thread: Thread = field(default_factory=Thread)
 
 
+def refused(error: Refused) -> Outcome:
+    """It could not begin as it is configured."""
+    columns = {"error": str(error), "error_code": "configuration_incomplete"}
+    return Outcome(Run.Status.FAILED, columns)
+
+
 @dataclass(frozen=True)
 class Context:
     """What an adapter is given: the run, its environment and a way to stay alive.
@@ -37,7 +45,7 @@ class Context:
     """
 
     run: Run
-    env: dict[str, str]
+    env: dict[str, str] = field(repr=False)
     beat: Callable[[], bool]
     thread: Thread = field(default_factory=Thread)
 
@@ -67,6 +75,21 @@ class SessionConfig(Config):
     maxSessionAgeHours = serializers.IntegerField(
         min_value=1, max_value=8760, required=False
     )
+
+
+class EnvironmentConfig(SessionConfig):
+    """For adapters whose programs get an environment."""
+
+    env = serializers.DictField(child=Variable(), required=False)
+
+    def validate_env(self, value: dict[str, Any]) -> dict[str, Any]:
+        if ours := sorted(name for name in value if name.startswith("PAPERCLIP_")):
+            raise serializers.ValidationError(
+                f"{', '.join(ours)} are set by Paperclip."
+            )
+        if any("=" in name or "\0" in f"{name}{told}" for name, told in value.items()):
+            raise serializers.ValidationError("A name or value holds = or NUL.")
+        return value
 
 
 class Adapter(ABC):

@@ -49,7 +49,7 @@ class Call:
 
     argv: Sequence[str | Path]
     cwd: str | Path
-    env: dict[str, str]
+    env: dict[str, str] = field(repr=False)
     stdin: bytes = b""
     secrets: Sequence[str] = field(default=(), repr=False)
     timeout: float = 3600

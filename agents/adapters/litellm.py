@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from rest_framework import serializers
 
-from agents import sandbox, skills, workspaces
+from agents import bindings, sandbox, skills, workspaces
 from agents.adapters import base
 from agents.adapters.child import (
     Call,
@@ -35,6 +35,7 @@ from agents.models.session import MOST_HOURS
 from agents.sessions import Thread, lost
 from agents.texts import storable_json
 from paperclip import browsers
+from paperclip.exceptions import Refused
 
 if TYPE_CHECKING:
     from agents.models import Agent
@@ -49,7 +50,7 @@ OVERTIME, GRACE = 30, 5
 SILENT = "The loop ended without saying how it went."
 
 
-class LiteLLMConfig(base.SessionConfig):
+class LiteLLMConfig(base.EnvironmentConfig):
     """A run ends at the first of `maxTurns` model calls, `timeoutSec` seconds and
     `maxTokens` tokens. Without a `model` it is the instance's."""
 
@@ -92,7 +93,11 @@ class LiteLLM(base.Adapter):
     def execute(self, context: base.Context) -> base.Outcome:
         """Succeeded is: the model said that it has nothing more to do."""
         workspace = workspaces.of(context.run.agent)
-        env = environment(context, workspace)
+        try:
+            own, hidden = bindings.environment_of(context.run)
+        except Refused as error:
+            return base.refused(error)
+        env = environment(context, own, workspace)
         walled = has_walls(context.run)
         token = context.env["PAPERCLIP_API_KEY"]
         told = document(context.run, token, context.thread, walled=walled)
@@ -101,7 +106,7 @@ class LiteLLM(base.Adapter):
             cwd=workspace,
             env=env,
             stdin=json.dumps(told).encode(),
-            secrets=[token],
+            secrets=[token, *hidden],
             timeout=told["limits"]["seconds"] + OVERTIME,
             grace=GRACE,
             sandboxed=walled,
@@ -130,10 +135,14 @@ def behind_walls(run: Run, workspace: Path, env: dict[str, str]) -> list[str]:
     )
 
 
-def environment(context: base.Context, workspace: Path) -> dict[str, str]:
-    """What the loop's commands may see: the token is not in it."""
+def environment(
+    context: base.Context, own: dict[str, str], workspace: Path
+) -> dict[str, str]:
+    """What the loop's commands may see: the token is not in it, and of secrets what
+    operators have bound to this agent."""
     told = {k: v for k, v in context.env.items() if k != "PAPERCLIP_API_KEY"}
-    env = {**inherited(), "HOME": str(workspace), **told, "AGENT_HOME": str(workspace)}
+    home = str(workspace)
+    env = {**inherited(), "HOME": home, **own, **told, "AGENT_HOME": home}
     env.pop("TMPDIR", None)  # inside, /tmp is
     if "shell" in context.run.agent.tools:
         with suppress(LookupError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rest_framework import serializers
 
-from agents import found, sandbox, sessions, workspaces
+from agents import bindings, found, sandbox, sessions, workspaces
 from agents.adapters import base
 from agents.adapters.child import (
     GRACE,
@@ -37,7 +37,7 @@ LONGEST_ERROR = 1000
 SESSION = "{sessionId}"
 
 
-class ProcessConfig(base.SessionConfig):
+class ProcessConfig(base.EnvironmentConfig):
     """`command` is a program, not a shell line: write ["-c", "..."] after `sh`.
 
     It is sandboxed unless `sandbox` is false, with the machine's network unless
@@ -55,10 +55,6 @@ class ProcessConfig(base.SessionConfig):
         required=False,
     )
     cwd = serializers.CharField(required=False, allow_blank=True)
-    env = serializers.DictField(
-        child=serializers.CharField(allow_blank=True, trim_whitespace=False),
-        required=False,
-    )
     timeoutSec = serializers.IntegerField(min_value=0, required=False)
     graceSec = serializers.IntegerField(min_value=0, max_value=600, required=False)
 
@@ -79,15 +75,6 @@ class ProcessConfig(base.SessionConfig):
             raise serializers.ValidationError(
                 f"One of them must hold {SESSION}, such as --resume {SESSION}."
             )
-        return value
-
-    def validate_env(self, value: dict[str, str]) -> dict[str, str]:
-        if ours := sorted(name for name in value if name.startswith("PAPERCLIP_")):
-            raise serializers.ValidationError(
-                f"{', '.join(ours)} are set by Paperclip."
-            )
-        if any("=" in name or "\0" in name + text for name, text in value.items()):
-            raise serializers.ValidationError("A name or value holds = or NUL.")
         return value
 
     def validate_writable(self, value: list[str]) -> list[str]:
@@ -114,20 +101,18 @@ class Process(base.Adapter):
         try:
             return self._outcome(*self._run(context))
         except Refused as error:
-            return base.Outcome(
-                Run.Status.FAILED,
-                {"error": str(error), "error_code": "configuration_incomplete"},
-            )
+            return base.refused(error)
 
     def _run(self, context: base.Context) -> tuple[Ended, Report]:
         resumes = context.thread.resumes
         began = time.monotonic()
-        call = self._call(context, resumes)
+        own = bindings.environment_of(context.run)
+        call = self._call(context, own, resumes)
         ended = started(context, call)
         report = report_in(ended.printed)
         if resumes and session_is_unknown(context.run, ended, report):
             sessions.lost(context.run, resumes, last_words(ended, report))
-            again = self._call(context, "")
+            again = self._call(context, own, "")
             if call.timeout:
                 left = call.timeout - (time.monotonic() - began)
                 again = replace(again, timeout=max(1.0, left))
@@ -135,13 +120,18 @@ class Process(base.Adapter):
             report = report_in(ended.printed)
         return ended, report
 
-    def _call(self, context: base.Context, session_id: str) -> Call:
+    def _call(
+        self,
+        context: base.Context,
+        own: tuple[dict[str, str], list[str]],
+        session_id: str,
+    ) -> Call:
         agent = context.run.agent
         config = agent.adapter_config
         workspace = workspaces.of(agent)
         cwd = str(workspaces.of(agent, config["cwd"]) if "cwd" in config else workspace)
         walls = self._has_walls(context)
-        env = self._environment(context, workspace, cwd, session_id)
+        env = self._environment(context, own[0], workspace, cwd, session_id)
         if walls:
             env.pop("TMPDIR", None)  # inside, /tmp is
         program = self._program(config["command"], env["PATH"], cwd)
@@ -153,7 +143,7 @@ class Process(base.Adapter):
             argv=self._walled(argv, agent, workspace, env) if walls else argv,
             cwd=cwd,
             env=env,
-            secrets=[env["PAPERCLIP_API_KEY"], *config.get("env", {}).values()],
+            secrets=[env["PAPERCLIP_API_KEY"], *own[1]],
             timeout=config.get("timeoutSec", 3600),
             grace=config.get("graceSec", GRACE),
             sandboxed=walls,
@@ -191,9 +181,13 @@ class Process(base.Adapter):
         )
 
     def _environment(
-        self, context: base.Context, workspace: Path, cwd: str, session_id: str
+        self,
+        context: base.Context,
+        own: dict[str, str],
+        workspace: Path,
+        cwd: str,
+        session_id: str,
     ) -> dict[str, str]:
-        own = context.run.agent.adapter_config.get("env", {})
         return {
             **inherited(),
             "HOME": str(workspace),

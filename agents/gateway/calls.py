@@ -22,6 +22,7 @@ from agents.gateway import budget, rehearse
 from agents.gateway.errors import NoAnswer
 from agents.gateway.usage import Usage
 from agents.models import ProviderAccount, Run
+from agents.provider_keys import CompanyKeys
 
 ANY = "default"  # a client that knows no names may ask for the agent's model like this
 SECONDS = settings.MODEL_TIMEOUT
@@ -172,8 +173,8 @@ class Provided(Call):
         from agents.gateway.providers import Model
 
         super().__init__(run, request, names)
-        own = run.agent.adapter_config.get("apiBase")
-        self._models = [Model(name, own or server_of(name)) for name in names]
+        own, keys = run.agent.adapter_config.get("apiBase"), CompanyKeys(run)
+        self._models = [Model(name, own or server_of(name), keys) for name in names]
         self._model = self._models[0]
         self._closed = NoAnswer("provider_closed", "No account is open.")
         self._has_begun = False
@@ -212,8 +213,9 @@ class Provided(Call):
         are closed are passed over. `_closed` says when the first of them opens."""
         for model in self._models:
             self._model, self.request["model"] = model, model.name
+            owner = self.run.company_id if model.own_key else None
             account = ProviderAccount.objects.paying(
-                model.account, model.name, model.api_base
+                model.account, model.name, model.api_base, owner
             )
             mine = Run.objects.filter(pk=self.run.pk).exclude(account=account)
             mine.update(account=account)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -24,7 +24,9 @@ from agents.gateway.budget import MOST_OUTPUT
 from agents.gateway.errors import NoAnswer
 from agents.gateway.usage import Usage, micros
 from agents.gateway.windows import Window, stated_wait, tightest
+from agents.provider_keys import CompanyKeys
 from agents.texts import storable
+from paperclip.scrub import Scrubber
 
 TRIES = 3
 # What a client may ask for beside the messages; the rest is dropped.
@@ -69,10 +71,11 @@ def litellm() -> Any:
 
 class Model(NamedTuple):
     """A model as an agent names it. With an `api_base` it is somebody's own server,
-    which is sent no provider's key."""
+    which is sent no provider's key; `keys` are those of the company itself."""
 
     name: str
     api_base: str | None
+    keys: CompanyKeys | None = None
 
     @property
     def provider(self) -> str:
@@ -87,8 +90,17 @@ class Model(NamedTuple):
         return str(found[1])
 
     @property
+    def own_key(self) -> str:
+        """The company's own key for it; empty when the instance pays."""
+        if self.api_base or self.keys is None:
+            return ""
+        return self.keys.of(self.provider)
+
+    @property
     def key(self) -> str:
         """What the calls are paid with; refused when there is none."""
+        if own := self.own_key:
+            return own
         if self.api_base:
             ours = self.api_base == settings.MODEL_API_BASE
             return (os.environ.get("PAPERCLIP_MODEL_API_KEY") if ours else "") or "none"
@@ -98,7 +110,8 @@ class Model(NamedTuple):
             name = usual if usual in wanted else wanted[0]
             raise NoAnswer(
                 "provider_key",
-                f"There is no key for {self.name}: put {name}=... into .env and start"
+                f"There is no key for {self.name}: keep one among the company's secrets"
+                f" as the key of {self.provider}, or put {name}=... into .env and start"
                 " again.",
             )
         return os.environ.get(usual, "")
@@ -151,7 +164,7 @@ class Model(NamedTuple):
         wanted = {name: request[name] for name in PASSED_ON & set(request)}
         if request.get("stream"):
             wanted |= {"stream": True, "stream_options": {"include_usage": True}}
-        if self.api_base:
+        if self.api_base or self.own_key:
             wanted["api_key"] = self.key
         try:
             answer = patiently(
@@ -163,7 +176,7 @@ class Model(NamedTuple):
                 **wanted,
             )
         except openai.APIError as error:
-            raise explained(error) from error
+            raise self._explained(error) from error
         if answer is None:
             raise NoAnswer("provider_error", "The provider's answer cannot be read.")
         return answer
@@ -173,7 +186,10 @@ class Model(NamedTuple):
         try:
             yield from chunks
         except openai.APIError as error:
-            raise explained(error) from error
+            raise self._explained(error) from error
+
+    def _explained(self, error: openai.APIError) -> NoAnswer:
+        return explained(error, self.keys.read if self.keys else ())
 
 
 def is_transient(error: BaseException) -> bool:
@@ -197,10 +213,10 @@ def patiently(**call: Any) -> Any:
     return litellm().completion(**call)
 
 
-def explained(error: openai.APIError) -> NoAnswer:
-    """What a provider's refusal means for a run."""
+def explained(error: openai.APIError, keys: Iterable[str] = ()) -> NoAnswer:
+    """What a provider's refusal means for a run, without these keys and our own."""
     text = storable(str(error).split("Traceback")[0].strip())
-    said = without_keys(text)[:600]
+    said = without_keys(Scrubber(keys).text(text))[:600]
     status = getattr(error, "status_code", None)
     if status == 402 or NO_MONEY.search(text):
         return NoAnswer("provider_billing", f"The provider wants to be paid: {said}")
@@ -214,7 +230,7 @@ def explained(error: openai.APIError) -> NoAnswer:
         why = "cannot be reached" if UNREACHABLE.search(text) else "does not work now"
         return NoAnswer("provider_error", f"The provider {why}: {said}")
     if status in (401, 403) or BAD_KEY.search(text):
-        said = f"is the key in .env the right one? {said}"
+        said = f"is the key the right one? {said}"
         return NoAnswer("provider_key", f"The provider refused the call: {said}")
     if status == 404 or NO_MODEL.search(text):
         return NoAnswer("provider_model", f"The provider refused the call: {said}")

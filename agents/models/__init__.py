@@ -11,6 +11,9 @@ from agents.models.key import ApiKey
 from agents.models.notice import ApprovalEvent, Notice
 from agents.models.policy import EffectPolicy
 from agents.models.run import Run
+from agents.models.secret import Secret
+from agents.models.secret_binding import SecretBinding
+from agents.models.secret_version import SecretVersion
 from agents.models.session import Session
 from agents.models.wakeup import Wakeup
 
@@ -30,6 +33,9 @@ __all__ = [
     "ProviderAccount",
     "Run",
     "RunEvent",
+    "Secret",
+    "SecretBinding",
+    "SecretVersion",
     "Session",
     "Wakeup",
 ]

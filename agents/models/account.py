@@ -17,6 +17,8 @@ from paperclip.exceptions import Invalid, NotAllowed
 from paperclip.models import Company
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from agents.models.agent import Agent
     from paperclip.actors import Actor
 
@@ -38,11 +40,14 @@ def must_be_person(by: Actor) -> None:
 
 
 class ProviderAccountQuerySet(models.QuerySet["ProviderAccount"]):
-    def paying(self, name: str, model: str, api_base: str | None) -> ProviderAccount:
+    def paying(
+        self, name: str, model: str, api_base: str | None, owner: UUID | None = None
+    ) -> ProviderAccount:
         """The account of that name, made on first use. It remembers that it pays for
-        this model, so that others know without asking LiteLLM."""
+        this model, so that others know without asking LiteLLM; with an `owner`, for
+        that company alone."""
         account, _made = self.get_or_create(name=name[:300])
-        line = line_of(model, api_base)
+        line = line_of(model, api_base, owner)
         if line not in account.pays_for:
             # Of two that add at once, each adds its own.
             added = Func(F("pays_for"), Value(line), function="array_append")
@@ -51,9 +56,21 @@ class ProviderAccountQuerySet(models.QuerySet["ProviderAccount"]):
             account.pays_for = [*account.pays_for, line]
         return account
 
-    def of(self, model: str, api_base: str | None) -> ProviderAccount | None:
-        """The account that pays for the model; None before its first call."""
-        return self.filter(pays_for__contains=[line_of(model, api_base)]).first()
+    def of(
+        self, model: str, api_base: str | None, company_id: UUID
+    ) -> ProviderAccount | None:
+        """The account that pays for the model there: the company's own, else ours.
+        None before its first call."""
+        own = line_of(model, api_base, company_id)
+        found = self.filter(pays_for__overlap=[own, line_of(model, api_base)])
+        return max(found, key=lambda one: own in one.pays_for, default=None)
+
+    def forget_company(self, company_id: UUID, provider: str) -> None:
+        """The company pays this provider itself no more."""
+        for account in self.filter(name__startswith=f"{provider} "):
+            end = owner_mark(company_id)
+            kept = [line for line in account.pays_for if not line.endswith(end)]
+            self.filter(pk=account.pk).update(pays_for=kept)
 
     def with_waiting(self) -> Self:
         """Adds `waiting`: how many runs wait for it to open."""
@@ -69,7 +86,7 @@ class ProviderAccountQuerySet(models.QuerySet["ProviderAccount"]):
         that anybody knows yet."""
         closed: list[ProviderAccount] = []
         for model, api_base in agent.models_in_order():
-            account = self.of(model, api_base)
+            account = self.of(model, api_base, agent.company_id)
             if account is None or not account.closed_for:
                 return account, None
             closed.append(account)
@@ -79,8 +96,13 @@ class ProviderAccountQuerySet(models.QuerySet["ProviderAccount"]):
         return first, first.closed_until
 
 
-def line_of(model: str, api_base: str | None) -> str:
-    return f"{model} {api_base or ''}".strip()
+def line_of(model: str, api_base: str | None, owner: UUID | None = None) -> str:
+    line = f"{model} {api_base or ''}".strip()
+    return f"{line}{owner_mark(owner)}" if owner else line
+
+
+def owner_mark(owner: UUID) -> str:
+    return f" of {owner}"
 
 
 class ProviderAccount(models.Model):

@@ -11,7 +11,7 @@ from django.utils.text import slugify
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from agents import decisions
+from agents import bindings, decisions
 from agents.adapters import ADAPTERS, adapter_class, checked_config, checked_tools
 from agents.models.attempt import Attempt
 from agents.models.colleagues import Colleagues
@@ -88,6 +88,7 @@ class AgentQuerySet(ScopedQuerySet):
                 " name. Choose another one.",
                 code="duplicate_name",
             ) from error
+        bindings.bind(agent, by=by)
         audit.record(by, "agent.created", agent, name=agent.name, role=agent.role)
         agent.put_budget(by=SYSTEM, is_new=True)
         return agent
@@ -139,6 +140,8 @@ class Agent(Spender, ActiveHours, Colleagues):
     paused_at = models.DateTimeField(null=True, blank=True)
     permissions = models.JSONField(default=dict, blank=True)
     metadata = models.JSONField(null=True, blank=True)
+    # Whether a run of it was ever given a secret: then what it writes is searched.
+    holds_secrets = models.BooleanField(default=False, editable=False)
 
     objects = AgentQuerySet.as_manager()
 
@@ -232,6 +235,8 @@ class Agent(Spender, ActiveHours, Colleagues):
             raise Conflict(f"Another agent is called {self.name}.") from error
         if "budget_monthly_cents" in fields:
             self.put_budget(by=by)
+        if "adapter_config" in fields or "name" in fields:
+            bindings.bind(self, by=by)
         # What it failed at may go well as it is now.
         self.attempts.filter(issue_id=None).reopen()
         audit.record(by, "agent.updated", self, changed=sorted(fields))
@@ -302,6 +307,7 @@ class Agent(Spender, ActiveHours, Colleagues):
         )
         self.runs.open().cancel(by=by, why=f"{self.name} was terminated.")
         self.api_keys.filter(revoked_at=None).update(revoked_at=now())
+        bindings.release_all(self, by=by)
         self.refresh_from_db()
         audit.record(by, "agent.terminated", self)
 
@@ -315,6 +321,5 @@ class Agent(Spender, ActiveHours, Colleagues):
         **more: Any,
     ) -> Wakeup:
         """Ask for a run; see Wakeup.objects.request."""
-        return Wakeup.objects.request(
-            self, source, reason, by=by, issue_id=issue_id, **more
-        )
+        told: dict[str, Any] = {"by": by, "issue_id": issue_id, **more}
+        return Wakeup.objects.request(self, source, reason, **told)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from rest_framework import serializers
 
 from agents.api.forms import colleagues
+from agents.models import Secret
 from issues.api.forms import PriorityField, goals, issues, projects, prose
 from issues.models import Routine, RoutineTrigger
 from issues.variables import TYPES
 from issues.webhooks import SIGNING
+from paperclip.actors import Actor
 from paperclip.api.forms import Flag, Form, Row, Text, Whole
 
 MOST_VARIABLES = 50
+
+
+def secrets(actor: Actor) -> QuerySet[Secret]:
+    return Secret.objects.visible_to(actor)
 
 
 class VariableForm(Form):
@@ -70,6 +77,13 @@ class TriggerFields(Form):
         list(SIGNING), source="signing_mode", required=False
     )
     replayWindowSec = Whole(source="replay_window_sec", required=False)
+    secretId = Row(
+        secrets,
+        source="company_secret",
+        allow_null=True,
+        required=False,
+        help_text="A secret of the company to verify calls with; null: one of its own.",
+    )
 
 
 class TriggerForm(TriggerFields):

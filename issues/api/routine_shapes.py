@@ -14,6 +14,7 @@ from rest_framework.serializers import (
     UUIDField,
 )
 
+from issues import webhooks
 from issues.api.shapes import PriorityName
 from issues.models import RoutineTrigger
 from paperclip.api.shapes import Moment, Shape, Unset
@@ -68,7 +69,7 @@ class TriggerShape(TriggerRow):
     scheduleInWords = SerializerMethodField()
     nextTimes = SerializerMethodField()
     publicId = CharField(source="public_id", allow_null=True)
-    secretId = Unset()
+    secretId = SerializerMethodField()
     signingMode = CharField(source="signing_mode", allow_null=True)
     replayWindowSec = IntegerField(source="replay_window_sec", allow_null=True)
     lastRotatedAt = Moment(source="last_rotated_at", allow_null=True)
@@ -81,6 +82,11 @@ class TriggerShape(TriggerRow):
 
     def get_scheduleInWords(self, trigger: RoutineTrigger) -> str | None:
         return str(trigger) if trigger.kind == trigger.Kind.SCHEDULE else None
+
+    def get_secretId(self, trigger: RoutineTrigger) -> str | None:
+        is_hook = trigger.kind == trigger.Kind.WEBHOOK
+        bound = webhooks.bound_to(trigger) if is_hook else None
+        return str(bound.secret_id) if bound else None
 
     def get_nextTimes(self, trigger: RoutineTrigger) -> list[str]:
         moment = Moment()

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from issues import cron, webhooks
+from issues import cron, hook_secrets, webhooks
 from issues.models.authors import Edited
 from paperclip import tokens
 from paperclip.exceptions import Invalid
@@ -63,7 +63,10 @@ class RoutineTriggerQuerySet(ScopedQuerySet):
         trigger = RoutineTrigger(routine=routine, company_id=routine.company_id)
         trigger.kind = kind
         trigger.name_creator(by)
+        bound = fields.pop("company_secret", None)
         trigger._set({**trigger._defaults(), **fields}, by=by)
+        if bound is not None:
+            hook_secrets.bind(trigger, bound, by=by)
         secret = trigger.secret_if_none()
         trigger.save(force_insert=True)
         summary = f"Created {kind} trigger"
@@ -75,7 +78,9 @@ class RoutineTriggerQuerySet(ScopedQuerySet):
         """Make the triggers of a routine what a snapshot says; those that have a new
         secret, with it. The caller holds the routine."""
         ours = self.filter(routine=routine)
-        ours.exclude(pk__in=[one["id"] for one in told]).delete()
+        for trigger in ours.exclude(pk__in=[one["id"] for one in told]):
+            hook_secrets.bind(trigger, None, by=by)
+            trigger.delete()
         there = {str(trigger.pk): trigger for trigger in ours}
         made = []
         for one in told:
@@ -197,7 +202,10 @@ class RoutineTrigger(Edited):
         and the revision. Its next time is counted from now."""
         self.routine.hold(by=by)
         self.refresh_from_db(fields=["secret", "signing_mode", "enabled"])
+        bound = fields.pop("company_secret", ...)
         self._set(fields, by=by)
+        if bound is not ...:
+            hook_secrets.bind(self, bound, by=by)
         secret = self.secret_if_none()
         self.save()
         revision = self.routine.revise(f"Changed {self.kind} trigger", by=by)
@@ -206,6 +214,7 @@ class RoutineTrigger(Edited):
     @transaction.atomic
     def remove(self, *, by: Actor) -> None:
         self.routine.hold(by=by)
+        hook_secrets.bind(self, None, by=by)
         self.delete()
         self.routine.revise(f"Removed {self.kind} trigger", by=by)
 
@@ -216,6 +225,8 @@ class RoutineTrigger(Edited):
         self.routine.hold(by=by)
         if self.kind != WEBHOOK or self.signing_mode == "none":
             raise Invalid("Only a webhook with a signature has a secret to rotate.")
+        if bound := webhooks.bound_to(self):
+            raise Invalid(f"It uses the secret {bound.secret}: rotate that one.")
         secret = self._new_secret()
         self.name_editor(by)
         self.save()
@@ -257,8 +268,9 @@ class RoutineTrigger(Edited):
     def secret_if_none(self) -> str:
         """A new secret for a webhook that has to be signed and has none; the caller
         saves."""
-        signed = self.kind == WEBHOOK and self.signing_mode != "none"
-        return self._new_secret() if signed and not self.secret else ""
+        if self.kind != WEBHOOK or self.signing_mode == "none" or self.secret:
+            return ""
+        return "" if webhooks.bound_to(self) else self._new_secret()
 
     def _new_secret(self) -> str:
         secret = tokens.new("pcw")

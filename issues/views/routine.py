@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from agents.models import Secret
 from issues import variables
 from issues.models import Routine, RoutineRun, RoutineTrigger
 from issues.models.routine_trigger import SCHEDULE, WEBHOOK
@@ -115,6 +116,7 @@ def show(
         catch_up=dict(CATCH_UP)[routine.catch_up_policy],
         signing=SIGNING,
         proofs=dict(SIGNING),
+        secrets=Secret.objects.filter(company=routine.company),
         made=[(hook, s, HOW_TO_CALL[hook.signing_mode or "none"]) for hook, s in made],
         refusal=refusal,
         run_form=run_form or RunForm(routine),
@@ -197,6 +199,9 @@ def add_hook(request: HttpRequest, pk: str) -> HttpResponse:
             kind=WEBHOOK,
             label=request.POST.get("label", "").strip()[:120] or None,
             signing_mode=request.POST.get("signing_mode", ""),
+            company_secret=Secret.objects.filter(
+                company=row.company, name=request.POST.get("secret", "")
+            ).first(),
         )
     except Refused as no:
         return show(request, one(request, pk), refusal=no)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.db.models import QuerySet
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import JSONParser
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer, Serializer
@@ -30,9 +32,12 @@ ESCAPED = re.compile(r"\\u(0000|[dD][89a-fA-F])")
 
 
 class Json(JSONParser):
-    """JSON that can be stored; anything else is a 400, however deep it is nested."""
+    """JSON that can be stored; anything else is a 400, however deep it is nested.
+    Secrets that its writer was given are masked in it."""
 
-    def parse(self, stream: Any, *args: Any, **kwargs: Any) -> Any:
+    def parse(
+        self, stream: Any, media_type: Any = None, parser_context: Any = None
+    ) -> Any:
         try:
             text = stream.read().decode("utf-8")
             data = json.loads(text, parse_constant=refuse_constant)
@@ -40,7 +45,8 @@ class Json(JSONParser):
                 refuse_unstorable(data)
         except (ValueError, RecursionError) as error:
             raise ParseError(f"The body is not JSON: {error}", "malformed") from error
-        return data
+        writer = parser_context["request"].user if parser_context else None
+        return writer.scrubber.json(data) if isinstance(writer, Actor) else data
 
 
 def refuse_constant(name: str) -> None:
@@ -84,9 +90,23 @@ class Endpoint(APIView):
         if size > self.largest:
             text = f"The body is larger than {self.largest} bytes."
             raise BadRequest(text, code="too_large")
+        self.must_name_no_secret()
         keyed = request.method == "POST" and idempotency.HEADER in request.headers
         if keyed and not self.repeatable:
             self.post = idempotency.once(self.post, self.secrets)
+
+    def must_name_no_secret(self) -> None:
+        """BadRequest when there is a secret of the writer in the address, or in the
+        header that is kept: an address can only be refused."""
+        if self.request.method in SAFE_METHODS or not isinstance(self.actor, Actor):
+            return
+        key = self.request.headers.get(idempotency.HEADER, "")
+        if self.actor.scrubber.finds(f"{unquote(self.request.get_full_path())}\n{key}"):
+            raise BadRequest(
+                "The address holds the value of a secret. Call the thing by another"
+                " name.",
+                code="holds_secret",
+            )
 
     @property
     def actor(self) -> Actor:

@@ -186,6 +186,14 @@ class Bare:
         lines = listed.decode(errors="replace").splitlines()
         return [dict(zip(keys, line.split("\x1f"), strict=False)) for line in lines]
 
+    def write_new(self, commit: str, out: IO[bytes]) -> None:
+        """Write what a commit brings to an `opened` repository: messages, names and
+        contents of files, as git keeps them."""
+        span = (whole(commit), "--not", "--glob=refs/known/*")
+        listed = self.git("rev-list", "--objects", *span)
+        ids = b"".join(line[:40] + b"\n" for line in listed.splitlines())
+        self.git("cat-file", "--batch", given=ids, to=out)
+
     def bundle(self, out: IO[bytes], branch: str, have: Iterable[str] = ()) -> bool:
         """Write all branches as a bundle, without the history of the commits that the
         reader says it has. False, and nothing written, when it has all of them.

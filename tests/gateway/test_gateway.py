@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 from django.utils.timezone import now
 
+from agents import provider_keys
 from agents.models import Agent, CostEvent, ProviderAccount, Run
 from paperclip.actors import SYSTEM
-from paperclip.models import Company
+from paperclip.models import Activity, Company
 from tests import make
 from tests.gateways import Gateway, gateway
 from tests.providers import Answer, Provider, calls, provider, refuses, says
@@ -295,7 +297,7 @@ def test_a_wrong_key_is_called_that(gate: Gateway, status: int, said: str) -> No
         answer = caller(gate, worker(model)).ask()
     assert code_of(answer) == (400, "provider_key")
     message = answer.json()["error"]["message"]
-    assert "is the key in .env the right one?" in message and said in message
+    assert "is the key the right one?" in message and said in message
 
 
 def test_only_the_agents_own_model(gate: Gateway) -> None:
@@ -430,3 +432,48 @@ def test_no_key_gets_into_the_log(gate: Gateway) -> None:
         answer = caller(gate, worker(model)).ask()
     assert "canary" not in answer.text
     assert "canary" not in gate.output()
+
+
+def test_a_company_pays_with_a_key_of_its_own() -> None:
+    company, other = make.company(), make.company()
+    keep = partial(provider_keys.keep, company, by=SYSTEM, name="payer")
+    secret = keep(value="own-canary-of-it", providers=["openai"])
+    wrong = refuses(401, "Not own-canary-of-it!")
+    with provider(says("Hi."), says("Hi."), wrong, says("Hi.")) as one:
+        with gateway(OPENAI_API_BASE=one.url) as gate:
+            asking = caller(gate, worker(company=company))
+            assert [asking.ask().status_code for _ in range(2)] == [200, 200]
+            refused = asking.ask()
+            assert caller(gate, worker(company=other)).ask().status_code == 200
+            secret.rotate("the-newer-canary", by=SYSTEM)
+            assert asking.ask().status_code == 200
+            provider_keys.pay(secret, [], by=SYSTEM)
+            assert asking.ask().status_code == 200
+        assert "canary" not in gate.output().replace("canary-of-the-tests", "")
+    # What it was paid with is in no message of its.
+    assert code_of(refused) == (400, "provider_key") and "canary" not in refused.text
+    ours = "Bearer sk-canary-of-the-tests"
+    own, newer = "Bearer own-canary-of-it", "Bearer the-newer-canary"
+    assert one.keys == [own, own, own, ours, newer, ours]
+    reads = Activity.objects.filter(action="secret.read").order_by("seq")
+    assert [(read.run_id, read.details["version"]) for read in reads] == [
+        (asking.run.pk, 1),
+        (asking.run.pk, 2),
+    ]
+    assert {read.actor_type for read in reads} == {"system"}
+
+
+def test_another_company_s_account_closes_nothing_here() -> None:
+    company, other = make.company(), make.company()
+    told = {"adapter_type": "litellm", "adapter_config": {"model": "openai/m"}}
+    mine, theirs = (make.agent(one, **told) for one in (company, other))
+    provider_keys.keep(
+        company, by=SYSTEM, name="payer", value="own-canary", providers=["openai"]
+    )
+    find = ProviderAccount.objects.opening_for
+    own = ProviderAccount.objects.paying("openai key 1", "openai/m", None, company.pk)
+    assert (find(mine)[0], find(theirs)[0]) == (own, None)
+    ours = ProviderAccount.objects.paying("openai key 2", "openai/m", None)
+    assert (find(mine)[0], find(theirs)[0]) == (own, ours)
+    provider_keys.pay(company.secrets.get(), [], by=SYSTEM)
+    assert (find(mine)[0], find(theirs)[0]) == (ours, ours)

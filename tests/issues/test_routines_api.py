@@ -14,10 +14,12 @@ import time_machine
 from django.utils.timezone import now
 from rest_framework.test import APIClient
 
+from agents.models import Secret, SecretBinding
 from issues.models import Issue, Routine, RoutineRun, RoutineTrigger
 from paperclip.actors import SYSTEM
+from paperclip.exceptions import Conflict
 from paperclip.live import valkey
-from paperclip.models import Company
+from paperclip.models import Activity, Company
 from tests import make
 from tests.races import together
 
@@ -512,3 +514,67 @@ def test_under_another_key_of_the_instance_it_says_what_to_do(
     settings.SECRET_KEY = "another"
     answer = hook.call(HTTP_AUTHORIZATION=f"Bearer {hook.secret}")
     assert answer.status_code == 409 and "Rotate the secret" in answer.json()["error"]
+
+
+# --- A webhook with a secret of the company --------------------------------------
+
+
+def test_a_webhook_is_verified_with_a_secret_of_the_company(db: Any) -> None:
+    company = make.company()
+    board = make.client_of(make.owner_of(company))
+    secret = Secret.objects.keep(
+        company, by=SYSTEM, name="shop", value="canary-of-the-shop"
+    )
+    routine = make.routine(company)
+    url = f"/api/routines/{routine.pk}/triggers"
+    made = board.post(url, {"kind": "webhook", "secretId": str(secret.pk)})
+    assert made.status_code == 201, made.content
+    trigger = made.json()["trigger"]
+    assert trigger["secretId"] == str(secret.pk)
+    assert (made.json()["secretMaterial"] or {}).get("webhookSecret") in (None, "")
+    fire = f"/api/routine-triggers/public/{trigger['publicId']}/fire"
+    call = make.client().post
+    said = {"HTTP_AUTHORIZATION": "Bearer canary-of-the-shop"}
+    assert call(fire, {}, **said).status_code == 200
+    assert call(fire, {}, HTTP_AUTHORIZATION="Bearer canary").status_code == 401
+    read = Activity.objects.get(action="secret.read")
+    assert read.details["use"] == f"calls of {routine.title}: webhook"
+    with pytest.raises(Conflict, match="is used by"):
+        secret.remove(by=SYSTEM)
+    one = f"/api/routine-triggers/{trigger['id']}"
+    assert board.post(f"{one}/rotate-secret").status_code == 422
+    secret.rotate("the-newer-canary", by=SYSTEM)
+    assert call(fire, {}, **said).status_code == 401
+    said = {"HTTP_AUTHORIZATION": "Bearer the-newer-canary"}
+    assert call(fire, {}, **said).status_code == 200
+    changed = board.patch(one, {"secretId": None})
+    assert changed.json()["secretId"] is None
+    assert changed.json()["secretMaterial"]["webhookSecret"].startswith("pcw_")
+    assert call(fire, {}, **said).status_code == 401
+    assert not secret.bindings.exists()
+    for answer in (made, changed):
+        assert b"canary" not in answer.content
+
+
+def test_who_binds_a_secret_to_a_webhook(db: Any) -> None:
+    company = make.company()
+    agent = make.agent(company)
+    routine = make.routine(company, assignee_agent=agent)
+    url = f"/api/routines/{routine.pk}/triggers"
+    ours, theirs = (
+        Secret.objects.keep(of, by=SYSTEM, name="shop", value="canary-of-the-shop")
+        for of in (company, make.company())
+    )
+    told = {"kind": "webhook", "secretId": str(ours.pk)}
+    assert make.client_of(agent).post(url, told).status_code == 403
+    board = make.client_of(make.owner_of(company))
+    for wrong in (
+        {"secretId": str(theirs.pk)},
+        {"kind": "api"},
+        {"signingMode": "none"},
+    ):
+        assert board.post(url, told | wrong).status_code == 422
+    assert not routine.triggers.exists() and not SecretBinding.objects.exists()
+    made = board.post(url, told).json()["trigger"]
+    make.client_of(agent).delete(f"/api/routine-triggers/{made['id']}")
+    assert not SecretBinding.objects.exists()

@@ -297,7 +297,7 @@ def test_without_a_sandbox_commands_need_the_operators_word(
         subprocess.run(
             litellm.PROGRAM,
             input=json.dumps(litellm.document(run, token, walled=False)).encode(),
-            env=litellm.environment(context, place),
+            env=litellm.environment(context, {}, place),
             cwd=place,
             check=True,
             capture_output=True,
