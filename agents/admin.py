@@ -31,6 +31,7 @@ class AgentAdmin(ConsoleAdmin):
     list_filter = ["status", "role", ("reports_to", CompanyFilter)]
     search_fields = ["name", "title"]
     add_label = _("Hire an agent")
+    adds, changes = "hire", "change an agent"
     create_label = _("Hire")
     empty_text = _("Nobody works here yet. Hire the first agent.")
 

@@ -84,6 +84,7 @@ class ChangeForm(SecretForm):
 
 class SecretAdmin(ConsoleAdmin):
     form = SecretForm
+    adds = changes = "keep secrets"
     list_display = [
         "called",
         "latest_version",

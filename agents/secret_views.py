@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from agents.models import Secret
 from agents.models.secret_binding import AGENT
+from paperclip import roles
 from paperclip.desk import Desk, attempt, page
 from paperclip.models import Activity
 
@@ -22,8 +23,9 @@ READS = 20
 def one(request: HttpRequest, pk: str) -> Secret:
     """The secret, for those who may keep some."""
     secret: Secret = Desk.of(request).one(Secret.objects.select_related("company"), pk)
-    if not Desk.of(request).may_write(secret.company):
-        raise PermissionDenied(_("A viewer cannot see what is kept here."))
+    desk, act = Desk.of(request), "keep secrets"
+    if not desk.may(secret.company, act):
+        raise PermissionDenied(roles.refusal(desk.role_in(secret.company), act))
     return secret
 
 

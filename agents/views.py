@@ -44,7 +44,7 @@ def agent(request: HttpRequest, pk: str) -> HttpResponse:
 def show(
     request: HttpRequest, agent: Any, *, token: str = "", status: int = 200
 ) -> HttpResponse:
-    clear = Desk.of(request).may_write(agent.company)
+    clear = Desk.of(request).may(agent.company, "change an agent")
     waiting = agent.runs.open().order_by("-created_at")
     by_status = {run.status: run for run in waiting}
     agent.running, agent.queued = by_status.get("running"), by_status.get("queued")

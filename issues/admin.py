@@ -218,6 +218,7 @@ class GoalAdmin(PlanAdmin):
     list_select_related = ["parent", "owner"]
     list_filter = ["status", "level"]
     search_fields = ["title"]
+    adds, changes = "set goals", "change goals"
     add_label = _("Set a goal")
     empty_text = _("No goal yet. Say what the company works for.")
 
@@ -232,6 +233,7 @@ class ProjectAdmin(PlanAdmin):
     list_select_related = ["lead", "goal"]
     list_filter = ["status", ("lead", CompanyFilter)]
     search_fields = ["name"]
+    adds, changes = "plan projects", "change projects"
     add_label = _("Plan a project")
     empty_text = _("No project yet. A project holds issues that belong together.")
 
@@ -244,6 +246,7 @@ class LabelAdmin(PlanAdmin):
     form = LabelForm
     list_display = ["name", "color"]
     list_display_links = None
+    adds = changes = "define labels"
     add_label = _("Define a label")
     empty_text = _("No label yet.")
 

@@ -20,6 +20,7 @@ class CheckAdmin(ConsoleAdmin):
     list_display = ["title", "key", "kind", "what", "whose", "offered"]
     list_title = _("Checks")
     search_fields = ["title", "key"]
+    adds = changes = "change the catalogue of checks"
     add_label = _("New check")
     empty_text = _(
         "No check yet. A check says how one sees that work is done; issues name it."

@@ -19,6 +19,7 @@ from paperclip.models import Company
 
 class RoutineAdmin(ConsoleAdmin):
     form = RoutineForm
+    adds, changes = "define routines", "manage routines"
     add_label = _("New routine")
 
     def get_urls(self) -> list[URLPattern]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from paperclip import roles
 from paperclip.exceptions import NotAllowed
 from paperclip.scrub import Scrubber
 
@@ -55,16 +56,17 @@ class Actor:
         return self.kind == "user" and self.run is None
 
     def must_be_operator(self, company_id: UUID, act: str) -> None:
-        """Refuse with 403 unless a member who may write acts (or the system)."""
+        """Refuse with 403 unless a member acts whose role may do it (or the system)."""
         if self.kind == "system":
             return
         if self.user is None:
             raise NotAllowed(f"Only an operator can {act}.")
-        if not self.user.may_write(company_id):
-            raise NotAllowed(f"A viewer cannot {act}. Ask an owner for another role.")
+        role = self.user.role_in(company_id)
+        if not roles.allows(role, act):
+            raise NotAllowed(roles.refusal(role, act), takes=roles.LEAST[act].value)
 
     def must_write(self, company_id: UUID, act: str) -> None:
-        """Refuse with 403 when a viewer acts."""
+        """Refuse with 403 a person whose role may not do it; agents may."""
         if self.kind == "user":
             self.must_be_operator(company_id, act)
 

@@ -18,6 +18,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
+from paperclip import roles
 from paperclip.desk import Desk, page
 from paperclip.exceptions import Refused
 from paperclip.models import Company
@@ -93,6 +94,8 @@ class ConsoleAdmin(ModelAdmin):
     show_full_result_count = False
     list_filter_sheet = True
     change_list_template = "console/list.html"
+    # What it takes to add and to change a row here: acts of paperclip.roles.
+    adds, changes = "file issues", "change issues"
     add_label = _("New")
     create_label = _("Save")
     list_title: Any = ""
@@ -108,11 +111,12 @@ class ConsoleAdmin(ModelAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         desk = Desk.of(request)
-        return bool(desk.memberships) and desk.may_write(desk.company)
+        return bool(desk.memberships) and desk.may(desk.company, self.adds)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         desk = Desk.of(request)
-        return desk.may_write(self.company_of(obj) if obj else desk.company)
+        company = self.company_of(obj) if obj else desk.company
+        return desk.may(company, self.changes)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -164,7 +168,7 @@ class ConsoleAdmin(ModelAdmin):
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not self.has_add_permission(request):
-            raise PermissionDenied(_("A viewer cannot add anything here."))
+            raise self.denied(request, None, self.adds)
         return self.form_page(request, None)
 
     def change_view(
@@ -172,8 +176,13 @@ class ConsoleAdmin(ModelAdmin):
     ) -> HttpResponse:
         row = Desk.of(request).one(self.model._default_manager.all(), object_id)
         if not self.has_change_permission(request, row):
-            raise PermissionDenied(_("A viewer cannot change this."))
+            raise self.denied(request, row, self.changes)
         return self.form_page(request, row)
+
+    def denied(self, request: HttpRequest, row: Any, act: str) -> PermissionDenied:
+        desk = Desk.of(request)
+        company = self.company_of(row) if row else desk.company
+        return PermissionDenied(roles.refusal(desk.role_in(company), act))
 
     def form_page(self, request: HttpRequest, row: Any) -> HttpResponse:
         """Show the form, or do what it says. Refused, it keeps what was typed."""
@@ -251,6 +260,7 @@ class CompanyForm(ConsoleForm):
 @admin.register(Company)
 class CompanyAdmin(ConsoleAdmin):
     form = CompanyForm
+    adds, changes = "found a company", "change the company"
     list_display = ["label", "issue_prefix", "state"]
     list_display_links = ["label"]
     add_label = _("Found a company")
@@ -270,7 +280,7 @@ class CompanyAdmin(ConsoleAdmin):
         return row
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return any(map(Desk.of(request).may_write, Desk.of(request).companies))
+        return Desk.of(request).may_somewhere(self.adds)
 
     def create(self, company: Company, desk: Desk, values: dict[str, Any]) -> Company:
         return Company.objects.found(owner=desk.user, by=desk.actor, **values)

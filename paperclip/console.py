@@ -185,7 +185,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         (_("Secrets"), "lock", "admin:agents_secret_changelist"),
         (_("Companies"), "apartment", "admin:paperclip_company_changelist"),
     ]
-    if not desk.may_write(desk.company):
+    if not desk.may(desk.company, "keep secrets"):
         company = [one for one in company if one[1] != "lock"]
     return [group(_("Work"), work), group(_("Company"), company)]
 

@@ -3,7 +3,7 @@ fragment of it is answered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import Any, cast
 from uuid import UUID
@@ -17,11 +17,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 from django_htmx.middleware import HtmxDetails
 
-from paperclip import live
+from paperclip import live, roles
 from paperclip.actors import Actor
 from paperclip.exceptions import Missing, Refused
 from paperclip.models import Company, Instance, Membership, User
-from paperclip.models.instance import RESUMERS, STOPPERS
 
 View = Callable[..., HttpResponse]
 
@@ -70,7 +69,18 @@ class Desk:
         ordered = shown.select_related("company").order_by(
             "company__name", "company__created_at"
         )
-        return {membership.company_id: membership for membership in ordered}
+        found = {membership.company_id: membership for membership in ordered}
+        return found | self._everywhere(found) if self.user.is_superuser else found
+
+    def _everywhere(self, mine: Collection[UUID]) -> dict[UUID, Membership]:
+        """What the administrator of the instance is where they are no member."""
+        others = Company.objects.exclude(pk__in=mine)
+        shown = others.exclude(status=Company.Status.ARCHIVED)
+        role = Membership.Role.OWNER
+        return {
+            company.pk: Membership(company=company, user=self.user, role=role)
+            for company in shown
+        }
 
     @property
     def companies(self) -> list[Company]:
@@ -88,10 +98,18 @@ class Desk:
         left = f" {LEFT}" if was_left(company) else ""
         self.request.session[CHOICE] = f"{company.pk}{left}"
 
-    def may_write(self, company: Company) -> bool:
-        """Whether to offer buttons. The verbs decide, whatever was offered."""
+    def role_in(self, company: Company) -> str:
+        """As User.role_in, of what was read already; empty for no member."""
         mine = self.memberships.get(company.pk)
-        return mine is not None and mine.role != Membership.Role.VIEWER
+        return mine.role if mine else ""
+
+    def may(self, company: Company, act: str) -> bool:
+        """Whether to offer it. The verbs decide, whatever was offered."""
+        return roles.allows(self.role_in(company), act)
+
+    def may_write(self, company: Company) -> bool:
+        """Whether to offer what is everyday work."""
+        return self.may(company, "change issues")
 
     def to_decide(self, company: Company) -> int:
         """How many approvals wait for a person."""
@@ -104,21 +122,21 @@ class Desk:
 
     @property
     def may_stop_all(self) -> bool:
-        return self._has_role(*STOPPERS)
+        return self.may_somewhere("stop everything")
 
     @property
     def may_resume_all(self) -> bool:
-        return self._has_role(*RESUMERS)
+        return self.may_somewhere("resume everything")
 
-    def _has_role(self, *roles: str) -> bool:
-        """As User.has_role, of what was read already."""
+    def may_somewhere(self, act: str) -> bool:
+        """As User.may_somewhere, of what was read already."""
         mine = self.memberships.values()
-        return self.user.is_superuser or any(one.role in roles for one in mine)
+        return any(roles.allows(one.role, act) for one in mine)
 
     @property
     def can_leave(self) -> bool:
         """Whether to offer the way out of the rehearsal that is shown."""
-        return self.may_write(self.company)
+        return self.may(self.company, "leave the rehearsal")
 
     def one(self, rows: Any, pk: Any) -> Any:
         """One row this person may see; 404 otherwise."""
@@ -177,6 +195,7 @@ def page(
         "company": company,
         "here": here,
         "may_write": desk.may_write(company),
+        "my_role": desk.role_in(company),
         "frame": "console/fragment.html" if desk.request.htmx else "console/frame.html",
     }
     if not desk.request.htmx:

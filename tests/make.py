@@ -17,8 +17,8 @@ from paperclip.models import Company, Membership, User
 numbers = count(1)
 
 
-def operator(company: Company | None = None, role: str = "operator") -> User:
-    """A person, a member of the company when one is given."""
+def operator(company: Company | None = None, role: str = "admin") -> User:
+    """A person; when a company is given, one of those who run it."""
     user = User.objects.create_user(f"person-{next(numbers)}")
     if company is not None:
         company.memberships.create(user=user, role=role)

@@ -58,7 +58,7 @@ class AgentEndpoint(Endpoint):
     def eyes(self, company_id: UUID) -> dict[str, Any]:
         """Whether the actor sees configurations in clear: the context of AgentShape."""
         if self.actor.user is not None:
-            return {"clear": self.actor.user.may_write(company_id)}
+            return {"clear": self.actor.user.may(company_id, "change an agent")}
         return {"self": self.actor.agent.pk}
 
     def answer(self, agent: Agent, status: int = 200) -> Response:

@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.texts import storable
 from paperclip import audit
-from paperclip.exceptions import Invalid, NotAllowed
+from paperclip.exceptions import Invalid
 from paperclip.models import Company
+from paperclip.models.instance import must_have_somewhere
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -31,12 +32,8 @@ MOST_RESERVED = 90
 
 
 def must_be_person(by: Actor) -> None:
-    """Accounts are of the whole instance: whoever may write in some company may."""
-    if by.kind == "system":
-        return
-    writes = by.user is not None and by.is_person and by.user.may_found()
-    if not writes:
-        raise NotAllowed("Only a person who may write can change a provider's account.")
+    """Accounts are of the whole instance: who may it in some company may it."""
+    must_have_somewhere(by, "change a provider's account")
 
 
 class ProviderAccountQuerySet(models.QuerySet["ProviderAccount"]):

@@ -241,7 +241,7 @@ class Approval(ApprovalBase):
         return self
 
     def _must_be_decidable(self, by: Actor, status: str) -> None:
-        by.must_be_operator(self.company_id, "decide an approval")
+        by.must_be_operator(self.company_id, self.takes)
         if by.kind == "user" and not by.is_person:
             raise NotAllowed("A run decides nothing, whoever's key it has.")
         own = self.requested_by_user_id and not self.requested_by_agent_id

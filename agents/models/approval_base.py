@@ -46,6 +46,12 @@ class ApprovalBase(Scoped):
         DESTRUCTIVE = "destructive_action", _("destructive action")
         QUESTION = "question", _("question")
 
+    # What it takes to decide one, where that is more than for others.
+    DECIDED_BY = {
+        Type.HIRE.value: "approve a hire",
+        Type.BUDGET.value: "raise a budget",
+    }
+
     class Status(models.TextChoices):
         PENDING = "pending", _("pending")
         REVISION = "revision_requested", _("revision requested")
@@ -92,6 +98,11 @@ class ApprovalBase(Scoped):
         return f"{self.get_type_display()}: {self.title}"
 
     # --- questions ---------------------------------------------------------------
+
+    @property
+    def takes(self) -> str:
+        """What it takes to decide it, as an act of paperclip.roles."""
+        return self.DECIDED_BY.get(self.type, "decide an approval")
 
     @property
     def title(self) -> str:

@@ -12,10 +12,7 @@ from paperclip.api.shapes import Moment, Shape
 from paperclip.api.views import Endpoint
 from paperclip.backups import store
 from paperclip.exceptions import Conflict
-from paperclip.models import Membership
-from paperclip.models.instance import must_have
-
-KEEPERS = (Membership.Role.OWNER, Membership.Role.ADMIN)
+from paperclip.models.instance import must_have_somewhere
 
 
 class BackupShape(Shape):
@@ -32,7 +29,7 @@ class BackupShape(Shape):
 class Backups(Endpoint):
     @doc("list_backups", "The backups, the newest first", gives=BackupShape)
     def get(self, request: Request) -> Response:
-        must_have(self.actor, KEEPERS, "see the backups")
+        must_have_somewhere(self.actor, "see the backups")
         return Response(BackupShape(backups.listed(), many=True).data)
 
     @doc(
@@ -41,7 +38,7 @@ class Backups(Endpoint):
         status=202,
     )
     def post(self, request: Request) -> Response:
-        must_have(self.actor, KEEPERS, "take a backup")
+        must_have_somewhere(self.actor, "take a backup")
         if store.is_busy():
             raise Conflict("A backup is being taken right now.", code=store.BUSY)
         doorbell.ring("issues.tasks.back_up")

@@ -18,6 +18,7 @@ from paperclip import audit
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict, Missing, NotAllowed
 from paperclip.models.spender import Spender
+from paperclip.roles import Role
 
 if TYPE_CHECKING:
     from paperclip.actors import Actor
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
 
 class CompanyQuerySet(models.QuerySet["Company"]):
     def visible_to(self, actor: Actor) -> Self:
-        """The companies a person is a member of; an agent's own one."""
+        """The companies a person is a member of, for the administrator of the instance
+        all; an agent's own one."""
         if actor.kind == "system":
             return self
         if actor.agent is not None:
             return self.filter(pk=actor.agent.company_id)
+        if actor.user is not None and actor.user.is_superuser:
+            return self
         return self.filter(memberships__user=actor.user)
 
     def get_for(self, actor: Actor, pk: Any) -> Company:
@@ -169,11 +173,7 @@ class Company(Spender):
 
 
 class Membership(models.Model):
-    class Role(models.TextChoices):
-        OWNER = "owner", _("owner")
-        ADMIN = "admin", _("admin")
-        OPERATOR = "operator", _("operator")
-        VIEWER = "viewer", _("viewer")
+    Role = Role
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     company = models.ForeignKey(Company, models.CASCADE, related_name="memberships")

@@ -7,16 +7,14 @@ from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from paperclip import audit
+from paperclip import audit, roles
 from paperclip.exceptions import Conflict, NotAllowed
-from paperclip.models.company import Company, Membership
+from paperclip.models.company import Company
 
 if TYPE_CHECKING:
     from paperclip.actors import Actor
 
 ONLY = 1
-STOPPERS = (Membership.Role.OWNER, Membership.Role.ADMIN, Membership.Role.OPERATOR)
-RESUMERS = (Membership.Role.OWNER, Membership.Role.ADMIN)
 
 
 class InstanceQuerySet(models.QuerySet["Instance"]):
@@ -63,7 +61,7 @@ class Instance(models.Model):
         Anybody who may write in some company may do it: NotAllowed for agents, for
         programs with a person's key in a run, and for people who only look on.
         """
-        must_have(by, STOPPERS, "stop everything")
+        must_have_somewhere(by, "stop everything")
         running = Instance.objects.filter(pk=self.pk, stopped_at=None)
         if running.update(stopped_at=now(), stopped_by=by.name):
             self._record(by, "instance.stopped")
@@ -73,7 +71,7 @@ class Instance(models.Model):
     def resume(self, *, by: Actor) -> None:
         """Companies that are not stopped themselves work again. For owners and admins
         of some company: NotAllowed for others, Conflict when nothing is stopped."""
-        must_have(by, RESUMERS, "resume everything")
+        must_have_somewhere(by, "resume everything")
         stopped = Instance.objects.filter(pk=self.pk, stopped_at__isnull=False)
         if not stopped.update(stopped_at=None, stopped_by=""):
             raise Conflict("Nothing is stopped.")
@@ -86,13 +84,14 @@ class Instance(models.Model):
             audit.record(by, action, company)
 
 
-def must_have(by: Actor, roles: tuple[Membership.Role, ...], act: str) -> None:
-    """Refuse with 403 unless a person with one of these roles somewhere, or the
-    system, acts."""
+def must_have_somewhere(by: Actor, act: str) -> None:
+    """Refuse with 403 unless a person acts whose role in some company allows it, or
+    the system."""
     if by.kind == "system":
         return
     if by.user is None or not by.is_person:
         raise NotAllowed(f"Only a person can {act}.")
-    if not by.user.has_role(*roles):
-        named = ", ".join(roles[:-1]) + f" or {roles[-1]}"
+    if not by.user.may_somewhere(act):
+        *others, last = reversed(roles.allowed(act))
+        named = ", ".join(others) + f" or {last}"
         raise NotAllowed(f"To {act}, ask somebody who is {named} of a company.")

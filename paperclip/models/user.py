@@ -5,7 +5,9 @@ from uuid import UUID, uuid4
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from paperclip import roles
 from paperclip.models.company import Membership
+from paperclip.roles import Role
 
 
 class User(AbstractUser):
@@ -16,21 +18,21 @@ class User(AbstractUser):
     def may_found(self) -> bool:
         """Whether this person may found a company: one who works in one already, or
         the first of all."""
-        working = Membership.objects.exclude(role=Membership.Role.VIEWER)
-        return working.filter(user=self).exists() or not Membership.objects.exists()
+        return self.may_somewhere("found a company") or not Membership.objects.exists()
 
-    def may_write(self, company_id: UUID) -> bool:
-        """Whether this person is more than a viewer there."""
-        return (
-            Membership.objects.filter(user=self, company_id=company_id)
-            .exclude(role=Membership.Role.VIEWER)
-            .exists()
-        )
+    def role_in(self, company_id: UUID) -> str | None:
+        """This person's role there; the administrator of the instance is an owner
+        everywhere."""
+        if self.is_superuser:
+            return Role.OWNER
+        mine = Membership.objects.filter(user=self, company_id=company_id)
+        return mine.values_list("role", flat=True).first()
 
-    def has_role(self, *roles: str) -> bool:
-        """Whether this person has one of these roles in some company, or is the
-        administrator of the instance."""
-        return (
-            self.is_superuser
-            or Membership.objects.filter(user=self, role__in=roles).exists()
-        )
+    def may(self, company_id: UUID, act: str) -> bool:
+        """Whether the table (paperclip.roles) lets this person do it there."""
+        return roles.allows(self.role_in(company_id), act)
+
+    def may_somewhere(self, act: str) -> bool:
+        """Whether this person may do it in some company: what concerns all of them."""
+        mine = Membership.objects.filter(user=self, role__in=roles.allowed(act))
+        return self.is_superuser or mine.exists()

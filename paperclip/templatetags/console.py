@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from markdown_it import MarkdownIt
 
+from paperclip import roles
 from paperclip.words import LABELS, TONES, TOOL_ICONS, reason
 
 register = template.Library()
@@ -50,6 +51,12 @@ _markdown.add_render_rule("link_open", _link_open)
 def may_write(desk: Any, company: Any) -> bool:
     """Whether to offer this person buttons that change the company."""
     return bool(desk.may_write(company))
+
+
+@register.filter
+def may(role: str, act: str) -> bool:
+    """Whether the table lets that role do it."""
+    return roles.allows(role, act)
 
 
 @register.filter
