@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from agents.models import Approval
 from issues.models import Issue
-from paperclip.models import Company, Membership
+from paperclip.models import Company
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -64,8 +64,7 @@ def mail_one(company: Company, at: datetime) -> int:
 
 
 def addresses(company: Company) -> list[str]:
-    people = company.memberships.exclude(role=Membership.Role.VIEWER)
-    active = people.filter(user__is_active=True).exclude(user__email="")
+    active = company.memberships.working().exclude(user__email="")
     return sorted(set(active.values_list("user__email", flat=True)))
 
 

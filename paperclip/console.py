@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from unfold.sites import UnfoldAdminSite
 
-from paperclip import activity, dashboard, views
+from paperclip import activity, dashboard, people, views
 from paperclip.desk import Desk, page
 
 # unfold's Alpine evaluates the expressions in its own markup, and its theme colours are
@@ -129,6 +129,16 @@ class ConsoleSite(UnfoldAdminSite):
             path("company/<uuid:pk>/resume", view(views.resume), name="company_resume"),
             path("stop", view(views.stop_all), name="instance_stop"),
             path("resume", view(views.resume_all), name="instance_resume"),
+            path("people/", view(people.people), name="people"),
+            path("people/invite", view(people.invite), name="invite"),
+            path("people/<uuid:pk>/role", view(people.change_role), name="member_role"),
+            path("people/<uuid:pk>/remove", view(people.remove), name="member_remove"),
+            path(
+                "people/invites/<uuid:pk>/revoke",
+                view(people.revoke),
+                name="invite_revoke",
+            ),
+            path("invite/<str:token>", people.accept, name="invite_accept"),
             path("sign-in/<str:token>", views.sign_in, name="sign_in"),
             path("live/<str:token>", views.version, name="live"),
             *urls,
@@ -183,6 +193,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         (_("Budgets"), "savings", "admin:budgets"),
         (_("Activity"), "history", "admin:activity"),
         (_("Secrets"), "lock", "admin:agents_secret_changelist"),
+        (_("People"), "group", "admin:people"),
         (_("Companies"), "apartment", "admin:paperclip_company_changelist"),
     ]
     if not desk.may(desk.company, "keep secrets"):

@@ -3,6 +3,8 @@ page *People* shows it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
@@ -16,7 +18,7 @@ class Role(TextChoices):
 
 # A role may do what stands beside it, and whatever those before it may. An act is
 # called as its verb calls it in a refusal; what is missing here, no verb can ask for.
-TABLE: dict[Role, dict[str, tuple[str, ...]]] = {
+TABLE: dict[Role, dict[Any, tuple[str, ...]]] = {
     Role.VIEWER: {
         _("Company"): ("see the company", "leave the company"),
     },
@@ -88,7 +90,7 @@ def allows(role: str | None, act: str) -> bool:
     """Whether somebody with that role may do it. KeyError for an act that the table
     does not have."""
     least = RANK[LEAST[act]]
-    return bool(role) and RANK[Role(role)] >= least
+    return role in RANK and RANK[Role(role)] >= least
 
 
 def allowed(act: str) -> list[Role]:

@@ -116,7 +116,7 @@ def those_left(
     staff = Agent.objects.employed().filter(company=company, pk__in=keys)
     people = User.objects.filter(
         pk__in=[key_of(p) for p in stage["participants"] if p["userId"]],
-        memberships__company=company,
+        memberships__in=company.memberships.working(),
         is_active=True,
     )
     found: dict[str, Agent | User] = {str(one.pk): one for one in staff}

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
+
 from agents.models import Agent
 from issues.models import policy
 from issues.models.base import Status
@@ -18,8 +20,10 @@ from issues.models.fix import FIX
 from issues.models.relation import Relation
 from issues.models.thread import Thread
 from paperclip import audit
+from paperclip.actors import SYSTEM
 from paperclip.exceptions import NotAllowed
-from paperclip.models import Activity, Membership, User
+from paperclip.models import Activity, User
+from paperclip.models.membership import heir_of
 
 if TYPE_CHECKING:
     from issues.models.policy import Policy, Stage
@@ -165,14 +169,26 @@ class Stages(Checkout, Thread):
 
     def _to_person(self, why: str) -> str:
         """Let the owner have it, or whoever else may decide here."""
-        members = self.company.memberships.exclude(role=Membership.Role.VIEWER)
-        members = members.filter(user__is_active=True).select_related("user")
-        owners = members.filter(role=Membership.Role.OWNER)
-        decides = owners.first() or members.first()
-        self.assignee_agent = None
-        self.assignee_user = decides.user if decides else None
+        self.assignee_agent, self.assignee_user = None, heir_of(self.company)
         self._remark = f"{why}: {self.assignee}."
         return Status.IN_REVIEW
+
+    @transaction.atomic
+    def fall_to_owner(self, gone: User) -> None:
+        """The person who has it does not work here any more: an owner has it from now
+        on, a review that waits for them included."""
+        rows = type(self)._default_manager.select_for_update(no_key=True)
+        self.refresh_from_db(from_queryset=rows)
+        if self.assignee_user_id != gone.pk or self.is_closed:
+            return
+        self.assignee_user = heir_of(self.company)
+        self.save()
+        if (worker := self.executor_agent) is not None:
+            stage = self.next_stage(worker) or PERSON
+            Decision.objects.ask(self, stage, self.assignee_user, worker)
+        said = f"{gone} does not work here any more: {self.assignee} has it now."
+        self._post(said, by=SYSTEM)
+        audit.record(SYSTEM, "issue.updated", self, identifier=self.identifier)
 
     def _return_to(self, worker: Agent | None) -> None:
         self.executor_agent, self.assignee_user = None, None

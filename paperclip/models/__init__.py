@@ -1,7 +1,9 @@
 from paperclip.models.activity import Activity
-from paperclip.models.company import Company, Membership
+from paperclip.models.company import Company
 from paperclip.models.idempotency import IdempotencyKey
 from paperclip.models.instance import Instance
+from paperclip.models.invite import Invite
+from paperclip.models.membership import Membership
 from paperclip.models.scope import Scoped, ScopedQuerySet
 from paperclip.models.seal import Chain, Seal, Unsealed
 from paperclip.models.sign_in import SignInLink
@@ -14,6 +16,7 @@ __all__ = [
     "Company",
     "IdempotencyKey",
     "Instance",
+    "Invite",
     "Membership",
     "Scoped",
     "ScopedQuerySet",

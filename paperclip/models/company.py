@@ -7,7 +7,6 @@ from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID, uuid4
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import F
@@ -56,7 +55,7 @@ class CompanyQuerySet(models.QuerySet["Company"]):
             raise NotAllowed("A viewer cannot found a company.")
         prefix = self._free_prefix(prefix or name)
         company = self.create(name=name, issue_prefix=prefix, **fields)
-        company.memberships.create(user=owner, role=Membership.Role.OWNER)
+        company.memberships.create(user=owner, role=Role.OWNER)
         audit.record(by, "company.created", company, name=name)
         company.put_budget(by=SYSTEM, is_new=True)
         return company
@@ -170,26 +169,3 @@ class Company(Spender):
             raise Conflict(f"{self.name} is not stopped.")
         self.refresh_from_db()
         audit.record(by, "company.resumed", self)
-
-
-class Membership(models.Model):
-    Role = Role
-
-    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    company = models.ForeignKey(Company, models.CASCADE, related_name="memberships")
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships"
-    )
-    role = models.CharField(max_length=16, choices=Role.choices)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        verbose_name = _("membership")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["company", "user"], name="one_membership_per_company"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user}, {self.role} of {self.company}"
