@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from agents.models import Agent, Approval, Run
 from issues.models import Issue
 from issues.models.base import Status
-from paperclip.models import Activity
+from paperclip.models import Activity, User
 
 WORDS = {
     "company.created": gettext_lazy("founded the company"),
@@ -138,7 +138,10 @@ def lines(activities: Iterable[Activity]) -> list[Line]:
     if missing := runners - set(agents):
         agents |= {pk: (n,) for pk, n in names_of(Agent, missing, "name")}
     runs = set(named(Run, acts, "heartbeat_run"))
-    return [line(act, issues, agents, runs) for act in acts]
+    ids = {uuid(act.details.get("userId")) for act in acts} - {None}
+    rows = names_of(User, ids, "username") if ids else []
+    people = {row[0]: row[1:] for row in rows}
+    return [line(act, issues, agents, runs, people) for act in acts]
 
 
 def named(model: Any, acts: list[Activity], kind: str, *fields: str) -> dict[Any, Any]:
@@ -158,7 +161,11 @@ def uuid(text: Any) -> UUID | None:
 
 
 def line(
-    act: Activity, issues: dict[Any, Any], agents: dict[Any, Any], runs: set[Any]
+    act: Activity,
+    issues: dict[Any, Any],
+    agents: dict[Any, Any],
+    runs: set[Any],
+    people: dict[Any, Any],
 ) -> Line:
     pk, kind, details = uuid(act.entity_id), act.entity_type, act.details
     who, key, what, url = act.actor_name, "", "", ""
@@ -188,6 +195,10 @@ def line(
         if act.actor_type == "system":
             who, what = runner, _("a run")
             action = action.replace("cancelled", "ended")
+    elif kind == "membership":
+        what = people.get(uuid(details.get("userId")), ("",))[0]
+    elif kind == "invite":
+        what = str(details.get("role", ""))
     else:
         what = str(details.get("title") or details.get("name") or "")
         page = {"routine": "admin:routine", "secret": "admin:secret"}.get(kind)

@@ -113,7 +113,8 @@ def remove(request: HttpRequest, pk: str) -> HttpResponse:
 @require_POST
 def invite(request: HttpRequest) -> HttpResponse:
     """Invite somebody; the link is shown on this answer and never again."""
-    desk, made = Desk.of(request), []
+    desk = Desk.of(request)
+    made: list[Any] = []
     email = request.POST.get("email", "").strip()
 
     def act() -> Any:
