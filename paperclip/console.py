@@ -8,15 +8,13 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.urls.resolvers import RoutePattern
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
 from unfold.sites import UnfoldAdminSite
 
-from paperclip import activity, dashboard, people, views
+from paperclip import activity, dashboard, passwords, people, views
 from paperclip.desk import Desk, page
 
 # unfold's Alpine evaluates the expressions in its own markup, and its theme colours are
@@ -145,8 +143,7 @@ class ConsoleSite(UnfoldAdminSite):
         ]
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """There are no passwords: it says how to get a link."""
-        return protect(login(request, self.each_context(request)))
+        return protect(passwords.sign_in(request, self.each_context(request)))
 
     def index(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         company = Desk.of(request).company
@@ -156,12 +153,6 @@ class ConsoleSite(UnfoldAdminSite):
             title=_("Dashboard"),
             **dashboard.of(company),
         )
-
-
-@require_safe
-def login(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    context |= {"title": _("Sign in"), "stranger": request.user.is_authenticated}
-    return render(request, "console/login.html", context)
 
 
 def protect(response: HttpResponse) -> HttpResponse:

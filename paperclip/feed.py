@@ -182,8 +182,6 @@ def line(
     elif kind == "approval":
         what = approval_label(details.get("type"))
         url = reverse("admin:approval", args=[pk])
-    elif "account" in details:
-        what = str(details["account"])
     elif kind == "attempt":
         runner = uuid(details.get("agentId"))
         what = agents.get(runner, [""])[0]
@@ -195,12 +193,12 @@ def line(
         if act.actor_type == "system":
             who, what = runner, _("a run")
             action = action.replace("cancelled", "ended")
-    elif kind == "membership":
-        what = people.get(uuid(details.get("userId")), ("",))[0]
-    elif kind == "invite":
-        what = str(details.get("role", ""))
     else:
-        what = str(details.get("title") or details.get("name") or "")
+        names = (details.get(key) for key in ("account", "title", "name"))
+        what = str(next(filter(None, names), ""))
+        if kind in ("membership", "invite"):
+            person = people.get(uuid(details.get("userId")))
+            what = person[0] if person else str(details.get("role", ""))
         page = {"routine": "admin:routine", "secret": "admin:secret"}.get(kind)
         gone = action == "secret.deleted"
         url = reverse(page, args=[pk]) if page and not gone else ""

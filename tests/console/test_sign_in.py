@@ -10,6 +10,7 @@ from paperclip.models import SignInLink
 from tests import make
 
 pytestmark = pytest.mark.django_db
+GOOD = "a long walk by the sea"
 HELP = "python3 manage.py sign_in"
 
 
@@ -80,10 +81,55 @@ def test_signing_in_changes_the_session(client, link):
 def test_the_login_page_says_what_to_do(client):
     assert client.get("/").headers["Location"] == "/login/?next=/"
     assert HELP in client.get("/login/").content.decode()
-    assert client.post("/login/").status_code == 405
 
 
 def test_signing_out(console):
     assert console.get("/").status_code == 200
     console.post("/logout/")
     assert console.get("/").status_code == 302
+
+
+@pytest.fixture
+def person(company):
+    user = make.operator(company)
+    user.set_password(GOOD)
+    user.save()
+    return user
+
+
+def told(person, password=GOOD):
+    return {"username": person.username, "password": password}
+
+
+def test_with_a_password_one_gets_where_one_wanted(client, person):
+    assert client.post("/login/", told(person)).headers["Location"] == "/"
+    client.logout()
+    for where, there in (("/board/", "/board/"), ("https://evil.example/", "/")):
+        answer = client.post("/login/", told(person) | {"next": where})
+        assert answer.headers["Location"] == there
+    assert client.get("/").status_code == 200
+
+
+def test_what_was_wrong_is_not_said(client, person):
+    linked = make.operator()
+    wrong = [told(person, "wrong"), {"username": "nobody", "password": "x"}, {}]
+    wrong += [told(linked, ""), told(linked, "!")]
+    for each in wrong:
+        answer = client.post("/login/", each)
+        assert answer.status_code == 401
+        assert "The name or the password is not right" in answer.content.decode()
+        assert "wrong" not in answer.content.decode().replace("is not right", "")
+    assert client.get("/").status_code == 302
+
+
+def test_who_guesses_has_to_wait(client, person):
+    for _ in range(10):
+        client.post("/login/", told(person, "wrong"))
+    answers = {client.post("/login/", told(person)).status_code for _ in range(2)}
+    assert answers == {429}
+    assert "Too many tries" in client.post("/login/", told(person)).content.decode()
+
+
+def test_a_password_needs_the_token_of_its_form(person):
+    careful = Client(enforce_csrf_checks=True)
+    assert careful.post("/login/", told(person)).status_code == 403
