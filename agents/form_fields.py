@@ -42,6 +42,10 @@ NETWORKS = [
 PERMISSIONS = [
     ("canAssignTasks", _("may give work to others")),
     ("canCreateAgents", _("may hire")),
+    (
+        "canConfigureAgents",
+        _("may change titles, limits and timers of those who report to it"),
+    ),
 ]
 
 

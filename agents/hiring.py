@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
+from agents import grants
 from agents.effects import rule_for
 from agents.models import Agent, Approval
 from agents.models.policy import Effect, Rule
@@ -42,7 +43,8 @@ def hire(
 ) -> tuple[Agent, Approval | None]:
     """A new agent, idle; or pending until a person has decided, with the approval.
 
-    An agent needs the permission `canCreateAgents` (403), may not hire more than so
+    An agent needs the permission `canCreateAgents` (403) and gives none that it does
+    not have itself (403), may not hire more than so
     many a day for one manager (429), and has to say why it needs a second one of the
     same role (422, `reason_needed`). What else it refuses, Agent.objects.hire does."""
     if by.agent is None:
@@ -51,6 +53,7 @@ def hire(
         raise NotAllowed("You may not hire: ask your manager.", code="may_not_hire")
     Company.objects.select_for_update(no_key=True).get(pk=company.pk)
     fields["reports_to"] = fields.get("reports_to") or by.agent
+    fields["permissions"] = grants.of_hire(by.agent, fields.get("permissions"))
     must_be_needed(by.agent, reason, fields)
     rule, _why = rule_for(by.agent, Effect.HIRE, by.run)
     if rule == Rule.REFUSE:

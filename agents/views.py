@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from agents import bindings, org, spending, tool_words
 from agents.api.shapes import AgentShape
-from agents.form_fields import ADAPTER_NAMES
+from agents.form_fields import ADAPTER_NAMES, PERMISSIONS
 from agents.models import Agent, ApiKey, Attempt, Session
 from agents.spending import Spend
 from paperclip.desk import Desk, View, attempt, back, button, page
@@ -66,6 +66,7 @@ def show(
         adapter=ADAPTER_NAMES.get(agent.adapter_type, agent.adapter_type),
         token=token,
         spend=spending.of_agents(agent.company).get(agent.pk, Spend()),
+        rights=[label for name, label in PERMISSIONS if agent.may(name)],
         tools=[(name, tool_words.of(name).allows) for name in agent.tools],
         runs=agent.runs.defer("stdout_excerpt", "stderr_excerpt")[:RUNS],
         wakeups=agent.wakeups.all()[:WAKEUPS],

@@ -194,6 +194,7 @@ def columns(
         "permissions": {
             "canAssignTasks": one["may_assign_work"],
             "canCreateAgents": one["may_hire"],
+            "canConfigureAgents": one["may_configure"],
         },
     }
 

@@ -47,6 +47,7 @@ class AgentForm(Form):
     budget = Whole(required=False, default=0)
     may_assign_work = Flag(required=False, default=False)
     may_hire = Flag(required=False, default=False)
+    may_configure = Flag(required=False, default=False)
 
     def validate_name(self, name: str) -> str:
         if problem := name_problem(name):

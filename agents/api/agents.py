@@ -12,8 +12,14 @@ from drf_spectacular.utils import OpenApiResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents import org
-from agents.api.forms import AgentChange, AgentForm, CompanyFilter, KeyForm
+from agents import grants, org
+from agents.api.forms import (
+    AgentChange,
+    AgentForm,
+    CompanyFilter,
+    KeyForm,
+    PermissionsForm,
+)
 from agents.api.shapes import (
     AgentDetail,
     AgentShape,
@@ -94,7 +100,7 @@ class OneAgent(AgentEndpoint):
     def patch(self, request: Request, **path: str) -> Response:
         agent = self.agent()
         # Before the body is looked at: an agent learns nothing from trying.
-        self.actor.must_be_operator(agent.company_id, "change an agent")
+        grants.must_configure(agent, by=self.actor)
         fields = self.read(AgentChange, partial=True)
         replace = fields.pop("replaceAdapterConfig", False)
         other = fields.get("adapter_type", agent.adapter_type) != agent.adapter_type
@@ -103,6 +109,22 @@ class OneAgent(AgentEndpoint):
         if fields:
             agent.change(by=self.actor, **fields)
         return self.answer(agent)
+
+
+class Permissions(AgentEndpoint):
+    @doc(
+        "change_agent_permissions",
+        "What it may do beyond its own work; what is left out stays",
+        takes=PermissionsForm,
+        gives=AgentDetail,
+    )
+    def patch(self, request: Request, **path: str) -> Response:
+        agent = self.agent()
+        self.actor.must_be_operator(agent.company_id, "change an agent")
+        said = self.read(PermissionsForm, partial=True)
+        agent.change(by=self.actor, permissions={**agent.permissions, **said})
+        context = self.eyes(agent.company_id)
+        return Response(AgentDetail(agent, context=context).data)
 
 
 class Pause(AgentEndpoint):

@@ -93,6 +93,12 @@ class AgentChange(AgentForm):
     replaceAdapterConfig = Flag(required=False, default=False)
 
 
+class PermissionsForm(Form):
+    canAssignTasks = Flag(required=False)
+    canCreateAgents = Flag(required=False)
+    canConfigureAgents = Flag(required=False)
+
+
 class ScopeForm(Form):
     kind = serializers.ChoiceField(["standard"])
 

@@ -35,6 +35,7 @@ urlpatterns = [
     path("attempts/<str:attempt_id>/retry", attempts.RetryAttempt.as_view()),
     path("agents/me", agents.Myself.as_view()),
     path("agents/<str:agent_id>", agents.OneAgent.as_view()),
+    path("agents/<str:agent_id>/permissions", agents.Permissions.as_view()),
     path("agents/<str:agent_id>/pause", agents.Pause.as_view()),
     path("agents/<str:agent_id>/resume", agents.Resume.as_view()),
     path("agents/<str:agent_id>/terminate", agents.Terminate.as_view()),

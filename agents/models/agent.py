@@ -11,13 +11,13 @@ from django.utils.text import slugify
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from agents import bindings, decisions
+from agents import bindings, decisions, grants
 from agents.adapters import ADAPTERS, adapter_class, checked_config, checked_tools
 from agents.models.attempt import Attempt
 from agents.models.colleagues import Colleagues
 from agents.models.counter import spent_this_month
 from agents.models.hours import ActiveHours
-from agents.models.roles import PERMISSIONS, ROLES
+from agents.models.roles import OF_CEO, PERMISSIONS, ROLES
 from agents.models.run import Run
 from agents.models.wakeup import Wakeup
 from paperclip import audit
@@ -78,7 +78,7 @@ class AgentQuerySet(ScopedQuerySet):
         if "tools" not in fields:
             agent.tools = list(adapter_class(agent.adapter_type).DEFAULT_TOOLS)
         if agent.role == "ceo" and "permissions" not in fields:
-            agent.permissions = dict.fromkeys(sorted(PERMISSIONS), True)
+            agent.permissions = dict(OF_CEO)
         try:
             with transaction.atomic():
                 agent.save(force_insert=True)
@@ -219,14 +219,16 @@ class Agent(Spender, ActiveHours, Colleagues):
 
     @transaction.atomic
     def change(self, *, by: Actor, **fields: Any) -> None:
-        """Set any of its fields; 422 for what `hire` refuses, 409 for a taken name."""
-        by.must_be_operator(self.company_id, "change an agent")
+        """Set any of its fields; 422 for what `hire` refuses, 409 for a taken name. An
+        agent with the grant sets a few of those who report to it (agents.grants)."""
+        grants.must_configure(self, by=by)
         if {"reports_to", "reviewer"} & set(fields):
             # Before the agent, as in every other change.
             Company.objects.select_for_update(no_key=True).get(pk=self.company_id)
         # What others did to it since it was read stays done.
         rows = Agent.objects.select_for_update(of=["self"], no_key=True)
         self.refresh_from_db(from_queryset=rows.select_related("company"))
+        grants.must_write(self, fields, by=by)
         self._set(fields)
         try:
             with transaction.atomic():

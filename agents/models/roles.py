@@ -14,4 +14,6 @@ ROLES = [
     "researcher",
     "general",
 ]
-PERMISSIONS = {"canCreateAgents", "canAssignTasks"}
+PERMISSIONS = {"canCreateAgents", "canAssignTasks", "canConfigureAgents"}
+# What a CEO is given unless something else is said. Everybody else is given nothing.
+OF_CEO = {"canAssignTasks": True, "canCreateAgents": True}

@@ -13,7 +13,7 @@ from agents.models import Agent, Approval, Notice, Run
 from issues import sweep
 from paperclip.actors import SYSTEM, Actor
 from paperclip.exceptions import Invalid, Missing, NotAllowed
-from paperclip.models import Activity
+from paperclip.models import Activity, Company
 from tests import make
 from tests.races import together
 
@@ -403,3 +403,35 @@ def test_it_can_be_withdrawn(agent: Agent) -> None:
     assert not approval.cancel(by=by)
     with pytest.raises(Invalid):
         approval.decide("approved", by=person_of(agent))
+
+
+# --- a person's own request (T-13e) --------------------------------------------------
+
+
+@pytest.fixture
+def company() -> Company:
+    return make.company()
+
+
+def test_nobody_approves_what_they_asked_for(company: Company) -> None:
+    asker, other = (make.by(make.operator(company, "operator")) for _ in range(2))
+    card = Approval.objects.request(company, "question", {"title": "May I?"}, by=asker)
+    with pytest.raises(NotAllowed, match="Somebody else has to approve"):
+        card.decide("approved", by=asker)
+    assert card.decide("approved", by=other)
+
+
+def test_one_may_take_back_what_one_asked_for(company: Company) -> None:
+    asker = make.by(make.operator(company, "operator"))
+    card = Approval.objects.request(company, "question", {"title": "May I?"}, by=asker)
+    assert card.decide("rejected", by=asker)
+
+
+def test_an_operator_approves_no_hire_and_raises_no_budget(company: Company) -> None:
+    operator = make.by(make.operator(company, "operator"))
+    admin = make.by(make.operator(company, "admin"))
+    for type in ("hire_agent", "budget_override_required"):
+        card = Approval.objects.request(company, type, {"title": type}, by=SYSTEM)
+        with pytest.raises(NotAllowed, match="takes an admin"):
+            card.decide("rejected", by=operator)
+        assert card.decide("rejected", by=admin)
