@@ -408,6 +408,9 @@ def test_it_can_be_withdrawn(agent: Agent) -> None:
 # --- a person's own request (T-13e) --------------------------------------------------
 
 
+BOARD = "request_board_approval"
+
+
 @pytest.fixture
 def company() -> Company:
     return make.company()
@@ -415,7 +418,7 @@ def company() -> Company:
 
 def test_nobody_approves_what_they_asked_for(company: Company) -> None:
     asker, other = (make.by(make.operator(company, "operator")) for _ in range(2))
-    card = Approval.objects.request(company, "question", {"title": "May I?"}, by=asker)
+    card = Approval.objects.request(company, BOARD, {"title": "May I?"}, by=asker)
     with pytest.raises(NotAllowed, match="Somebody else has to approve"):
         card.decide("approved", by=asker)
     assert card.decide("approved", by=other)
@@ -423,7 +426,7 @@ def test_nobody_approves_what_they_asked_for(company: Company) -> None:
 
 def test_one_may_take_back_what_one_asked_for(company: Company) -> None:
     asker = make.by(make.operator(company, "operator"))
-    card = Approval.objects.request(company, "question", {"title": "May I?"}, by=asker)
+    card = Approval.objects.request(company, BOARD, {"title": "May I?"}, by=asker)
     assert card.decide("rejected", by=asker)
 
 
