@@ -38,9 +38,9 @@ TABLE: dict[Role, dict[Any, tuple[str, ...]]] = {
             *("decide an approval", "link approvals", "report costs"),
         ),
         _("Agents"): (
-            *("wake an agent", "wake agents", "wake", "pause an agent"),
-            *("resume an agent", "try it again", "see sessions", "reset a session"),
-            *("interrupt a run", "cancel a run", "stop a run", "stop runs"),
+            *("wake an agent", "pause an agent", "resume an agent"),
+            *("interrupt a run", "stop a run", "try it again"),
+            *("see sessions", "reset a session"),
         ),
         _("Company"): (
             *("stop the company", "resume the company", "stop everything"),

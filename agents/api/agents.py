@@ -222,6 +222,6 @@ def must_be_agent(view: Endpoint) -> Agent:
 def must_be_itself(view: Endpoint, agent: Agent, act: str) -> None:
     """Operators may do this to any agent, an agent only to itself."""
     if view.actor.agent is None:
-        view.actor.must_be_operator(agent.company_id, act)
+        view.actor.must_be_operator(agent.company_id, f"{act} an agent")
     elif view.actor.agent.pk != agent.pk:
         raise NotAllowed(f"An agent can only {act} itself.")

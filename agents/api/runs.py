@@ -127,7 +127,7 @@ class CancelRun(RunEndpoint):
     @doc("cancel_run", "End a run and its processes", gives=RunShape)
     def post(self, request: Request, **path: str) -> Response:
         run = self.run()
-        self.actor.must_be_operator(run.company_id, "cancel a run")
+        self.actor.must_be_operator(run.company_id, "stop a run")
         run.cancel(by=self.actor, why=f"Cancelled by {self.actor}.")
         return Response(RunShape(self.run()).data)
 

@@ -93,7 +93,7 @@ class Endable(RunBase):
     def cancel(self, *, by: Actor, why: str, incident: Any = None) -> bool:
         """End it now. Its supervisor notices within a second and ends the processes.
         With the incident of a spent budget, that is why."""
-        by.must_write(self.company_id, "stop runs")
+        by.must_write(self.company_id, "stop a run")
         more = {"incident_id": incident.pk} if incident else {}
         code = BUDGET if incident else "cancelled"
         return self._end(

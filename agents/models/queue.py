@@ -195,7 +195,7 @@ class Queue(ScopedQuerySet):
             .values_list("pk", "agent_id", "company_id")
         )
         for company_id in {row[2] for row in waiting}:
-            by.must_write(company_id, "stop runs")
+            by.must_write(company_id, "stop a run")
         for start in range(0, len(waiting), BATCH):
             batch = waiting[start : start + BATCH]
             runs, agents = [row[0] for row in batch], [row[1] for row in batch]

@@ -65,7 +65,7 @@ class WakeupQuerySet(ScopedQuerySet):
         `coalesced` into the run that is waiting already, or `skipped` and why.
         On-demand wakes of an agent that cannot run raise Conflict instead.
         """
-        by.must_write(agent.company_id, "wake agents")
+        by.must_write(agent.company_id, "wake an agent")
         wakeup = Wakeup(
             company_id=agent.company_id,
             agent=agent,
