@@ -59,6 +59,14 @@ def resume_everything(*, by: Actor) -> Instance:
     return instance
 
 
+def archive_company(company: Company, *, by: Actor) -> None:
+    """As Company.archive; what runs ends."""
+    # Not one transaction, as for every stop.
+    company.archive(by=by)
+    runs = Run.objects.open().filter(company=company)
+    runs.cancel(by=by, why=f"{by} archived the company.")
+
+
 @transaction.atomic
 def resume_company(company: Company, *, by: Actor) -> None:
     """As Company.resume; its timers that rang meanwhile are spread, and what was queued

@@ -27,6 +27,8 @@ WORDS = {
     "membership.left": gettext_lazy("left the company:"),
     "invite.created": gettext_lazy("invited somebody as"),
     "invite.revoked": gettext_lazy("withdrew an invitation as"),
+    "company.archived": gettext_lazy("archived the company"),
+    "company.restored": gettext_lazy("took the company out of the archive"),
     "company.resumed": gettext_lazy("resumed the company"),
     "audit.broken": gettext_lazy("found that sealed acts were changed"),
     "instance.stopped": gettext_lazy("stopped everything, in all companies"),

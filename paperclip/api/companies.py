@@ -31,7 +31,11 @@ class CompanyForm(Form):
 
 
 class CompanyChange(CompanyForm):
-    status = ChoiceField(["active", "paused"], required=False)
+    status = ChoiceField(
+        ["active", "paused", "archived"],
+        required=False,
+        help_text="Of an archived company `paused` brings it back.",
+    )
 
 
 class ActivityFilter(Serializer):
@@ -43,9 +47,9 @@ class ActivityFilter(Serializer):
 class Companies(Endpoint):
     @doc("list_companies", "My companies", gives=CompanyShape, pages=COMPANIES)
     def get(self, request: Request) -> Response:
-        return self.page(
-            Company.objects.visible_to(self.actor), COMPANIES, CompanyShape
-        )
+        rows = Company.objects.visible_to(self.actor)
+        rows = rows.exclude(status=Company.Status.ARCHIVED)
+        return self.page(rows, COMPANIES, CompanyShape)
 
     @doc(
         "create_company",
@@ -79,11 +83,19 @@ class OneCompany(Endpoint):
         status = fields.pop("status", company.status)
         if fields:
             company.change(by=self.actor, **fields)
-        if status != company.status and status == "paused":
-            company.pause(by=self.actor)
-        elif status != company.status:
-            stopping.resume_company(company, by=self.actor)
+        if status != company.status:
+            self.become(company, status)
         return Response(CompanyShape(company).data)
+
+    def become(self, company: Company, status: str) -> None:
+        if status == "archived":
+            stopping.archive_company(company, by=self.actor)
+        elif status == "active":
+            stopping.resume_company(company, by=self.actor)
+        elif company.status == "archived":
+            company.restore(by=self.actor)
+        else:
+            company.pause(by=self.actor)
 
 
 class CompanyActivity(Endpoint):

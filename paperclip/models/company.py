@@ -157,6 +157,34 @@ class Company(Spender):
         self.refresh_from_db()
 
     @transaction.atomic
+    def archive(self, *, by: Actor) -> None:
+        """Close it: nothing of it runs, and the console shows it no more. What it did
+        stays. Conflict when it is archived already."""
+        by.must_be_operator(self.pk, "archive the company")
+        there = Company.objects.filter(pk=self.pk).exclude(status=self.Status.ARCHIVED)
+        if not there.update(
+            status=self.Status.ARCHIVED,
+            pause_reason="company_archived",
+            paused_at=now(),
+            updated_at=now(),
+        ):
+            raise Conflict(f"{self.name} is archived already.")
+        self.refresh_from_db()
+        audit.record(by, "company.archived", self)
+
+    @transaction.atomic
+    def restore(self, *, by: Actor) -> None:
+        """Take it out of the archive, stopped as yet."""
+        by.must_be_operator(self.pk, "archive the company")
+        mine = Company.objects.filter(pk=self.pk, status=self.Status.ARCHIVED)
+        if not mine.update(
+            status=self.Status.PAUSED, pause_reason="manual", updated_at=now()
+        ):
+            raise Conflict(f"{self.name} is not archived.")
+        self.refresh_from_db()
+        audit.record(by, "company.restored", self)
+
+    @transaction.atomic
     def resume(self, *, by: Actor) -> None:
         by.must_be_operator(self.pk, "resume the company")
         paused = Company.objects.filter(pk=self.pk, status=self.Status.PAUSED)

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from paperclip import roles
 from paperclip.actors import Actor
-from paperclip.exceptions import NotAllowed
+from paperclip.exceptions import Conflict, NotAllowed
 from paperclip.roles import LEAST, Role
 from tests import make
 
@@ -101,3 +101,27 @@ def test_an_agent_is_no_operator() -> None:
     for act in LEAST:
         with pytest.raises(NotAllowed):
             Actor.of_agent(agent).must_be_operator(agent.company_id, act)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", ["viewer", "operator", "admin", "owner"])
+def test_only_owners_archive_and_bring_back(role: str) -> None:
+    company = make.company()
+    agent = make.agent(company)
+    run, _token = make.live_run(agent)
+    api = make.client_of(make.operator(company, role))
+    url = f"/api/companies/{company.pk}"
+    answer = api.patch(url, {"status": "archived"})
+    company.refresh_from_db()
+    if role != "owner":
+        assert (answer.status_code, company.status) == (403, "active")
+        return
+    run.refresh_from_db()
+    assert (answer.json()["status"], run.status) == ("archived", "cancelled")
+    assert api.get("/api/companies").json() == []
+    assert (
+        agent.wake("on_demand", "test", by=make.by(make.operator(company))).run is None
+    )
+    assert api.patch(url, {"status": "active"}).status_code == 409
+    assert api.patch(url, {"status": "paused"}).json()["status"] == "paused"
+    assert api.patch(url, {"status": "active"}).json()["status"] == "active"
