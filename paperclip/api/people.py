@@ -18,6 +18,7 @@ from rest_framework.serializers import (
     UUIDField,
 )
 
+from agents.api.shapes import DoneShape
 from paperclip import invitations
 from paperclip.api.forms import Form, Text, Whole
 from paperclip.api.schema import doc
@@ -108,10 +109,6 @@ class AcceptForm(Form):
 
 class RoleForm(Form):
     membershipRole = ChoiceField(Role.choices, source="role")
-
-
-class DoneShape(Shape):
-    ok = BooleanField()
 
 
 class Members(Endpoint):

@@ -119,9 +119,8 @@ def test_only_owners_archive_and_bring_back(role: str) -> None:
     run.refresh_from_db()
     assert (answer.json()["status"], run.status) == ("archived", "cancelled")
     assert api.get("/api/companies").json() == []
-    assert (
-        agent.wake("on_demand", "test", by=make.by(make.operator(company))).run is None
-    )
+    with pytest.raises(Conflict, match="is archived"):
+        agent.wake("on_demand", "test", by=make.by(make.operator(company)))
     assert api.patch(url, {"status": "active"}).status_code == 409
     assert api.patch(url, {"status": "paused"}).json()["status"] == "paused"
     assert api.patch(url, {"status": "active"}).json()["status"] == "active"
