@@ -130,14 +130,14 @@ class VerdictShape(Shape):
     approval = ApprovalShape(allow_null=True)
 
 
-class PolicyShape(Shape):
+class EffectPolicyShape(Shape):
     effect = CharField()
     title = CharField()
     rule = CharField(help_text="allow, ask or refuse: what counts")
     isDefault = BooleanField(help_text="Nobody has said otherwise.")
 
 
-class PolicyForm(Form):
+class EffectPolicyForm(Form):
     effect = serializers.ChoiceField(Effect.choices)
     rule = serializers.ChoiceField(
         Rule.choices, allow_blank=True, help_text="Empty: the wider rule again."

@@ -20,7 +20,7 @@ from agents.models.budget import UNITS
 from paperclip.api.shapes import Moment, Shape
 
 
-class PolicyShape(Shape):
+class BudgetShape(Shape):
     """A limit, and how it stands (a Standing)."""
 
     policyId = UUIDField(source="policy.pk")
@@ -102,7 +102,7 @@ class IncidentShape(Shape):
 
 class OverviewShape(Shape):
     companyId = UUIDField()
-    policies = PolicyShape(many=True)
+    policies = BudgetShape(many=True)
     activeIncidents = IncidentShape(many=True)
     pausedAgentCount = IntegerField()
     pausedProjectCount = IntegerField()

@@ -13,10 +13,10 @@ from agents.api.agents import AgentEndpoint, must_be_agent
 from agents.api.approval_shapes import (
     ApprovalShape,
     EffectForm,
+    EffectPolicyForm,
+    EffectPolicyShape,
     HireShape,
     PolicyFilter,
-    PolicyForm,
-    PolicyShape,
     VerdictShape,
 )
 from agents.api.forms import AgentForm
@@ -93,7 +93,7 @@ class Policies(Endpoint):
     @doc(
         "list_effect_policies",
         "Which effects outside are allowed, asked for or refused",
-        gives=PolicyShape,
+        gives=EffectPolicyShape,
         query=PolicyFilter,
     )
     def get(self, request: Request, **path: str) -> Response:
@@ -102,13 +102,13 @@ class Policies(Endpoint):
     @doc(
         "change_effect_policy",
         "Say what an effect needs, for the company or one agent",
-        takes=PolicyForm,
-        gives=PolicyShape(many=True),
+        takes=EffectPolicyForm,
+        gives=EffectPolicyShape(many=True),
     )
     def put(self, request: Request, **path: str) -> Response:
         company = self.company()
         self.actor.must_be_operator(company.pk, "change what needs an approval")
-        said = self.read(PolicyForm)
+        said = self.read(EffectPolicyForm)
         EffectPolicy.objects.put(company, by=self.actor, **said)
         return Response(table(company, said.get("agent")))
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from agents.loop import offline
 from agents.loop.api import Api
 from agents.loop.errors import ToolError
 
@@ -39,7 +40,8 @@ PLAIN = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = fals
 
 class Clone:
     """`space` is the issue's currentExecutionWorkspace. Where commands are refused,
-    `plain`, no setting in it is obeyed, whoever wrote it."""
+    `plain`, no setting in it is obeyed, whoever wrote it; else what one starts has no
+    more of a network than a command, `without_network`."""
 
     def __init__(
         self,
@@ -48,9 +50,10 @@ class Clone:
         who: Mapping[str, str],
         *,
         plain: bool = False,
+        without_network: bool = False,
     ) -> None:
         self.path, self.branch = path, str(space["branchName"])
-        self._space, self._is_plain = space, plain
+        self._space, self._is_plain, self._is_offline = space, plain, without_network
         self._environment = {**environment(path / ".git", path), **who}
         self._note = ""
 
@@ -170,9 +173,10 @@ class Clone:
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         settings = (part for one in SETTINGS.items() for part in ("-c", "=".join(one)))
+        argv = ["git", *settings, *arguments]
         try:
             return subprocess.run(
-                ["git", *settings, *arguments],
+                offline.wrap(argv) if self._is_offline else argv,
                 cwd=self.path,
                 env=self._environment,
                 capture_output=True,

@@ -7,9 +7,11 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from agents.loop import offline
 from agents.loop.api import Api
 from agents.loop.clone import Clone
 from agents.loop.errors import ToolError
@@ -18,6 +20,8 @@ from agents.loop.web import Broken
 GITS_OWN = {".git", ".gitconfig"}
 # Where conversations are kept from run to run; no file of the agent's.
 SESSIONS = ".sessions"
+# Of what has to be allowed a person is shown so much; the hash stands for the rest.
+SHOWN = 20_000
 
 
 @dataclass
@@ -97,8 +101,13 @@ class Desk:
             return ""
         if name not in self.clones:
             try:
-                who, plain = identity(self.agent), not self.may_shell
-                clone = Clone(self.place(name), space, who, plain=plain)
+                clone = Clone(
+                    self.place(name),
+                    space,
+                    identity(self.agent),
+                    plain=not self.may_shell,
+                    without_network=self.is_open and offline.works(),
+                )
                 clone.prepare(self.api)
             except (ToolError, *Broken) as error:
                 return f"none, the repository cannot be had: {error}"
@@ -115,6 +124,10 @@ class Desk:
         if issue.get("currentExecutionWorkspace"):
             raise ToolError(f"You have no clone for {name}: check it out first.")
         return None
+
+
+def digest(text: str) -> str:
+    return sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def identity(agent: dict[str, Any]) -> dict[str, str]:

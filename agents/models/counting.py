@@ -31,7 +31,8 @@ WITH asks AS (
     SELECT u.counter, u.amount
     FROM held, unnest(held.counters, held.amounts) AS u(counter, amount)
 ), mine AS MATERIALIZED (
-    SELECT c.id, c.scope_type, c.scope_id, c.metric, c.ceiling,
+    SELECT c.id, c.scope_type, c.scope_id, c.metric, c.ceiling, c.spent, c.overrun,
+        c.reserved - coalesce(o.amount, 0) AS others,
         c.ceiling - c.spent - c.reserved + coalesce(o.amount, 0) AS room,
         c.ceiling - c.spent AS remains, a.least, a.want, coalesce(o.amount, 0) AS had
     FROM agents_budgetcounter c
@@ -48,14 +49,15 @@ WITH asks AS (
       AND NOT EXISTS (SELECT 1 FROM mine WHERE room < least)
     GROUP BY metric
 ), plan AS MATERIALIZED (
-    SELECT m.id, m.had, coalesce(g.amount, 0) AS amount
+    SELECT m.*, coalesce(g.amount, 0) AS amount
     FROM mine m LEFT JOIN granted g ON g.metric = m.metric AND m.least IS NOT NULL
     WHERE NOT EXISTS (SELECT 1 FROM mine WHERE room < least)
 ), taken AS (
-    -- There is room: the rows are locked since it was looked at, and the table's own
-    -- constraint says so too. A condition here would be one on the rows as they were
-    -- before that, and pass over those that others have just made room in.
-    UPDATE agents_budgetcounter c SET reserved = c.reserved - p.had + p.amount
+    -- There is room: the rows are locked since it was looked at. The table's constraint
+    -- is tried on the rows as the statement found them before it sees that they have
+    -- changed since, so that all it looks at comes from the locked ones.
+    UPDATE agents_budgetcounter c SET reserved = p.others + p.amount,
+        spent = p.spent, ceiling = p.ceiling, overrun = p.overrun
     FROM plan p WHERE c.id = p.id
     RETURNING c.id, p.amount
 ), kept AS (

@@ -10,7 +10,7 @@ from rest_framework.serializers import BooleanField, ChoiceField, UUIDField
 
 from agents import limits
 from agents.api.agents import AgentEndpoint
-from agents.api.budget_shapes import IncidentShape, OverviewShape, PolicyShape
+from agents.api.budget_shapes import BudgetShape, IncidentShape, OverviewShape
 from agents.api.shapes import AgentShape
 from agents.models import Agent, Approval, BudgetIncident, BudgetPolicy
 from agents.models.budget import SCOPES
@@ -26,7 +26,7 @@ from paperclip.models import Company
 LARGEST = 2**40
 
 
-class PolicyForm(Form):
+class BudgetForm(Form):
     scopeType = ChoiceField(list(SCOPES), source="scope_type")
     scopeId = UUIDField(source="scope_id")
     amount = Whole(max_value=LARGEST, help_text="0: no limit")
@@ -73,7 +73,7 @@ def overview(company: Company) -> dict[str, Any]:
     )
     return {
         "companyId": str(company.pk),
-        "policies": PolicyShape(standings, many=True).data,
+        "policies": BudgetShape(standings, many=True).data,
         "activeIncidents": shown.data,
         "pausedAgentCount": Agent.objects.employed().filter(**paused).count(),
         "pausedProjectCount": Project.objects.filter(**paused).count(),
@@ -82,13 +82,13 @@ def overview(company: Company) -> dict[str, Any]:
 
 
 class Policies(Endpoint):
-    @doc("set_budget", "Set a limit", takes=PolicyForm, gives=PolicyShape)
+    @doc("set_budget", "Set a limit", takes=BudgetForm, gives=BudgetShape)
     def post(self, request: Request, **path: str) -> Response:
         company = self.company()
         # Before the body is looked at: an agent learns nothing from trying.
         self.actor.must_be_operator(company.pk, "set a budget")
-        policy = budgets.put(company, by=self.actor, **self.read(PolicyForm))
-        return Response(PolicyShape(standing(policy)).data)
+        policy = budgets.put(company, by=self.actor, **self.read(BudgetForm))
+        return Response(BudgetShape(standing(policy)).data)
 
 
 def standing(policy: BudgetPolicy) -> limits.Standing:

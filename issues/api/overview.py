@@ -54,16 +54,16 @@ class Dashboard(Endpoint):
     @doc("get_dashboard", "The numbers of a company", gives=DashboardShape)
     def get(self, request: Request, **path: str) -> Response:
         company = self.company()
+        cards = Approval.objects.open().filter(company=company)
+        waiting = Counter(cards.order_by().values_list("type", flat=True))
         return Response(
             {
                 "companyId": str(company.pk),
                 "agents": agents_of(company),
                 "tasks": tasks_of(company),
                 "costs": costs_of(company),
-                "pendingApprovals": Approval.objects.open()
-                .filter(company=company)
-                .count(),
-                "budgets": budgets_of(company),
+                "pendingApprovals": waiting.total(),
+                "budgets": budgets_of(company, waiting["budget_override_required"]),
                 "runActivity": runs_of(company),
             }
         )
@@ -97,13 +97,12 @@ def costs_of(company: Company) -> dict[str, float]:
     }
 
 
-def budgets_of(company: Company) -> dict[str, int]:
+def budgets_of(company: Company, waiting: int) -> dict[str, int]:
     incidents = BudgetIncident.objects.filter(company=company)
-    cards = Approval.objects.open().filter(company=company)
     paused = {"company": company, "pause_reason": PAUSED}
     return {
         "activeIncidents": incidents.open().count(),
-        "pendingApprovals": cards.filter(type="budget_override_required").count(),
+        "pendingApprovals": waiting,
         "pausedAgents": Agent.objects.employed().filter(**paused).count(),
         "pausedProjects": Project.objects.filter(**paused).count(),
     }

@@ -241,7 +241,7 @@ def test_asking_who_one_is_takes_few_queries(company: Company) -> None:
         with CaptureQueriesContext(connection) as queries:
             me = client.get("/api/agents/me").json()
         assert len(me["chainOfCommand"]) == 2
-        assert len(queries) <= 3
+        assert len(queries) <= 4
 
 
 def test_a_founder_owns_the_company(operator: APIClient, company: Company) -> None:

@@ -46,7 +46,7 @@ def test_a_long_column_is_cut(
 ) -> None:
     for _ in range(45):
         make.issue(company, assignee_agent=None)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         answer = console.get("/board/")
     column = next(c for c in answer.context["columns"] if c.status == "todo")
     assert (len(column.cards), column.count) == (40, 45)

@@ -166,7 +166,7 @@ def edited_agent(console, agent, **fields):
         {"args": ["[1]", "x"], "env": {}},
         {"args": ["a\rb\u2028c", " x "], "cwd": ""},
         {"env": {"A": "  two spaces ", "B": ""}},
-        {"env": {"KEY": "-----BEGIN-----\nabc\n", "C": "d=e"}},
+        {"env": {"TEXT": "-----BEGIN-----\nabc\n", "C": "d=e"}},
         {"env": {" A": "1"}},
         {"env": {"{": "1"}},
     ],

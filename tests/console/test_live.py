@@ -59,7 +59,7 @@ def test_the_dashboard_asks_no_more_for_more_agents(
         run, _token = make.live_run(agent, make.issue(company, assignee_agent=agent))
         if number % 2:
             run.finish("failed", error="x")
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(27):
         page = console.get("/")
     assert "A11" in page.content.decode()
 

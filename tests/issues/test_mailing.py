@@ -103,7 +103,10 @@ def test_what_is_decided_already_is_not_mailed(inbox: Inbox, company: Company) -
 
 
 def test_a_title_makes_no_line_and_no_header(inbox: Inbox, company: Company) -> None:
-    ask(company, "Hello\nBcc: evil@example.com")
+    payload, said = {"title": "Hello"}, "Hello\nBcc: evil@example.com"
+    Approval.objects.request(
+        company, "request_board_approval", payload, by=SYSTEM, summary=said
+    )
     mailing.mail_waiting(later(2))
     assert inbox.mails[0]["Bcc"] is None
     assert "Hello Bcc:" in inbox.mails[0].get_content()

@@ -207,7 +207,6 @@ def test_a_command_has_a_time_of_its_own(company: Any) -> None:
 REFUSALS = [
     (400, "provider_refused", None),
     (401, "invalid_token", None),
-    (402, "budget_exceeded", None),
     (403, "model_not_allowed", None),
     (502, "provider_error", "provider_error"),
     (504, "provider_timeout", "provider_timeout"),
@@ -224,6 +223,15 @@ def test_a_refusal_of_the_gateway_ends_it(
     assert (played.outcome.status, played.code) == ("failed", code)
     assert played.run.error == "The key is wrong."
     assert played.outcome.put_off is None
+    assert len(played.model.requests) == 1
+
+
+def test_a_spent_budget_stops_it_and_is_no_failure(company: Any) -> None:
+    error = {"message": "The budget of the company is spent.", "type": "x"}
+    worker = stage.agent(company)
+    played = stage.play(worker, None, Refusal(402, {"error": error}))
+    assert (played.outcome.status, played.code) == ("cancelled", "budget_exceeded")
+    assert played.run.error == "The budget of the company is spent."
     assert len(played.model.requests) == 1
 
 

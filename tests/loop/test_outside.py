@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+import struct
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from agents import workspaces
+from agents.loop import offline
 from agents.loop.fence import fenced, label, one_line
 from agents.models import Agent, Approval, EffectPolicy, Run
 from issues.models import Document, Issue, WorkProduct
@@ -156,9 +159,10 @@ def reading(issue: Issue, outside: Outside) -> list[tuple[str, Any]]:
     ("network", "tools"),
     [
         ("open", [t for t in TOOLS if t != "shell"]),
+        ("open", TOOLS),
         ("none", TOOLS),
     ],
-    ids=["open network", "commands"],
+    ids=["open network", "open network and commands", "commands"],
 )
 def test_it_obeys_twenty_orders_and_nothing_leaves(
     company: Any, outside: Outside, network: str, tools: list[str]
@@ -290,3 +294,89 @@ def test_a_source_is_one_line() -> None:
     assert "\n" not in one_line(evil) and ">>>" not in one_line(evil)
     assert "\n" not in label(evil)
     assert fenced(evil, "text").count("\n") == 2
+
+
+# --- commands where the network is open ----------------------------------------------
+
+SHELL = ["shell"]
+
+
+@django
+def test_a_command_has_a_network_only_when_a_person_allows_it(
+    company: Any, outside: Outside
+) -> None:
+    dev = worker(company, "open", SHELL)
+    issue = make.issue(company, assignee_agent=dev)
+    command = f"curl -sS -m 5 -X POST -d y {outside.url}/x"
+    quiet, asked = (
+        ("shell", {"command": command, **more}) for more in ({}, {"network": True})
+    )
+    first = stage.play(dev, issue, calls(quiet), calls(asked), says("I wait."))
+    assert first.results[0].startswith("exit code: 7") and outside.sent == []
+    assert first.results[1].startswith("Error: Not sent: pending.")
+    approval = Approval.objects.get()
+    assert approval.payload["command"] == command
+    approval.decide("approved", by=make.by(make.operator(company)), note="Go on.")
+    second = stage.play(dev, issue, calls(asked), calls(asked), says("Sent."))
+    assert second.results[0].startswith("exit code: 0")
+    assert second.results[1].startswith("Error: Not sent: pending.")
+    assert outside.sent == ["POST /x"]
+
+
+# Ways out that are no plain connect: each prints "out" where there is a network.
+WAYS_OUT = {
+    "tcp": "import socket; socket.socket()",
+    "udp": "import socket; socket.socket(type=socket.SOCK_DGRAM)",
+    "ip6": "import socket; socket.socket(socket.AF_INET6)",
+    "netlink": "import socket; socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
+    "io_uring": "import ctypes; c = ctypes.CDLL(None, use_errno=True);"
+    " p = ctypes.create_string_buffer(120); fd = c.syscall(425, 4, p);"
+    " assert fd >= 0, ctypes.get_errno()",
+}
+
+
+@django
+def test_no_command_finds_another_way_out(company: Any) -> None:
+    dev = worker(company, "open", SHELL)
+    tries = [
+        ("shell", {"command": f"{sys.executable} -c '{way}; print(\"out\")'"})
+        for way in WAYS_OUT.values()
+    ]
+    played = stage.play(dev, None, *[calls(one) for one in tries], says("None."))
+    assert len(played.results) == len(WAYS_OUT)
+    for result in played.results:
+        assert "exit code: 1" in result and "out\n" not in result, result
+    local = 'import socket, os; a, b = socket.socketpair(); a.send(b"x");'
+    local += " socket.socket(socket.AF_UNIX); print(b.recv(1))"
+    fine = ("shell", {"command": f"{sys.executable} -c '{local}'"})
+    assert "b'x'" in stage.play(dev, None, calls(fine), says("Fine.")).results[0]
+
+
+@pytest.mark.parametrize("machine", sorted(offline.MACHINES))
+def test_the_filter_is_one(machine: str) -> None:
+    steps = list(struct.iter_unpack("HBBI", offline.rules(machine)))
+    for at, (code, yes, no, _k) in enumerate(steps):
+        if code in (offline.EQUAL, offline.AT_LEAST):
+            assert at + 1 + max(yes, no) < len(steps)
+
+    def judge(kind: int, call: int, first: int = 0) -> int:
+        data = {offline.MACHINE: kind, offline.CALL: call, offline.FIRST: first}
+        at, loaded = 0, 0
+        while True:
+            code, yes, no, k = steps[at]
+            at += 1
+            if code == offline.ANSWER:
+                return int(k)
+            if code == offline.LOAD:
+                loaded = data[k]
+            else:
+                so = loaded == k if code == offline.EQUAL else loaded >= k
+                at += yes if so else no
+
+    kind, socket = offline.MACHINES[machine]
+    assert judge(kind, socket, offline.AF_UNIX) == offline.ALLOW
+    assert judge(kind, 1) == judge(kind, 400) == offline.ALLOW
+    for family in (0, 2, 10, 16, 17, 40):
+        assert judge(kind, socket, family) == offline.REFUSE
+    assert judge(kind, offline.IO_URING_SETUP) == offline.REFUSE
+    assert judge(kind, offline.X32 + 41) == judge(0x40000003, 1) == offline.REFUSE

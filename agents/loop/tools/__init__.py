@@ -13,6 +13,7 @@ from agents.loop.tools.base import (
     text,
     texts,
     whole,
+    yes,
 )
 
 ISSUE = text("The identifier, such as DIG-12.")
@@ -29,6 +30,9 @@ TABLE = [
         {
             "command": text("For sh."),
             "timeout_seconds": maybe(whole("120 if left out, 600 at most.")),
+            "network": maybe(
+                yes("Use yours, if there is one: a person has to allow this command.")
+            ),
         },
     ),
     Tool(

@@ -18,6 +18,7 @@ STATUSES += ["cancelled"]
 PYTHON: dict[str, type] = {
     "string": str,
     "integer": int,
+    "boolean": bool,
     "array": list,
     "object": dict,
 }
@@ -43,7 +44,7 @@ class Parameter(NamedTuple):
     def problem(self, value: Any) -> str:
         """Why the value does not fit; empty when it does."""
         # True is an int in Python and no number in JSON.
-        if not isinstance(value, PYTHON[self.type]) or isinstance(value, bool):
+        if type(value) is not PYTHON[self.type]:
             return f"must be {'an' if self.type[0] in 'aio' else 'a'} {self.type}"
         inner = value if isinstance(value, list) else []
         inner = list(value.values()) if isinstance(value, dict) else inner
@@ -60,6 +61,10 @@ def text(description: str, choices: list[str] | None = None) -> Parameter:
 
 def whole(description: str) -> Parameter:
     return Parameter("integer", description)
+
+
+def yes(description: str) -> Parameter:
+    return Parameter("boolean", description)
 
 
 def texts(description: str) -> Parameter:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 from http.client import HTTPResponse
 from urllib.error import HTTPError
 from urllib.request import (
@@ -17,7 +16,7 @@ from urllib.request import (
     Request,
 )
 
-from agents.loop.desk import Desk
+from agents.loop.desk import SHOWN, Desk, digest
 from agents.loop.errors import ToolError
 from agents.loop.fence import label
 from agents.loop.web import Broken
@@ -26,8 +25,6 @@ SECONDS = 60
 LARGEST = 2_000_000
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 READS = ("GET", "HEAD")
-# Of a long body so much is shown to who has to allow it; the hash stands for the rest.
-SHOWN = 20_000
 TEXTUAL = ("text/", "json", "xml", "javascript", "urlencoded")
 
 
@@ -76,7 +73,7 @@ def must_be_allowed(desk: Desk, request: Request, body: str) -> None:
         "url": request.full_url,
         "headers": dict(request.header_items()),
         "body": body[:SHOWN],
-        "bodySha256": sha256(body.encode("utf-8", "replace")).hexdigest(),
+        "bodySha256": digest(body),
     }
     where = f"{request.get_method()} {request.host}"
     desk.must_be_allowed("post_to_internet", told, where)

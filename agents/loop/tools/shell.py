@@ -9,7 +9,8 @@ import subprocess
 import time
 from contextlib import suppress
 
-from agents.loop.desk import Desk
+from agents.loop import offline
+from agents.loop.desk import SHOWN, Desk, digest
 from agents.loop.errors import ToolError
 
 LONGEST = 600
@@ -17,16 +18,21 @@ KEPT = 64 * 1024  # bytes of the begin and of the end of what it prints
 SETTLE = 0.2  # seconds that what is left in the background may still print
 
 
-def shell(desk: Desk, command: str, timeout_seconds: int = 120) -> str:
+def shell(
+    desk: Desk, command: str, timeout_seconds: int = 120, network: bool = False
+) -> str:
     if not desk.may_shell:
         raise ToolError(
             "There is no sandbox on this machine, so commands are refused. Work with"
             " the other tools, or ask a person."
         )
+    argv = ["/bin/sh", "-c", command]
+    if desk.is_open:
+        argv = reaching_out(desk, argv, network)
     seconds = min(max(1, timeout_seconds), LONGEST, desk.seconds_left)
     try:
         child = subprocess.Popen(
-            ["/bin/sh", "-c", command],
+            argv,
             cwd=desk.root,
             env=desk.environment,
             stdin=subprocess.DEVNULL,
@@ -48,6 +54,17 @@ def shell(desk: Desk, command: str, timeout_seconds: int = 120) -> str:
     if not in_time:
         code = f"exit code: 124 (ended after {seconds:.0f} s)"
     return f"{code}\n{output.text}"
+
+
+def reaching_out(desk: Desk, argv: list[str], network: bool) -> list[str]:
+    """What a command sends nobody sees, so that it has a network only when somebody
+    allows this very one."""
+    if not network and offline.works():
+        return offline.wrap(argv)
+    command = argv[-1]
+    told = {"command": command[:SHOWN], "commandSha256": digest(command)}
+    desk.must_be_allowed("post_to_internet", told, f"run with a network: {command}")
+    return argv
 
 
 class Output:
