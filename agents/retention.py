@@ -25,7 +25,7 @@ from django.utils.timezone import now
 
 from agents.models import Run, RunEvent, Wakeup
 from paperclip import home, processes
-from paperclip.models import IdempotencyKey, SignInLink
+from paperclip.models import IdempotencyKey, Invite, SignInLink
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +82,11 @@ def sign_in_links(before: datetime) -> Rows:
     return SignInLink.objects.filter(expires_at__lt=before)
 
 
+def invites(before: datetime) -> Rows:
+    """Nobody has accepted them, and an address may stand in them."""
+    return Invite.objects.filter(expires_at__lt=before, accepted_at=None)
+
+
 # what: (its rows, the setting that says for how many days; none: until they expire).
 # Runs come last: they take along what is left of theirs.
 KINDS: dict[str, tuple[Callable[[datetime], Rows], str]] = {
@@ -91,6 +96,7 @@ KINDS: dict[str, tuple[Callable[[datetime], Rows], str]] = {
     "idempotency keys": (idempotency_keys, "KEEP_IDEMPOTENCY_KEYS_DAYS"),
     "expired sessions": (sessions, ""),
     "expired sign-in links": (sign_in_links, ""),
+    "expired invitations": (invites, ""),
     "ended runs": (ended_runs, "KEEP_RUNS_DAYS"),
 }
 LOGS = "logs of runs"

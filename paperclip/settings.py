@@ -299,6 +299,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
         "IssueStatus": "issues.models.base.Status",
+        "CompanyStatus": "paperclip.models.Company.Status",
         "GoalStatus": "issues.models.Goal.Status",
         "ProjectStatus": "issues.models.Project.Status",
         "RunStatus": "agents.models.Run.Status",

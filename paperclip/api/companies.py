@@ -32,7 +32,7 @@ class CompanyForm(Form):
 
 class CompanyChange(CompanyForm):
     status = ChoiceField(
-        ["active", "paused", "archived"],
+        Company.Status.choices,
         required=False,
         help_text="Of an archived company `paused` brings it back.",
     )

@@ -29,7 +29,7 @@ from issues import tasks
 from issues.models import Document, Issue, Routine, RoutineRun, WorkProduct
 from paperclip import home, schedule, supervise
 from paperclip.actors import SYSTEM, Actor
-from paperclip.models import Activity, IdempotencyKey, SignInLink
+from paperclip.models import Activity, IdempotencyKey, Invite, SignInLink
 from tests import make
 from tests.races import together
 
@@ -496,3 +496,16 @@ def test_the_logs_of_our_own_programs_do_not_grow_for_ever() -> None:
             assert section[f"{option}_backups"] == "3", (section, option)
     written = [one for one in read.sections() if one.startswith("program:")]
     assert len(written) == 2 + len(supervise.programs())
+
+
+def test_invitations_nobody_accepted_go_with_their_addresses() -> None:
+    company = make.company()
+    kept = Invite.objects.issue(company, by=SYSTEM, email="a@example.com")[0]
+    old = Invite.objects.issue(company, by=SYSTEM, email="b@example.com")[0]
+    used = Invite.objects.issue(company, by=SYSTEM)[0]
+    used.accept(make.operator())
+    past = now() - timedelta(seconds=1)
+    Invite.objects.exclude(pk=kept.pk).update(expires_at=past)
+    retention.retain()
+    left = set(Invite.objects.values_list("pk", flat=True))
+    assert left == {kept.pk, used.pk} and old.pk not in left

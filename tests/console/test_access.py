@@ -1,5 +1,7 @@
 """Who sees what. A row of another company is missing, not forbidden."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -166,6 +168,20 @@ def test_a_viewer_is_offered_no_button(viewer, rows):
         assert forms == 0, url
 
 
+@pytest.mark.parametrize("role", ["viewer", "operator", "admin", "owner"])
+def test_every_form_one_is_led_to_opens(company, rows, role):
+    """What a role may not do is not offered to it."""
+    console, offered = seen_by(make.operator(company, role)), set()
+    for url in PAGES + rows + ["/people/", "/budgets/", "/approvals/", "/secrets/"]:
+        text = console.get(url).content.decode()
+        offered |= set(re.findall(r'href="(/[^"?]*(?:/add/|/change/))', text))
+    for url in sorted(offered):
+        assert console.get(url).status_code == 200, url
+    hires = "/agents/add/" in offered
+    assert hires is (role in ("admin", "owner"))
+    assert ("/issues/add/" in offered) is (role != "viewer")
+
+
 def test_a_viewer_cannot_act(viewer, company, rows):
     before = state_of(company)
     for url in acts(company):
@@ -257,8 +273,6 @@ def test_the_policy_names_only_our_own_host(console):
 
 
 def test_pages_refer_to_no_other_host(console, rows):
-    import re
-
     for url in PAGES + rows:
         text = console.get(url).content.decode()
         for found in re.findall(r'(?:src|href|action)="([^"]*)"', text):

@@ -16,7 +16,7 @@ from django.utils.timezone import now
 
 from agents.models import Approval
 from issues import mailing
-from paperclip import doctor
+from paperclip import doctor, invitations
 from paperclip.actors import SYSTEM
 from paperclip.models import Company
 from tests import make
@@ -110,6 +110,23 @@ def test_a_title_makes_no_line_and_no_header(inbox: Inbox, company: Company) -> 
     mailing.mail_waiting(later(2))
     assert inbox.mails[0]["Bcc"] is None
     assert "Hello Bcc:" in inbox.mails[0].get_content()
+
+
+def test_an_invitation_is_mailed_to_its_address(
+    inbox: Inbox, company: Company, django_capture_on_commit_callbacks: Any
+) -> None:
+    Company.objects.update(name="Digital\nBcc: evil@example.com")
+    company.refresh_from_db()
+    owner = make.by(company.memberships.filter(role="owner").first().user)  # type: ignore[union-attr]
+    with django_capture_on_commit_callbacks(execute=True):
+        invite, token = invitations.invite(
+            company, by=owner, role="viewer", email="grace@example.com"
+        )
+    assert invitations.is_mailed(invite)
+    [mail] = inbox.mails
+    assert (mail["To"], mail["Bcc"]) == ("grace@example.com", None)
+    assert f"/invite/{token}\n" in mail.get_content()
+    assert "as a viewer" in mail.get_content()
 
 
 def test_a_rehearsal_mails_nobody(inbox: Inbox, company: Company) -> None:
