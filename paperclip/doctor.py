@@ -22,7 +22,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from agents import sandbox
 from agents.models import BudgetIncident, BudgetPolicy
-from paperclip import browsers, home
+from paperclip import browsers, home, upgrade
 from paperclip.backups import nightly
 from paperclip.exceptions import Refused
 from paperclip.first_start import MODELS
@@ -124,11 +124,13 @@ def migrations() -> Finding:
         return Finding(WARN, "not known without the database")
     executor = MigrationExecutor(connection)
     missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    why = upgrade.newer(upgrade.names(executor.loader.applied_migrations))
     connection.close()
+    if why:
+        return Finding(FAIL, why, "To go back, restore a backup that it took.")
     if missing:
-        return Finding(
-            FAIL, f"{missing} not applied", "Run `python3 manage.py migrate`."
-        )
+        todo = "Start Paperclip again, or run `python3 manage.py migrate`."
+        return Finding(FAIL, f"{missing} not applied", todo)
     return Finding(OK, "all applied")
 
 
