@@ -25,15 +25,21 @@ def names(migrations: Iterable[tuple[str, str]]) -> list[str]:
     return sorted(f"{app}.{name}" for app, name in migrations)
 
 
+def known(loader: MigrationLoader | None = None) -> set[str]:
+    """The migrations of this version, and those that some of them stand for."""
+    loader = loader or MigrationLoader(None)
+    found = set(names(loader.disk_migrations))
+    for merged in loader.replacements.values():
+        found.update(names(merged.replaces))
+    return found
+
+
 def newer(applied: Iterable[str]) -> str:
     """Why a newer version made what has these migrations: empty when none did. Those of
     programs that are not installed here do not count."""
     loader = MigrationLoader(None)
-    known = set(names(loader.disk_migrations))
-    for merged in loader.replacements.values():
-        known.update(names(merged.replaces))
     ours = loader.migrated_apps | loader.unmigrated_apps
-    for one in sorted(set(applied) - known):
+    for one in sorted(set(applied) - known(loader)):
         if one.partition(".")[0] in ours:
             return (
                 f"It is of a newer version of Paperclip: it has {one}, which this"

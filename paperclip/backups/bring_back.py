@@ -34,7 +34,8 @@ def bring_back(backup: Backup, keys: Path | None) -> None:
 
     Conflict while the home runs or is not empty; Refused when something is missing, or
     when the backup is of a newer version."""
-    if why := upgrade.newer(backup.manifest.get("migrations", [])):
+    had = backup.manifest.get("migrations", [])
+    if why := upgrade.newer(had):
         raise Refused(f"{backup.place} cannot be restored here. {why}")
     deadline = time.monotonic() + settings.BACKUP_MINUTES * 60
     with home_alone():
@@ -51,7 +52,8 @@ def bring_back(backup: Backup, keys: Path | None) -> None:
                 said = "; ".join(wrong[:5])
                 raise Refused(f"It did not come back as it was: {said}.")
             files.unpack(packed, home.path())
-            bring_up(url)
+            if upgrade.known() - set(had):
+                bring_up(url)
 
 
 @contextmanager

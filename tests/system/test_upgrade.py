@@ -29,12 +29,18 @@ FILES = ("Procfile", "requirements.txt", ".venv")
 MIGRATION = """
 from django.db import migrations
 class Migration(migrations.Migration):
-    dependencies = [{after!r}]
+    dependencies = {after!r}
     operations = [migrations.RunSQL(one) for one in {statements!r}]
 """
-CHANGE = (
-    "ALTER TABLE {0} ADD COLUMN tomorrow integer NOT NULL DEFAULT 1",
-    "UPDATE {0} SET tomorrow = 2, updated_at = now()",
+TOMORROW = ("agents", "9001_tomorrow")
+# What is altered next has foreign keys then that are still to be checked.
+GOOD = (
+    "ALTER TABLE agents_agent ADD COLUMN tomorrow integer NOT NULL DEFAULT 1",
+    "UPDATE agents_agent SET tomorrow = 2, reviewer_id = id",
+)
+BEGUN = (
+    "ALTER TABLE agents_agent ADD COLUMN overmorrow integer",
+    "UPDATE issues_issue SET title = ''",
 )
 SLEEPS = """
 SELECT pid FROM pg_stat_activity
@@ -131,12 +137,12 @@ def test_a_failed_upgrade_leaves_the_old_version_as_it_was(
     used, there = instance
     before = facts(there)
     tomorrow = next_version(place)
-    broken = add(tomorrow, "issues", "SELECT count(*) / 0 FROM issues_issue")
+    broken = add(tomorrow, "issues", *BEGUN, "SELECT count(*) / 0 FROM issues_issue")
     code, said = manage(used, "up", at=tomorrow / "manage.py")
     assert code == 1 and "issues.9001_tomorrow failed: division by zero" in said, said
     assert "Nothing was changed" in said and "Traceback" not in said
     assert facts(there) == before
-    add(tomorrow, "issues", "SELECT pg_sleep(3)")
+    add(tomorrow, "issues", *BEGUN, "SELECT pg_sleep(3)")
     killed = program(used, "prepare", at=tomorrow / "manage.py")
     with psycopg.connect(there.url, autocommit=True) as connection:
         wait_for(lambda: connection.execute(SLEEPS).fetchone(), 60)
@@ -181,16 +187,15 @@ def next_version(place: Path) -> Path:
     for name in FILES:
         (clone / name).symlink_to((BASE_DIR / name).resolve())
     shutil.copy(BASE_DIR / "manage.py", clone)
-    add(clone, "agents")
+    add(clone, "agents", *GOOD)
     return clone
 
 
-def add(clone: Path, app: str, *then: str) -> Path:
-    """Another migration of the app, which begins well and goes on with `then`."""
-    table = {"agents": "agents_agent", "issues": "issues_issue"}[app]
-    statements = [*(one.format(table) for one in CHANGE), *then]
-    (after,) = MigrationLoader(None).graph.leaf_nodes(app)
-    file = clone / app / "migrations" / "9001_tomorrow.py"
+def add(clone: Path, app: str, *statements: str) -> Path:
+    """Another migration of the app, the first of all in `agents`."""
+    after = MigrationLoader(None).graph.leaf_nodes(app)
+    after += [TOMORROW] if app != TOMORROW[0] else []
+    file = clone / app / "migrations" / f"{TOMORROW[1]}.py"
     file.write_text(MIGRATION.format(after=after, statements=statements))
     return file
 
