@@ -107,7 +107,8 @@ def bring_up(url: str) -> None:
     env = {**os.environ, "DATABASE_URL": url}
     done = subprocess.run(migrate, env=env, capture_output=True, text=True)
     if done.returncode != 0:
-        raise Refused(f"Everything is back, as it was; but {done.stderr.strip()}")
+        why = done.stderr.strip().removeprefix("CommandError: ")
+        raise Refused(f"Everything is back, and of its old version still: {why}")
 
 
 def pack_keys(file: Path) -> None:

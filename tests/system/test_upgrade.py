@@ -131,7 +131,7 @@ def test_an_older_version_is_restored_brought_up_and_works(
 
 
 def test_a_failed_upgrade_leaves_the_old_version_as_it_was(
-    instance: tuple[Instance, Database], place: Path
+    old: tuple[Path, Rows], instance: tuple[Instance, Database], place: Path
 ) -> None:
     """T-20c: the next version's second migration breaks, or it is killed in there."""
     used, there = instance
@@ -142,6 +142,7 @@ def test_a_failed_upgrade_leaves_the_old_version_as_it_was(
     assert code == 1 and "issues.9001_tomorrow failed: division by zero" in said, said
     assert "Nothing was changed" in said and "Traceback" not in said
     assert facts(there) == before
+    restored_only(old, place, at=tomorrow / "manage.py")
     add(tomorrow, "issues", *BEGUN, "SELECT pg_sleep(3)")
     killed = program(used, "prepare", at=tomorrow / "manage.py")
     with psycopg.connect(there.url, autocommit=True) as connection:
@@ -175,6 +176,16 @@ def test_what_is_of_a_newer_version_is_refused(
     code, said = manage(empty, "restore", said.split()[1])
     assert code == 1 and why in said and "Traceback" not in said, said
     assert not (empty.home / "postgres").exists()
+
+
+def restored_only(old: tuple[Path, Rows], place: Path, at: Path) -> None:
+    """A backup that this version cannot bring up is back as it was."""
+    with database() as there:
+        home = Instance(place / "half", DATABASE_URL=there.url)
+        code, said = manage(home, "restore", str(old[0]), at=at)
+        assert code == 1 and "Everything is back" in said, said
+        assert "division by zero" in said and "Traceback" not in said
+        assert there.rows() == old[1]
 
 
 def next_version(place: Path) -> Path:

@@ -55,6 +55,7 @@ SET = {
     "runevent.seq": range(1, 1000),
     "budgetpolicy.warn_percent": (1, 80, 100),
     "approval.default": ("approved", "rejected"),
+    "routinetrigger.cron_expression": (None, "0 9 * * 1"),
     "user.is_active": (True,),
     "user.is_superuser": (False,),
 }

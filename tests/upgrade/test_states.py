@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db.migrations.loader import MigrationLoader
 
 from tests.upgrade.dirt import Dirt
 from tests.upgrade.states import Database, Rows, database, landings
@@ -54,6 +55,12 @@ def test_all_of_it_in_one_go(django_db_blocker: Any, number: int) -> None:
         before = old.rows()
         old.upgrade()
         compare(before, old.rows())
+
+
+def test_no_migration_needs_a_commit_of_its_own() -> None:
+    """Such as one that makes an index concurrently: what failed could not be undone."""
+    known = MigrationLoader(None).disk_migrations
+    assert [str(one) for one in known.values() if not one.atomic] == []
 
 
 def compare(before: Rows, after: Rows) -> None:
