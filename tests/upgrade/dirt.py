@@ -185,8 +185,10 @@ class Dirt:
         company, user = self.made["company"][0], self.made["user"][0]
         company.status, company.paused_at, company.pause_reason = "active", None, None
         company.max_concurrent_runs = None
+        (instance,) = self.made["instance"]
+        instance.stopped_at = None
         user.username, user.is_staff = "operator", True
-        for one in (company, user):
+        for one in (company, user, instance):
             one.save(using=self.alias)
         members = self.apps.get_model("paperclip.Membership").objects.using(self.alias)
         members.update_or_create(company=company, user=user, defaults={"role": "owner"})
