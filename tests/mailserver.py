@@ -78,7 +78,7 @@ class Imap(Lines):
         return None if right else "NO wrong password"
 
     def do_examine(self, rest: str) -> str | None:
-        if rest.strip('"') != "Sent":
+        if rest.strip('"') not in ("INBOX", "Sent"):
             return "NO no such folder"
         self.say(f"* {len(self.server.store.letters)} EXISTS")
         return "OK [READ-ONLY] done"

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from paperclip import home
 
@@ -43,11 +44,22 @@ def file() -> Path:
     return home.directory("secrets") / FILE
 
 
+def names() -> list[str]:
+    """Of those that are in the file. NoMailbox when it cannot be read."""
+    try:
+        return list(written())
+    except (OSError, ValueError) as error:
+        raise NoMailbox(f"{file()} cannot be read: {error}") from None
+
+
+def written() -> dict[str, Any]:
+    return tomllib.loads(file().read_text(encoding="utf-8"))
+
+
 def mailbox(name: str) -> Mailbox:
     """The mailbox of that name. NoMailbox when the file has none that can be used."""
     try:
-        written = tomllib.loads(file().read_text(encoding="utf-8"))
-        found = Mailbox(**written[name])
+        found = Mailbox(**written()[name])
     except (OSError, KeyError):
         raise NoMailbox(f"There is no mailbox {name} in {file()}.") from None
     except (ValueError, TypeError) as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
+import sys
 import tarfile
 import time
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from pathlib import Path
 import psycopg
 from django.conf import settings
 
-from paperclip import home, servers
+from paperclip import home, servers, upgrade
 from paperclip.backups import database, files
 from paperclip.backups.store import Backup
 from paperclip.exceptions import Conflict, Refused
@@ -26,10 +28,15 @@ OF_SERVERS = ("postgres", "valkey")
 
 
 def bring_back(backup: Backup, keys: Path | None) -> None:
-    """Fill this home, which must be empty, and its database with the backup. Nothing
-    is believed: what came back is compared with what was dumped.
+    """Fill this home, which must be empty, and its database with the backup, and bring
+    that up to this version. Nothing is believed: what came back is compared with what
+    was dumped.
 
-    Conflict while the home runs or is not empty; Refused when something is missing."""
+    Conflict while the home runs or is not empty; Refused when something is missing, or
+    when the backup is of a newer version."""
+    had = backup.manifest.get("migrations", [])
+    if why := upgrade.newer(had):
+        raise Refused(f"{backup.place} cannot be restored here. {why}")
     deadline = time.monotonic() + settings.BACKUP_MINUTES * 60
     with home_alone():
         must_be_empty()
@@ -39,11 +46,14 @@ def bring_back(backup: Backup, keys: Path | None) -> None:
             dumped = backup.place / "database.dump"
             database.restore(dumped, url, deadline)
             wrong = database.differences(url, backup.manifest["tables"], deadline)
-        packed = backup.place / "files.tar.gz"
-        wrong += files.differences(packed, backup.manifest["files"], deadline)
-        if wrong:
-            raise Refused(f"It did not come back as it was: {'; '.join(wrong[:5])}.")
-        files.unpack(packed, home.path())
+            packed = backup.place / "files.tar.gz"
+            wrong += files.differences(packed, backup.manifest["files"], deadline)
+            if wrong:
+                said = "; ".join(wrong[:5])
+                raise Refused(f"It did not come back as it was: {said}.")
+            files.unpack(packed, home.path())
+            if upgrade.known() - set(had):
+                bring_up(url)
 
 
 @contextmanager
@@ -83,6 +93,22 @@ def server() -> Iterator[str]:
         url = embedded("postgres", "postgres://paperclip:", "/paperclip")
         servers.wait_until(lambda: psycopg.connect(url).close(), START_SECONDS)
         yield url
+
+
+def bring_up(url: str) -> None:
+    """Apply this version's migrations, in a process whose settings name that database.
+    Refused when that fails: then it is as it was dumped."""
+    migrate = [
+        sys.executable,
+        str(home.BASE_DIR / "manage.py"),
+        "migrate",
+        "--no-input",
+    ]
+    env = {**os.environ, "DATABASE_URL": url}
+    done = subprocess.run(migrate, env=env, capture_output=True, text=True)
+    if done.returncode != 0:
+        why = done.stderr.strip().removeprefix("CommandError: ")
+        raise Refused(f"Everything is back, and of its old version still: {why}")
 
 
 def pack_keys(file: Path) -> None:

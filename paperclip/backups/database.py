@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from paperclip import upgrade
 from paperclip.exceptions import Refused
 from paperclip.servers.postgres import program
 
@@ -49,9 +50,9 @@ class Slow(Refused):
     code = "timed_out"
 
 
-def dump(url: str, file: Path, deadline: float) -> Facts:
+def dump(url: str, file: Path, deadline: float) -> tuple[Facts, list[str]]:
     """Write the database to a file as it is at one moment: the rows and the checksum of
-    every table at that moment."""
+    every table at that moment, and the migrations it had."""
     with psycopg.connect(url, options="-c TimeZone=UTC") as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         ((snapshot,),) = connection.execute("SELECT pg_export_snapshot()").fetchall()
@@ -62,7 +63,8 @@ def dump(url: str, file: Path, deadline: float) -> Facts:
                 deadline,
                 stdout=out,
             )
-        return facts_of(connection, deadline)
+        had = connection.execute("SELECT app, name FROM django_migrations").fetchall()
+        return facts_of(connection, deadline), upgrade.names(had)
 
 
 def facts_of(connection: psycopg.Connection, deadline: float) -> Facts:

@@ -1,4 +1,4 @@
-"""The files of a backup: repositories and logs of runs, in one compressed stream."""
+"""The files of a backup, in one compressed stream."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from paperclip import home
 from paperclip.backups.database import Slow
 from paperclip.exceptions import Refused
 
-PARTS = ("repositories", "runs")
+PARTS = ("repositories", "runs", "checkpoints")
 # Of a repository first what names commits: what is added meanwhile is then only more.
 LAST = "objects"
 Facts = dict[str, list[int | str]]

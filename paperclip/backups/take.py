@@ -40,10 +40,11 @@ def written(deadline: float) -> Backup:
     try:
         # The database first: what its rows speak of is among the files then.
         url = settings.DATABASE_URL
-        tables = database.dump(url, draft / "database.dump", deadline)
+        tables, had = database.dump(url, draft / "database.dump", deadline)
         packed = files.pack(draft / "files.tar.gz", deadline)
         manifest: dict[str, Any] = {
             "version": settings.SPECTACULAR_SETTINGS["VERSION"],
+            "migrations": had,
             "state": store.UNCHECKED,
             "took": round((now() - began).total_seconds(), 1),
             "tables": tables,

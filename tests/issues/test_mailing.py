@@ -16,8 +16,9 @@ from django.utils.timezone import now
 
 from agents.models import Approval
 from issues import mailing
-from paperclip import doctor, invitations
+from paperclip import invitations
 from paperclip.actors import SYSTEM
+from paperclip.doctor import company as doctor
 from paperclip.models import Company
 from tests import make
 

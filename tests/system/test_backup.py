@@ -7,14 +7,18 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
-from benchmarks.rows import database
+from benchmarks.rows import address, database
+from paperclip.backups import store
+from paperclip.backups.database import scratch
+from paperclip.exceptions import Conflict
 from tests.instance import MANAGE, Instance, running, wait_for
 from tests.system.test_chaos import open_issues
 
@@ -26,6 +30,13 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     with running(tmp_path_factory.mktemp("home") / "home") as one:
         work(one, "Before the backup", hire(one))
         yield one
+
+
+@pytest.fixture(scope="module")
+def good(instance: Instance) -> Path:
+    """A backup of it."""
+    instance.manage("checkpoint_audit")
+    return taken(instance)
 
 
 def hire(instance: Instance) -> str:
@@ -77,25 +88,25 @@ def taken(instance: Instance) -> Path:
 
 
 def test_a_restored_instance_is_the_same_and_works(
-    instance: Instance, tmp_path: Path
+    instance: Instance, good: Path, tmp_path: Path
 ) -> None:
     """T-20a: row counts and checksums of all tables and files, then three tasks."""
-    place = taken(instance)
-    manifest = json.loads((place / "manifest.json").read_text())
+    manifest = json.loads((good / "manifest.json").read_text())
     assert manifest["state"] == "good"
     assert manifest["tables"]["issues_issue"][0] == 3
     logs = [name for name in manifest["files"] if name.startswith("runs/")]
     assert len(logs) == manifest["tables"]["agents_run"][0] == 3
-    assert place.stat().st_mode & 0o077 == 0
+    assert good.stat().st_mode & 0o077 == 0
     keys = tmp_path / "keys"
     assert said(instance, "backup", "--keys", str(keys))[0] == 0
     assert keys.stat().st_mode & 0o777 == 0o600
     assert said(instance, "backup", "--keys", str(keys))[0] == 1  # never over another
     again = Instance(tmp_path / "again")
-    code, text = said(again, "restore", str(place), "--keys", str(keys))
+    code, text = said(again, "restore", str(good), "--keys", str(keys))
     assert code == 0 and "each as it was" in text, text
-    name = logs[0]
-    assert (again.home / name).read_bytes() == (instance.home / name).read_bytes()
+    (signed,) = [one for one in manifest["files"] if one.startswith("checkpoints/")]
+    for name in (logs[0], signed):
+        assert (again.home / name).read_bytes() == (instance.home / name).read_bytes()
     again.key = instance.key
     try:
         again.start()
@@ -107,54 +118,60 @@ def test_a_restored_instance_is_the_same_and_works(
         assert again.api("GET", "/companies").status == 200
     finally:
         again.stop()
-    code, text = said(again, "restore", str(place))
+    code, text = said(again, "restore", str(good))
     assert code == 1 and "is not empty" in text
 
 
 def test_one_that_does_not_come_back_is_no_backup(
-    instance: Instance, tmp_path: Path
+    instance: Instance, good: Path, tmp_path: Path
 ) -> None:
-    place = taken(instance)
     broken = tmp_path / "broken"
-    shutil.copytree(place, broken)
+    shutil.copytree(good, broken)
     manifest = json.loads((broken / "manifest.json").read_text())
     manifest["tables"]["issues_issue"][0] += 1
     (broken / "manifest.json").write_text(json.dumps(manifest))
-    empty = Instance(tmp_path / "empty")
-    code, text = said(empty, "restore", str(broken))
+    code, text = restored(instance, broken, tmp_path)
     assert code == 1 and "issues_issue: 3 rows, 4 were dumped" in text
     for file in ("database.dump", "files.tar.gz"):
-        shutil.rmtree(empty.home)
-        shutil.copy(place / "manifest.json", broken)
-        data = (place / file).read_bytes()
+        shutil.copy(good / "manifest.json", broken)
+        data = (good / file).read_bytes()
         (broken / file).write_bytes(data[: len(data) // 2])
-        code, text = said(empty, "restore", str(broken))
+        code, text = restored(instance, broken, tmp_path)
         assert code == 1 and "Traceback" not in text, text
-        shutil.copy(place / file, broken)
+        shutil.copy(good / file, broken)
     code, text = said(instance, "restore", str(tmp_path))
     assert code == 1 and "is no backup" in text
-    code, text = said(instance, "restore", str(place))
+    code, text = said(instance, "restore", str(good))
     assert code == 1 and "runs: stop it first" in text
 
 
+def restored(instance: Instance, backup: Path, place: Path) -> tuple[int, str]:
+    """Into an empty home, and an empty database of the instance's server."""
+    with scratch(address(instance)) as empty:
+        name = conninfo_to_dict(empty)["dbname"]
+        url = f"{address(instance).rpartition('/')[0]}/{name}"
+        home = Instance(place / "empty")
+        return said(home, "restore", str(backup), DATABASE_URL=url)
+
+
 def test_a_backup_that_hangs_is_ended_and_the_next_one_runs(
-    instance: Instance,
+    instance: Instance, settings: Any
 ) -> None:
     """T-20b: stopped with SIGSTOP."""
     with database(instance) as rows, closing(rows.cursor()) as cursor:
         # It waits for a table that somebody has locked.
         cursor.execute("BEGIN")
         cursor.execute("LOCK TABLE issues_label IN ACCESS EXCLUSIVE MODE")
-        one = command(instance, "backup", PAPERCLIP_BACKUP_MINUTES="0.05")
-        code = one.wait(30)
-        assert code == 1 and "longer than a backup may" in one.communicate()[1]
-        hanging = command(instance, "backup", PAPERCLIP_BACKUP_MINUTES="0.2")
+        code, text = said(instance, "backup", PAPERCLIP_BACKUP_MINUTES="0.01")
+        assert code == 1 and "longer than a backup may" in text
+        hanging = command(instance, "backup", PAPERCLIP_BACKUP_MINUTES="0.05")
         lock = instance.home / "backups" / "lock"
         wait_for(lambda: str(hanging.pid) in lock.read_text(), 20)
         hanging.send_signal(signal.SIGSTOP)
-        code, text = said(instance, "backup")
-        assert code == 1 and "is being taken right now" in text
-        time.sleep(12)
+        settings.BACKUPS = str(instance.home / "backups")
+        with pytest.raises(Conflict, match="is being taken right now"), store.alone(60):
+            raise AssertionError("two at once")
+        wait_for(lambda: not store.is_busy(), 20)
         cursor.execute("ROLLBACK")
     assert taken(instance).is_dir()
     assert hanging.wait(10) == -signal.SIGKILL

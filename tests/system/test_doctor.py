@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from tests.instance import MANAGE, OURS, Instance, free_port, running
+from tests.mailserver import mail, written
 
 
 def doctor(home: Path, **settings: str) -> tuple[int, dict[str, str]]:
@@ -42,8 +43,11 @@ def test_of_an_instance_that_runs_every_part_is_well(instance: Instance) -> None
     """Also when the doctor is told no more than its home, from another console."""
     code, table = doctor(instance.home, GEMINI_API_KEY="canary")
     assert code == 0 and "canary" not in str(table)
-    for name in ("instance", "database", "migrations", "acts", "broker"):
+    for name in ("instance", "database", "migrations", "acts", "broker", "work"):
         assert table[name].startswith("ok: "), table[name]
+    assert table["keys"] == f"ok: closed to others, in {instance.home / 'secrets'}"
+    assert table["mailboxes"] == "ok: none, and no check needs one"
+    assert "worker@" in table["workers"] and table["workers"].startswith("ok: ")
     url = f"http://localhost:{instance.port}"
     asked = f"http://127.0.0.1:{instance.port}"
     assert table["console"] == f"ok: {url}, asked at {asked}"
@@ -67,6 +71,66 @@ def test_where_a_part_is_silent_its_log_is_named(instance: Instance) -> None:
     assert code == 1 and table["gateway"].startswith("fail: ")
     log = instance.home / "logs" / "gateway.log"
     assert table["after gateway"] == f"Read {log}." and log.is_file()
+
+
+def test_what_is_wrong_is_said_with_what_to_do(instance: Instance) -> None:
+    """Several parts at once, as each look takes a while."""
+    instance.manage("checkpoint_audit")
+    (checkpoints,) = (instance.home / "checkpoints").iterdir()
+    hidden = checkpoints.rename(instance.home / "hidden")
+    key = instance.home / "secrets" / "django"
+    key.chmod(0o640)
+    worker = psutil.Process(instance.pid("worker"))
+    instance.manage("stop_everything")
+    worker.suspend()
+    try:
+        with mail() as (_, _, port):
+            write_mailboxes(instance, written(port))
+            code, table = doctor(instance.home)
+    finally:
+        worker.resume()
+        key.chmod(0o600)
+        hidden.rename(checkpoints)
+        instance.manage("stop_everything", "--resume")
+    assert code == 1
+    assert table["keys"] == f"fail: {key} is open to other users"
+    assert f"chmod 600 {key}" in table["after keys"]
+    assert table["workers"] == "fail: none answers: no run begins"
+    assert table["work"].startswith("warn: all is stopped since ")
+    assert "resumes it" in table["after work"]
+    assert table["acts"].startswith("warn: ") and str(checkpoints) in table["acts"]
+    assert "copy" in table["after acts"]
+    assert table["mailboxes"] == "ok: press"
+
+
+def test_of_secrets_whose_key_is_lost_it_says_so(instance: Instance) -> None:
+    path = f"/companies/{instance.company()}/secrets"
+    body = {"name": "GEMINI", "value": "canary-of-a-secret"}
+    assert instance.api("POST", path, body).status == 201
+    vault = instance.home / "secrets" / "vault"
+    kept, other = vault.read_text(), "another-key-" * 4
+    vault.write_text(other)
+    write_mailboxes(instance, "[press")
+    try:
+        code, table = doctor(instance.home)
+        vault.write_text(f"{kept.strip()}\n{other}")
+        _, later = doctor(instance.home)
+    finally:
+        vault.write_text(kept)
+        write_mailboxes(instance, "")
+    assert code == 1 and "canary" not in str(table)
+    assert table["keys"] == f"fail: 1 secrets cannot be read: {vault} lacks the key"
+    assert "backup --keys" in table["after keys"]
+    assert table["mailboxes"].startswith("warn: ")
+    assert "mailboxes.toml" in table["after mailboxes"]
+    assert later["keys"] == "warn: the master key is being changed"
+    assert "rotate_secrets_key" in later["after keys"]
+
+
+def write_mailboxes(instance: Instance, text: str) -> None:
+    file = instance.home / "secrets" / "mailboxes.toml"
+    file.write_text(text)
+    file.chmod(0o600)
 
 
 def test_of_one_that_stands_still_it_says_so(tmp_path: Path) -> None:

@@ -2,11 +2,11 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from paperclip import servers
 from paperclip.first_start import first_start
+from paperclip.upgrade import upgrade
 
 
 def answers() -> None:
@@ -31,6 +31,6 @@ class Command(BaseCommand):
             servers.wait_until(answers, options["patience"])
         except psycopg.Error as error:
             raise CommandError(f"The database does not answer: {error}") from error
-        call_command("migrate", interactive=False, verbosity=0)
+        upgrade()
         _, said = first_start()
         self.stdout.write(said or "The database is ready.")

@@ -18,8 +18,8 @@ from paperclip.servers.binaries import Unavailable
 
 class Command(BaseCommand):
     help = (
-        "Fill an empty home (PAPERCLIP_HOME) with a backup. `up` brings it up to this"
-        " version when it starts."
+        "Fill an empty home (PAPERCLIP_HOME) with a backup of this or an older version,"
+        " and bring it up to this one."
     )
     requires_system_checks: list[str] = []
 
@@ -48,5 +48,6 @@ class Command(BaseCommand):
         rows = sum(int(count) for count, _ in manifest["tables"].values())
         self.stdout.write(
             f"{rows:,} rows and {len(manifest['files']):,} files are back in"
-            f" {home.path()}, each as it was. Start it with `up`."
+            f" {home.path()}, each as it was, and of this version now. Start"
+            " it with `up`."
         )

@@ -2,8 +2,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from paperclip import doctor
 from paperclip.commands import PaperclipCommand, operator
+from paperclip.doctor.findings import addresses
 from paperclip.models import SignInLink, User
 
 
@@ -18,5 +18,5 @@ class Command(PaperclipCommand):
         user = User.objects.filter(username=name).first() if name else operator()
         if user is None:
             raise CommandError(f"There is no user {name!r}.")
-        url = doctor.addresses()[0]  # a home may run elsewhere than we would say
+        url = addresses()[0]  # a home may run elsewhere than we would say
         self.stdout.write(f"{url}/sign-in/{SignInLink.issue(user)}")

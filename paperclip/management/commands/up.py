@@ -15,15 +15,13 @@ from typing import Any
 import psycopg
 import redis
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from paperclip import browsers, home, servers, supervise, watch
 from paperclip.first_start import first_start
 from paperclip.models import SignInLink, User
 from paperclip.servers.binaries import Unavailable
+from paperclip.upgrade import upgrade
 
 NEEDED_MB = 100
 START_SECONDS = 60  # for a part of the start that is ours, until we say it failed
@@ -84,7 +82,7 @@ class Command(BaseCommand):
         with self.phase("Broker"):
             wait_for("broker", connect_to_broker, "valkey", embedded)
         with self.phase("Migrations"):
-            migrate()
+            upgrade()
         supervise.release("web", "gateway")
         with self.phase("Company"):
             user, note = first_start()
@@ -198,13 +196,6 @@ def connect_to_database() -> None:
 def connect_to_broker() -> None:
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
         broker.ping()
-
-
-def migrate() -> None:
-    """Apply what is to be applied. Asking first takes a tenth of the time."""
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        call_command("migrate", interactive=False, verbosity=0)
 
 
 def ask_health() -> None:
