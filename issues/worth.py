@@ -1,8 +1,8 @@
 """What finished work costs: what an issue will likely take, and what one that somebody
 else has accepted did take.
 
-Accepted is an issue that is done and whose last claim was verified or accepted. One that
-only its own worker calls done is none, however cheap it was.
+Accepted is an issue that is done and whose last claim was verified or accepted. One
+that only its own worker calls done is none, however cheap it was.
 """
 
 from __future__ import annotations

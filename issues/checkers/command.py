@@ -80,7 +80,8 @@ class Command(Checker):
     def _run(self, job: Job) -> program.Ended:
         seconds = job.settings.get("seconds", SECONDS)
         command, mark = job.settings["command"], str(job.claim.pk)
-        return program.run(command, job.scratch, mark, job.beat, seconds)
+        scrubber = job.scrubber
+        return program.run(command, job.scratch, mark, job.beat, seconds, scrubber)
 
 
 def has_own(branch: Branch, own: list[str]) -> bool:

@@ -16,6 +16,7 @@ from django.conf import settings
 from agents import sandbox
 from agents.adapters.child import inherited
 from paperclip import home, processes
+from paperclip.scrub import Flow, Scrubber
 
 TICK, COUNT_SECONDS = 0.2, 2.0
 CHUNK = 65_536
@@ -36,22 +37,31 @@ class Ended:
 
 
 class Output:
-    """What it prints: of much the begin and the end, and a digest of all."""
+    """What it prints, without secrets: of much the begin and the end. And a digest of
+    all."""
 
-    def __init__(self) -> None:
-        self._head, self._tail, self.size = b"", b"", 0
-        self._sum = hashlib.sha256()
+    def __init__(self, scrubber: Scrubber) -> None:
+        self._head, self._tail, self.size, self._shown = b"", b"", 0, 0
+        self._flow, self._sum = Flow(scrubber), hashlib.sha256()
 
     def add(self, data: bytes) -> None:
         self.size += len(data)
         self._sum.update(data)
+        self._show(self._flow.take(data))
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self._show(self._flow.take(b"", final=True))
+
+    def _show(self, data: bytes) -> None:
+        self._shown += len(data)
         room = KEPT - len(self._head)
         self._head += data[:room]
         self._tail = (self._tail + data[room:])[-KEPT:]
 
     @property
     def text(self) -> str:
-        cut = self.size - len(self._head) - len(self._tail)
+        cut = self._shown - len(self._head) - len(self._tail)
         gap = f"\n[... {cut:,} bytes were cut here ...]\n".encode() if cut else b""
         whole = (self._head + gap + self._tail).decode(errors="replace")
         return whole.replace("\0", "\N{REPLACEMENT CHARACTER}")
@@ -67,6 +77,7 @@ def run(
     mark: str,
     beat: Callable[[], None],
     seconds: float,
+    scrubber: Scrubber,
 ) -> Ended:
     """Run it in the directory, without a network, and see it to its end. Unavailable
     where no sandbox works; OSError when it cannot be started."""
@@ -75,7 +86,7 @@ def run(
     env = {**inherited(), **marks, "HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}  # noqa: S108
     env.pop("TMPDIR", None)
     walled = sandbox.wrap(argv, workspace=place, env=env, network="none")
-    began, output = time.monotonic(), Output()
+    began, output = time.monotonic(), Output(scrubber)
     child = processes.spawn(
         walled, cwd=place, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -86,6 +97,7 @@ def run(
         child.wait()
         if child.stdout:
             child.stdout.close()
+    output.end()
     spent = round(time.monotonic() - began, 3)
     return Ended(by, child.returncode, output.text, output.digest, spent)
 
