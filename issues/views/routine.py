@@ -20,7 +20,7 @@ from agents.models import Secret
 from issues import variables
 from issues.models import Routine, RoutineRun, RoutineTrigger
 from issues.models.routine_trigger import SCHEDULE, WEBHOOK
-from issues.routine_form import CATCH_UP, CONCURRENCY
+from issues.routine_form import CATCH_UP, CONCURRENCY, in_a_line
 from issues.run_form import RunForm
 from paperclip.desk import Desk, View, attempt, back, button, page
 from paperclip.exceptions import Refused
@@ -114,6 +114,7 @@ def show(
         revisions=routine.revisions.select_related("author_agent", "author_user")[:10],
         concurrency=dict(CONCURRENCY)[routine.concurrency_policy],
         catch_up=dict(CATCH_UP)[routine.catch_up_policy],
+        criteria=[in_a_line(one) for one in routine.criteria],
         signing=SIGNING,
         proofs=dict(SIGNING),
         secrets=Secret.objects.filter(company=routine.company),
