@@ -11,14 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.conf import settings
-
 from agents import sandbox
 from agents.adapters.child import inherited
+from issues.checkers import burden
 from paperclip import home, processes
 from paperclip.scrub import Flow, Scrubber
 
-TICK, COUNT_SECONDS = 0.2, 2.0
+TICK, WEIGH_SECONDS = 0.2, 0.25
 CHUNK = 65_536
 KEPT = 16_000  # bytes of the begin and of the end of what it prints
 MOST = 20_000_000  # bytes it may print
@@ -26,8 +25,8 @@ MOST = 20_000_000  # bytes it may print
 
 @dataclass(frozen=True)
 class Ended:
-    """How it ended. `by`: "itself", "time", "output" or "crowd" (too many processes).
-    The digest is of all that it printed."""
+    """How it ended. `by`: "itself", "time", "output", "crowd" (too many processes) or
+    "memory". The digest is of all that it printed."""
 
     by: str
     code: int
@@ -88,10 +87,14 @@ def run(
     walled = sandbox.wrap(argv, workspace=place, env=env, network="none")
     began, output = time.monotonic(), Output(scrubber)
     child = processes.spawn(
-        walled, cwd=place, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        burden.limited(walled),
+        cwd=place,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     try:
-        by = watch(child, output, marks, beat, began + seconds)
+        by = watch(child, output, beat, began + seconds)
     finally:
         processes.end(marks, grace=0)
         child.wait()
@@ -105,14 +108,13 @@ def run(
 def watch(
     child: subprocess.Popen[bytes],
     output: Output,
-    marks: dict[str, str],
     beat: Callable[[], None],
     deadline: float,
 ) -> str:
     """Read what it prints until it ends, or is too much of something."""
     assert child.stdout is not None  # noqa: S101 (for the type checker)
     os.set_blocking(child.stdout.fileno(), False)
-    count_at = time.monotonic() + COUNT_SECONDS
+    weigh_at = time.monotonic() + WEIGH_SECONDS
     with selectors.DefaultSelector() as ready:
         ready.register(child.stdout, selectors.EVENT_READ)
         while True:
@@ -125,10 +127,10 @@ def watch(
                 return "output"
             if time.monotonic() > deadline:
                 return "time"
-            if time.monotonic() > count_at:
-                count_at = time.monotonic() + COUNT_SECONDS
-                if is_crowd(marks):
-                    return "crowd"
+            if time.monotonic() > weigh_at:
+                if why := burden.too_much(child.pid):
+                    return why
+                weigh_at = time.monotonic() + WEIGH_SECONDS
 
 
 def take(child: subprocess.Popen[bytes], output: Output) -> bool:
@@ -141,8 +143,3 @@ def take(child: subprocess.Popen[bytes], output: Output) -> bool:
         time.sleep(TICK / 10)
     output.add(data)
     return bool(data)
-
-
-def is_crowd(marks: dict[str, str]) -> bool:
-    most = settings.MOST_PROCESSES
-    return bool(most) and len(processes.family(processes.carriers(marks))) > most

@@ -95,7 +95,43 @@ def test_a_command_starts_not_too_many(
 ) -> None:
     settings.MOST_PROCESSES = 10
     many = runs(branch, tmp_path / "a", "for n in $(seq 30); do sleep 60 & done; wait")
-    assert many.outcome == "failed" and "too many processes" in many.said
+    assert many.outcome == "unable" and "more than 10 processes" in many.said
+    mark = {"PAPERCLIP_CHECK_ID": str(branch.claims.get().pk)}
+    assert processes.carriers(mark) == []
+
+
+EATS = "import time; kept = [bytearray(8 << 20) for _ in range({})]; time.sleep(60)"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f"python3 -c '{EATS.format(30)}'",
+        f"for n in 1 2 3 4 5 6; do python3 -c '{EATS.format(6)}' & done; wait",
+        "head -c 300000000 /dev/zero > /tmp/it; sleep 60",
+        "head -c 300000000 /dev/zero > /dev/shm/it; sleep 60",
+    ],
+    ids=["one", "together", "files", "shared"],
+)
+def test_a_command_takes_not_too_much_memory(
+    branch: Issue, tmp_path: Path, settings: Any, script: str
+) -> None:
+    settings.CHECK_MEMORY_MB = 150
+    found = runs(branch, tmp_path / "a", script, seconds=30)
+    assert found.outcome == "unable", found
+    assert "took more than 150 MB of memory" in found.said
+    # The worker goes on with the next.
+    assert runs(branch, tmp_path / "b", "exit 0").outcome == "passed"
+
+
+def test_one_process_cannot_ask_for_more_than_twice(
+    branch: Issue, tmp_path: Path, settings: Any
+) -> None:
+    settings.CHECK_MEMORY_MB = 150
+    script = "python3 -c 'bytearray(1 << 30)'; cat /proc/self/oom_score_adj; exit 1"
+    found = runs(branch, tmp_path / "a", script)
+    assert found.outcome == "failed"
+    assert "MemoryError" in found.said and "1000" in found.said
 
 
 def test_a_command_sees_nothing_of_ours(branch: Issue, tmp_path: Path) -> None:
