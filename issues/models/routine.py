@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
-from issues import variables
+from issues import hook_secrets, variables
 from issues.cron import Schedule
 from issues.models.base import Priority
 from issues.models.firing import Firing
@@ -18,7 +18,7 @@ from issues.models.project import Project
 from issues.models.routine_criteria import checked, must_be_set_by
 from issues.models.routine_revision import RoutineRevision
 from issues.models.routine_run import RoutineRun
-from issues.models.routine_trigger import SCHEDULE, RoutineTrigger
+from issues.models.routine_trigger import SCHEDULE, WEBHOOK, RoutineTrigger
 from paperclip import audit
 from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Company, ScopedQuerySet
@@ -200,6 +200,10 @@ class Routine(Firing):
             for trigger in self.triggers.filter(kind=SCHEDULE):
                 trigger.set_alarm(now())
                 trigger.save(update_fields=["next_run_at", "updated_at"])
+        if status == self.Status.ARCHIVED:
+            # It is called no more: its secrets are free for good.
+            for trigger in self.triggers.filter(kind=WEBHOOK):
+                hook_secrets.bind(trigger, None, by=by)
         self.revise(f"{act.capitalize()} routine", by=by, action=f"routine.{act}")
 
     def _set(self, fields: dict[str, Any], *, by: Actor) -> None:
