@@ -25,6 +25,14 @@ def of(agent: Agent) -> Scrubber:
     return of_versions(frozenset(held.values_list("pk", flat=True)))
 
 
+def of_company(company_id: UUID) -> Scrubber:
+    """For what may hold the work of any of its agents."""
+    given = SecretVersion.objects.filter(
+        secret__company=company_id, held_by__isnull=False
+    )
+    return of_versions(frozenset(given.values_list("pk", flat=True)))
+
+
 @lru_cache(maxsize=64)
 def of_versions(ids: frozenset[UUID]) -> Scrubber:
     """Their value never changes, so that it is read once."""

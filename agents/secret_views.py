@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.models import Secret
-from agents.models.secret_binding import AGENT
+from agents.models.secret_binding import AGENT, CHECK
 from paperclip import roles
 from paperclip.desk import Desk, attempt, page
 from paperclip.models import Activity
@@ -58,9 +58,9 @@ def show(request: HttpRequest, secret: Secret, status: int = 200) -> HttpRespons
 
 def address(binding: Any) -> str:
     """The page of what it is bound to; empty when that has none."""
-    if binding.target_type != AGENT:
-        return ""
-    return reverse("admin:agent", args=[binding.target_id])
+    pages = {AGENT: "admin:agent", CHECK: "admin:issues_check_change"}
+    name = pages.get(binding.target_type)
+    return reverse(name, args=[binding.target_id]) if name else ""
 
 
 @require_POST

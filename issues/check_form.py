@@ -9,7 +9,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from agents import bindings
 from agents.fields import LinesField
+from agents.models import Secret
 from agents.models.roles import ROLES
 from issues.checkers import CHECKERS, checker_class
 from issues.models import Check
@@ -29,6 +31,11 @@ LINE = re.compile(
     r"(?P<name>[a-z][a-z0-9_]*)\s*:\s*(?P<type>[a-z]+)"
     r"(\((?P<options>[^)]*)\))?(\s*=\s*(?P<default>.+))?"
 )
+SECURITY = [
+    ("", _("TLS")),
+    ("starttls", _("STARTTLS")),
+    ("none", _("without encryption, on this machine only")),
+]
 # Settings that several types have have one field.
 NUMBERS = {"seconds", "status", "at_least"}
 FLAGS = {"merged", "verified"}
@@ -106,10 +113,18 @@ class CheckForm(ConsoleForm):
     path = forms.CharField(label=_("File in the repository"), required=False)
     document = forms.CharField(label=_("Or the key of a document"), required=False)
     at_least = forms.IntegerField(label=_("Characters, at least"), required=False)
-    mailbox = forms.CharField(
-        label=_("Mailbox"),
+    host = forms.CharField(
+        label=_("Mail server"), required=False, help_text=_("It is asked by IMAP.")
+    )
+    port = forms.IntegerField(label=_("Port"), required=False)
+    security = forms.ChoiceField(
+        label=_("How it is reached"), required=False, choices=SECURITY
+    )
+    user = forms.CharField(label=_("User"), required=False)
+    password = forms.ChoiceField(
+        label=_("Password"),
         required=False,
-        help_text=_("A name in secrets/mailboxes.toml of the home."),
+        help_text=_("One of the company's secrets. Only this check reads it there."),
     )
     folder = forms.CharField(label=_("Folder"), required=False)
     to = forms.CharField(label=_("To"), required=False)
@@ -149,11 +164,28 @@ class CheckForm(ConsoleForm):
             **{name: [] for name in sorted(LISTS)},
             **check.settings,
         }
+        self._offer_secrets()
         if check._state.adding:
             del self.fields["archived"]
         else:
             self.fields["key"].disabled = True
         self.order_fields(["title", "key", "type"])
+
+    def _offer_secrets(self) -> None:
+        secrets = Secret.objects.filter(company=self.company)
+        names = [(str(pk), name) for pk, name in secrets.values_list("pk", "name")]
+        field: Any = self.fields["password"]
+        field.choices = [("", "-"), *names]
+        there = bindings.reference_in(self.instance.settings.get("password"))
+        self.initial["password"] = there.secret_id if there else ""
+
+    def clean_password(self) -> dict[str, Any] | None:
+        """The reference. One that is as it was keeps its version."""
+        there = bindings.reference_in(self.instance.settings.get("password"))
+        if not (chosen := self.cleaned_data["password"]):
+            return None
+        same = there is not None and there.secret_id == chosen
+        return (there if there and same else bindings.Reference(chosen, None)).wire
 
     def refuse(self, no: Refused) -> None:
         if no.code == "bad_parameter":

@@ -11,6 +11,7 @@ import platform
 import shutil
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,16 +23,19 @@ from django.conf import settings
 from django.db import connection
 from django.utils.timezone import now
 
+from agents import scrubbers
 from agents.texts import storable
 from issues import repositories, verdicts
+from issues.check_secrets import Keys
 from issues.checkers import checker_class
 from issues.checkers.base import Gone, Job, Result, unable
 from issues.heartbeat import leaving
 from issues.models import Claim, Criterion, Issue
 from issues.models.claim import TRIES
 from paperclip import doorbell, home
-from paperclip.exceptions import Invalid
+from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Company, Instance
+from paperclip.scrub import Scrubber
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -119,17 +123,33 @@ def looks_at(issue: Issue, claim: Claim) -> Iterator[Look]:
 
 
 def look(issue: Issue, claim: Claim, criterion: Criterion) -> Result:
+    """What it came to, without any secret: neither one that was read for it, nor one
+    that an agent was given and may have written down."""
+    keys = Keys(criterion, by=verdicts.CHECKER)
+    given = scrubbers.of_company(issue.company_id)
     with scratch() as place:
         try:
-            job = Job(criterion.told, issue, claim, place, Beat(claim))
-            return checker_class(criterion.type)().check(job)
+            settings = criterion.told
+            job = Job(settings, issue, claim, place, Beat(claim), keys.of, given)
+            result = checker_class(criterion.type)().check(job)
         except Gone:
             raise
-        except Invalid as no:
-            return unable(str(no))
+        except (Invalid, Conflict) as no:
+            result = unable(str(no))
         except Exception as error:
-            log.exception("could not check %s of %s", criterion, issue)
-            return unable(storable(f"Paperclip's own fault: {error!r}"))
+            # Not the error itself: it may hold what was read.
+            at = "".join(traceback.format_tb(error.__traceback__))
+            log.error("%s\ncould not check %s of %s", at, criterion, issue)
+            result = unable(storable(f"Paperclip's own fault: {error!r}"))
+    return masked(result, given, Scrubber(keys.read))
+
+
+def masked(result: Result, *scrubbers: Scrubber) -> Result:
+    for one in scrubbers:
+        if one:
+            said, facts = one.text(result.said), one.json(result.facts)
+            result = Result(result.outcome, said, facts)
+    return result
 
 
 @contextmanager

@@ -35,9 +35,15 @@ DEEDS = (
     "goal.created",
     "approval.created",
 )
+COMMENTED = "issue.comment_added"
+# What it does to its own issue and has to say something about.
+MOVES = ("issue.updated", "issue.review_decided")
 DID = """
-SELECT 1 FROM paperclip_activity WHERE run_id = %(run)s
-AND action = ANY(%(deeds)s) AND entity_id <> %(issue)s LIMIT 1
+SELECT coalesce(bool_or(action <> %(commented)s AND entity_id <> %(issue)s), false),
+    coalesce(bool_or(action = %(commented)s AND entity_id = %(issue)s), false),
+    coalesce(bool_or(action = ANY(%(moves)s) AND entity_id = %(issue)s), false)
+FROM paperclip_activity
+WHERE run_id = %(run)s AND (action = ANY(%(deeds)s) OR action = %(commented)s)
 """
 
 
@@ -73,17 +79,21 @@ def note_start(run: Run) -> None:
 
 def of(run: Run) -> dict[str, str | bool]:
     """The columns that say whether a run which ends now has moved anything."""
-    after, moved = "", did_elsewhere(run)
+    after, moved = "", look_back(run)
     if run.issue_id is not None:
         after = digest(run.issue_id)
         moved = moved or after not in seen(run, since_person(run.issue_id))
     return {"digest": after, "progressed": moved}
 
 
-def did_elsewhere(run: Run) -> bool:
-    """Whether it did something of use beside its own issue."""
+def look_back(run: Run) -> bool:
+    """Whether it did something of use beside its own issue; and, kept with the run,
+    whether it moved that one and said something about it."""
     told = {"run": run.pk, "deeds": list(DEEDS), "issue": str(run.issue_id)}
-    return bool(sql.planned(DID, **told))
+    told |= {"commented": COMMENTED, "moves": list(MOVES)}
+    (row,) = sql.planned(DID, **told)
+    elsewhere, run.has_commented, run.has_moved = row
+    return bool(elsewhere)
 
 
 def seen(run: Run, since: datetime | None) -> set[str]:

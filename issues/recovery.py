@@ -15,8 +15,8 @@ from agents.models import Attempt, Run
 from agents.models.base import NO_PROGRESS
 from agents.models.claim import LONGEST_STAGGER
 from issues import progress
-from issues.models import Issue
-from paperclip import sql
+from issues.models import Comment, Issue
+from paperclip import audit, sql
 from paperclip.actors import SYSTEM
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ PUT_OFF = "put_off"
 UNFINISHED = "issue_unfinished"
 # Until the next run of unfinished work: after progress, after none, after none again.
 UNFINISHED_WAITS = (5.0, 30.0, 120.0)
+# It moved its issue on without a word.
+MISSING = "missing_issue_comment"
 HAS_OPEN = """
 SELECT 1 FROM issues_issue WHERE assignee_agent_id = %(agent)s
 AND status IN ('todo', 'in_progress', 'in_review') LIMIT 1
@@ -96,6 +98,36 @@ def go_on(run: Run) -> None:
             tries=idle, next_at=now() + timedelta(seconds=wait)
         )
         work_again(run, UNFINISHED, wait, counts=False)
+    elif not run.has_commented:
+        ask_for_comment(run)
+
+
+def ask_for_comment(run: Run) -> None:
+    """What it did with its issue nobody is told: it is woken for that once more, and
+    when it says nothing then either, that is written down. Who moved nothing has
+    nothing to say."""
+    was_asked = any(one["reason"] == MISSING for one in run.wakes)
+    if not (run.has_moved or was_asked):
+        return
+    mine = Comment.objects.filter(issue=run.issue_id, author_agent=run.agent_id)
+    # With a key that names no run.
+    if mine.filter(created_at__gte=run.started_at).exists():
+        return
+    if was_asked:
+        run.log_event("comment", "It left no comment on its issue, asked for one too.")
+        told = {"agentId": str(run.agent_id), "issueId": str(run.issue_id)}
+        audit.record(SYSTEM, "heartbeat.comment_missing", run, **told)
+        return
+    run.agent.wake(
+        "automation",
+        MISSING,
+        by=SYSTEM,
+        issue_id=run.issue_id,
+        retry_of=run,
+        ready_at=now() + timedelta(seconds=UNFINISHED_WAITS[0]),
+        counts=False,
+        rank=run.rank,
+    )
 
 
 def go_on_at_large(run: Run) -> None:

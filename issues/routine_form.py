@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import time
 from typing import Any, cast
 from zoneinfo import available_timezones
@@ -10,9 +11,10 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from agents.fields import LinesField
 from issues import cron, variable_form
 from issues.cron import LAST_DAY, WEEKDAYS, Rhythm, Schedule
-from issues.models import Issue, Routine
+from issues.models import Check, Issue, Routine
 from issues.models.routine_trigger import SCHEDULE
 from paperclip.admin import ConsoleForm
 
@@ -56,6 +58,39 @@ def zones(now: str) -> list[tuple[str, Any]]:
     listed = {name for cities in regions.values() for name, _city in cities}
     first = [pair for pair in plain if pair[0] not in listed]
     return [*first, *regions.items()]
+
+
+class CriteriaField(LinesField):
+    """A check of the catalogue on each line, with its parameters: `key name=value`."""
+
+    def clean(self, value: Any) -> Any:
+        lines = [line.strip() for line in str(value or "").splitlines()]
+        return [criterion(line) for line in lines if line]
+
+    def prepare_value(self, value: Any) -> Any:
+        if value is None or isinstance(value, str):
+            return value
+        return "\n".join(map(in_a_line, value))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return (self.prepare_value(initial) or "").split() != (data or "").split()
+
+
+def criterion(line: str) -> dict[str, Any]:
+    try:
+        key, *pairs = shlex.split(line)
+        values = dict(pair.split("=", 1) for pair in pairs)
+    except ValueError:
+        raise forms.ValidationError(
+            _("Write the key of a check and name=value, not %(line)s."),
+            params={"line": line},
+        ) from None
+    return {"check": key, "parameters": values}
+
+
+def in_a_line(one: dict[str, Any]) -> str:
+    pairs = [f"{name}={value}" for name, value in one["parameters"].items()]
+    return shlex.join([one["check"], *pairs])
 
 
 class RoutineForm(ConsoleForm):
@@ -106,6 +141,15 @@ class RoutineForm(ConsoleForm):
         initial="skip_missed",
     )
 
+    criteria = CriteriaField(
+        label=_("What its issues have to prove"),
+        rows=2,
+        help_text=_(
+            "The key of a check of the catalogue on each line, with its parameters:"
+            " document key=report"
+        ),
+    )
+
     class Meta:
         model = Routine
         fields = ["title", "description", "assignee_agent", "project", "goal"]
@@ -127,7 +171,7 @@ class RoutineForm(ConsoleForm):
         (
             folded,
             [
-                *("priority", "project", "goal"),
+                *("criteria", "priority", "project", "goal"),
                 *("concurrency_policy", "catch_up_policy"),
             ],
         ),
@@ -160,6 +204,7 @@ class RoutineForm(ConsoleForm):
         shown |= {
             "every": "",
             "priority": row.priority,
+            "criteria": row.criteria,
             "concurrency_policy": row.concurrency_policy,
             "catch_up_policy": row.catch_up_policy,
         }
@@ -178,6 +223,19 @@ class RoutineForm(ConsoleForm):
             "at": time(rhythm.hour, rhythm.minute),
             **({on: rhythm.on} if on else {}),
         }
+
+    def clean_criteria(self) -> list[dict[str, Any]]:
+        """With numbers where the catalogue asks for some."""
+        found: list[dict[str, Any]] = self.cleaned_data["criteria"]
+        checks = Check.objects.filter(company=self.company)
+        asked = {one.key: one.parameters for one in checks}
+        for one in found:
+            values = one["parameters"]
+            for told in asked.get(one["check"], []):
+                text = values.get(told["name"], "")
+                if told["type"] == "number" and text.isascii() and text.isdigit():
+                    values[told["name"]] = int(text)
+        return found
 
     def clean(self) -> dict[str, Any]:
         found = super().clean() or self.cleaned_data

@@ -11,7 +11,11 @@ from django.conf import settings
 from rest_framework import serializers
 
 from issues import cron, variables
-from issues.api.routine_forms import MOST_VARIABLES, VariableForm
+from issues.api.routine_forms import (
+    MOST_VARIABLES,
+    RoutineCriterionForm,
+    VariableForm,
+)
 from issues.models import Routine
 from issues.models.base import Priority
 from paperclip.api.forms import Form, Text
@@ -47,6 +51,7 @@ class RoutineForm(Form):
         Routine.Concurrency.values, required=False
     )
     catch_up_policy = serializers.ChoiceField(Routine.CatchUp.values, required=False)
+    criteria = RoutineCriterionForm(many=True, required=False)
     variables = Variable(many=True, required=False, max_length=MOST_VARIABLES)  # type: ignore[call-arg]
 
     def validate(self, one: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +104,7 @@ def define(
     instance's."""
     for one in routines:
         kept = (
-            *("title", "description", "variables"),
+            *("title", "description", "variables", "criteria"),
             *("concurrency_policy", "catch_up_policy"),
         )
         zone = one.get("time_zone") or settings.TIME_ZONE

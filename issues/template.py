@@ -19,7 +19,7 @@ from django.db import transaction
 from agents.loop.tools import TOOL_NAMES
 from agents.models import Agent, BudgetPolicy
 from issues import routine_template
-from issues.models import Check, Goal, Issue, Project
+from issues.models import Check, Goal, Issue, Project, routine_criteria
 from issues.routine_template import PRIORITIES
 from issues.template_forms import CompanyForm
 from paperclip.exceptions import Invalid
@@ -158,6 +158,7 @@ class Template:
                 priority=PRIORITIES[one.get("priority", "medium")],
                 project=project,
                 assignee_agent=staff.get(one.get("assignee", "")),
+                criteria=one.get("criteria", []),
             )
         planned = self.content.get("routines", [])
         routine_template.define(
@@ -243,6 +244,19 @@ def misfits(content: dict[str, Any]) -> Iterator[str]:
             yield f"{where}{one['assignee']} is nobody in this file."
     yield from routine_template.misfits(content.get("routines", []), names)
     yield from twins([one["id"] for one in content.get("checks", [])])
+    yield from unproven(content)
+
+
+def unproven(content: dict[str, Any]) -> Iterator[str]:
+    """Criteria that no check of the file stands for."""
+    checks = content.get("checks", [])
+    offered = {one["id"]: one.get("parameters", []) for one in checks}
+    for kind in ("issues", "routines"):
+        for number, one in enumerate(content.get(kind, []), 1):
+            try:
+                routine_criteria.fitting(one.get("criteria", []), offered)
+            except Invalid as no:
+                yield f"{kind}: {number} ({one['title']}): criteria: {no}"
 
 
 def twins(keys: list[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from agents.models.roles import ROLES
 from agents.naming import name_problem
 from issues import parameters, routine_template
 from issues.api.criteria_forms import ParameterForm
+from issues.api.routine_forms import RoutineCriterionForm
 from issues.checkers import CHECKERS, checked_settings
 from issues.models.check import KEY
 from issues.routine_template import PRIORITIES
@@ -80,6 +81,7 @@ class IssueForm(Form):
     description = Text(max_length=60_000, required=False)
     assignee = Text(max_length=80, required=False)
     priority = serializers.ChoiceField(list(PRIORITIES), required=False)
+    criteria = RoutineCriterionForm(many=True, required=False)
 
 
 class CompanyForm(Form):

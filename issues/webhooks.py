@@ -28,6 +28,7 @@ from paperclip.live import valkey
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
+    from agents.models import Secret
     from issues.models import RoutineTrigger
 
 SIGNATURE, TIMESTAMP = "X-Paperclip-Signature", "X-Paperclip-Timestamp"
@@ -55,17 +56,19 @@ def bound_to(trigger: RoutineTrigger) -> SecretBinding | None:
 
 
 def secret_of(trigger: RoutineTrigger) -> str:
-    """What its calls are verified with. Conflict when that cannot be read any more."""
+    """What its calls are verified with. Conflict when that cannot be read any more;
+    NotSignedIn when it has none, as an archived one."""
     binding = bound_to(trigger)
-    if binding is None:
-        return opened(trigger.secret)
-    return value_of(binding, binding.secret.latest_version)
+    if binding is not None:
+        return value_of(binding, binding.secret, binding.secret.latest_version)
+    if not trigger.secret:
+        raise NotSignedIn(REFUSED, code="bad_signature")
+    return opened(trigger.secret)
 
 
 @lru_cache(maxsize=256)
-def value_of(binding: SecretBinding, number: int) -> str:
+def value_of(binding: SecretBinding, secret: Secret, number: int) -> str:
     # Anybody may call a webhook, any number of times: that we look is recorded once.
-    secret = binding.secret
     return secret.read(by=SYSTEM, use=f"calls of {binding}", number=number).value
 
 

@@ -1,8 +1,8 @@
 """What finished work costs: what an issue will likely take, and what one that somebody
 else has accepted did take.
 
-Accepted is an issue that is done because its review said so. One that only its own
-worker calls done is none, however cheap it was.
+Accepted is an issue that is done and whose last claim was verified or accepted. One
+that only its own worker calls done is none, however cheap it was.
 """
 
 from __future__ import annotations
@@ -12,20 +12,17 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import CharField, Exists, OuterRef
-from django.db.models.functions import Cast
 from django.utils.timezone import now
 
 from agents import spending
 from agents.limits import Forecast
 from agents.models import Agent, CostEvent
-from issues.models import Issue
+from issues.models import Claim
 from issues.models.base import Status
 from paperclip import sql
-from paperclip.models import Activity
 
 if TYPE_CHECKING:
-    from issues.models.issue import IssueQuerySet
+    from issues.models import Issue
     from paperclip.models import Company
 
 # A forecast is made of so many done issues at most, and of none that is older.
@@ -69,15 +66,16 @@ def forecast(issue: Issue) -> Forecast:
     return found
 
 
-def accepted(issues: IssueQuerySet) -> IssueQuerySet:
-    """Those that are done because somebody other than their worker said so."""
-    moves = Activity.objects.filter(
-        entity_type="issue",
-        entity_id=Cast(OuterRef("pk"), CharField()),
-        action="issue.review_decided",
-        details__outcome="approved",
+def accepted(company: Company, begin: datetime, end: datetime) -> dict[UUID, UUID]:
+    """Who did the work of each issue that was done in that time, and accepted."""
+    done = Claim.objects.filter(
+        company=company,
+        issue__status=Status.DONE,
+        issue__completed_at__gte=begin,
+        issue__completed_at__lt=end,
     )
-    return issues.filter(Exists(moves), status=Status.DONE)
+    told = done.last_words().values_list("issue_id", "agent_id", "status")
+    return {issue: agent for issue, agent, status in told if status in Claim.GOOD}
 
 
 @dataclass(frozen=True)
@@ -101,13 +99,7 @@ def per_accepted(
 ) -> dict[str, list[Worth]]:
     """By agent, by model and by role: what these events cost for each issue that was
     accepted in that time."""
-    done = accepted(
-        Issue.objects.filter(
-            company=company, completed_at__gte=begin, completed_at__lt=end
-        )
-    )
-    by_worker = done.exclude(assignee_agent=None).values_list("pk", "assignee_agent")
-    workers: dict[UUID, UUID] = dict(by_worker)
+    workers = accepted(company, begin, end)
     staff = {
         pk: (name, role)
         for pk, name, role in Agent.objects.filter(company=company).values_list(

@@ -112,6 +112,7 @@ WORDS = {
     "issue.approval_unlinked": gettext_lazy("took an approval off"),
     "heartbeat.succeeded": gettext_lazy("finished"),
     "heartbeat.failed": gettext_lazy("failed in"),
+    "heartbeat.comment_missing": gettext_lazy("asked twice and got no comment from"),
     "heartbeat.cancelled": gettext_lazy("stopped a run of"),
     "heartbeat.ended": gettext_lazy("was stopped in"),
     "heartbeat.timed_out": gettext_lazy("ran out of time in"),

@@ -250,6 +250,8 @@ HOST_RUNS = env.int("PAPERCLIP_HOST_RUNS", default=0)
 CHECK_LEASE_SECONDS = env.float("PAPERCLIP_CHECK_LEASE_SECONDS", default=60)
 # So many checks at once on one host, so that runs have workers too.
 HOST_CHECKS = env.int("PAPERCLIP_HOST_CHECKS", default=2)
+# So much memory the program of a check may take, with all it starts; 0: any.
+CHECK_MEMORY_MB = env.int("PAPERCLIP_CHECK_MEMORY_MB", default=2048)
 # So many processes a run may have at once; 0: any number.
 MOST_PROCESSES = env.int("PAPERCLIP_MOST_PROCESSES", default=256)
 # So many runs of an agent about an issue may change nothing before it is parked.

@@ -61,6 +61,7 @@ REASONS = {
     "process_lost_retry": _("the run before was lost"),
     "transient_failure_retry": _("the run before failed; it is tried again"),
     "issue_unfinished": _("its issue is not finished yet"),
+    "missing_issue_comment": _("it moved its issue on without a word"),
     "issue_waiting": _("an issue waits for it"),
     "issue_check_failed": _("the check of its work failed"),
     "put_off": _("it was put off until there is room"),

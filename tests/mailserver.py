@@ -12,8 +12,13 @@ from contextlib import contextmanager
 from email import message_from_bytes
 from imaplib import Time2Internaldate
 from typing import Any
+from uuid import uuid4
 
-LOGIN = ("press@example.com", "secret")
+from agents.models import Secret
+from paperclip.actors import SYSTEM
+from paperclip.models import Company
+
+LOGIN = ("press@example.com", "a-mail-password")
 
 
 class Store:
@@ -21,6 +26,8 @@ class Store:
 
     def __init__(self) -> None:
         self.letters: list[tuple[float, bytes]] = []
+        # Where it is read.
+        self.port = 0
 
     def put(self, letter: bytes, at: float | None = None) -> None:
         self.letters.append((at or time.time(), letter))
@@ -75,7 +82,8 @@ class Imap(Lines):
 
     def do_login(self, rest: str) -> str | None:
         right = [part.strip('"') for part in rest.split()] == [*LOGIN]
-        return None if right else "NO wrong password"
+        # As bad servers do, it says what was wrong.
+        return None if right else f"NO wrong password: {rest}"
 
     def do_examine(self, rest: str) -> str | None:
         if rest.strip('"') not in ("INBOX", "Sent"):
@@ -125,9 +133,15 @@ def mail() -> Iterator[tuple[Store, int, int]]:
             server.server_close()
 
 
-def written(port: int, password: str = LOGIN[1]) -> str:
-    """The operator's file for this server."""
-    return (
-        f'[press]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\n'
-        f'user = "{LOGIN[0]}"\npassword = "{password}"\n'
+def settings(company: Company, port: int, password: str = LOGIN[1]) -> dict[str, Any]:
+    """What a check of this server has; the password is a new secret of the company."""
+    secret = Secret.objects.keep(
+        company, by=SYSTEM, name=f"Mail {uuid4()}", value=password
     )
+    return {
+        "host": "127.0.0.1",
+        "port": port,
+        "security": "none",
+        "user": LOGIN[0],
+        "password": {"type": "secret_ref", "secretId": str(secret.pk)},
+    }

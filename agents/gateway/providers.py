@@ -26,6 +26,7 @@ from agents.gateway.usage import Usage, micros
 from agents.gateway.windows import Window, stated_wait, tightest
 from agents.provider_keys import CompanyKeys
 from agents.texts import storable
+from paperclip.exceptions import Conflict
 from paperclip.scrub import Scrubber
 
 TRIES = 3
@@ -94,7 +95,10 @@ class Model(NamedTuple):
         """The company's own key for it; empty when the instance pays."""
         if self.api_base or self.keys is None:
             return ""
-        return self.keys.of(self.provider)
+        try:
+            return self.keys.of(self.provider)
+        except Conflict as no:
+            raise NoAnswer("provider_key", str(no)) from no
 
     @property
     def key(self) -> str:

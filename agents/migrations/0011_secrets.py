@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
-                ('target_type', models.CharField(choices=[('agent', "an agent's environment"), ('routine_trigger', "a routine's webhook"), ('provider', "a model provider's key")], max_length=16)),
+                ('target_type', models.CharField(choices=[('agent', "an agent's environment"), ('routine_trigger', "a routine's webhook"), ('provider', "a model provider's key"), ('check', 'a setting of a check')], max_length=16)),
                 ('target_id', models.CharField(max_length=64)),
                 ('path', models.CharField(max_length=200)),
                 ('label', models.CharField(blank=True, default='', max_length=200)),

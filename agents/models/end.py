@@ -72,6 +72,9 @@ WORDS = {"succeeded": "completed", "timed_out": "failed"}
 
 
 class Endable(RunBase):
+    # Whether it moved its issue on and wrote something there, as who ended it saw.
+    has_moved, has_commented = False, True
+
     class Meta:
         abstract = True
 

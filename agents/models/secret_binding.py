@@ -12,16 +12,18 @@ if TYPE_CHECKING:
     from agents.models.secret import Secret
 
 AGENT, TRIGGER, PROVIDER = "agent", "routine_trigger", "provider"
+CHECK = "check"
 
 
 class SecretBinding(Scoped):
     """Where a secret may be read: a name in an agent's environment, the signature of a
-    webhook, or the key of a provider. Made by Secret.bind."""
+    webhook, the key of a provider, or a setting of a check. Made by Secret.bind."""
 
     class Kind(models.TextChoices):
         AGENT = AGENT, _("an agent's environment")
         TRIGGER = TRIGGER, _("a routine's webhook")
         PROVIDER = PROVIDER, _("a model provider's key")
+        CHECK = CHECK, _("a setting of a check")
 
     secret: models.ForeignKey[Secret, Secret] = models.ForeignKey(
         "agents.Secret", models.RESTRICT, related_name="bindings"

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from agents.api.forms import colleagues
 from agents.models import Secret
+from issues.api.criteria_forms import Values
 from issues.api.forms import PriorityField, goals, issues, projects, prose
 from issues.models import Routine, RoutineTrigger
 from issues.variables import TYPES
@@ -32,6 +33,11 @@ class VariableForm(Form):
     options = serializers.ListField(
         child=Text(max_length=200), max_length=100, required=False
     )
+
+
+class RoutineCriterionForm(Form):
+    check = Text(max_length=64, help_text="The key of a check of the catalogue.")
+    parameters = Values(required=False)
 
 
 class RoutineForm(Form):
@@ -59,6 +65,11 @@ class RoutineForm(Form):
         " the last one, the last 25, or none.",
     )
     variables = VariableForm(many=True, required=False, max_length=MOST_VARIABLES)  # type: ignore[call-arg]
+    criteria = RoutineCriterionForm(
+        many=True,
+        required=False,
+        help_text="What each of its issues has to prove; people only.",
+    )
 
 
 class TriggerFields(Form):

@@ -36,6 +36,7 @@ class RoutineShape(Shape):
     originKind = CharField(source="origin_kind")
     originId = Unset()
     variables = JSONField()
+    criteria = JSONField()
     latestRevisionId = UUIDField(source="revision_id")
     latestRevisionNumber = IntegerField(source="revision_number")
     createdByAgentId = UUIDField(source="created_by_agent_id", allow_null=True)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from issues import parameters, repositories
 from issues.checkers.outcomes import FAILED, PASSED, UNABLE
+from paperclip.actors import NOTHING
 from paperclip.api.forms import Form
 
 if TYPE_CHECKING:
     from issues.models import Claim, Issue
     from paperclip.git import Bare
+    from paperclip.scrub import Scrubber
 
 
 class Gone(Exception):
@@ -41,13 +43,18 @@ def unable(said: str, **facts: Any) -> Result:
     return Result(UNABLE, said, facts)
 
 
+def no_secret(name: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Job:
     """One criterion to look at: its settings with every parameter put in, the issue,
     what its agent says of it, and an empty directory.
 
     `beat` renews the lease, at most as often as needed; Gone when there is nothing to
-    go on with.
+    go on with. `secret` reads what a setting refers to; `scrubber` takes out of what is
+    cut to pieces what agents were given.
     """
 
     settings: dict[str, Any]
@@ -55,6 +62,8 @@ class Job:
     claim: Claim
     scratch: Path
     beat: Callable[[], None]
+    secret: Callable[[str], str] = no_secret
+    scrubber: Scrubber = NOTHING
 
     @property
     def branch(self) -> Branch | None:
@@ -85,6 +94,8 @@ class Checker(ABC):
     Settings: type[Form]
     # Whether nobody but a person can say so.
     by_hand = False
+    # Whether only an operator says what is looked at.
+    of_catalogue = False
 
     @classmethod
     def put_in(

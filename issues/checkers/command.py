@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings as instance
 from rest_framework import serializers
 
 from agents.sandbox import Unavailable
@@ -20,8 +21,14 @@ TOLD = 1500  # characters of the output that a failure tells
 WHY = {
     "time": "took longer than {seconds} s",
     "output": f"printed more than {program.MOST:,} bytes",
-    "crowd": "started too many processes",
 }
+# What says nothing about the work: it may be too much for this host alone.
+TOO_MUCH = {
+    "crowd": "started more than {processes} processes (PAPERCLIP_MOST_PROCESSES)",
+    "memory": "took more than {megabytes} MB of memory (PAPERCLIP_CHECK_MEMORY_MB)",
+}
+# What ends like that was killed, as this machine does when memory is short.
+KILLED = 128 + 9
 
 
 class CommandSettings(Form):
@@ -80,7 +87,8 @@ class Command(Checker):
     def _run(self, job: Job) -> program.Ended:
         seconds = job.settings.get("seconds", SECONDS)
         command, mark = job.settings["command"], str(job.claim.pk)
-        return program.run(command, job.scratch, mark, job.beat, seconds)
+        scrubber = job.scrubber
+        return program.run(command, job.scratch, mark, job.beat, seconds, scrubber)
 
 
 def has_own(branch: Branch, own: list[str]) -> bool:
@@ -102,6 +110,12 @@ def judged(
     if why := WHY.get(ended.by):
         said = why.format(seconds=settings.get("seconds", SECONDS))
         return failed(f"{line} {said} and was ended.{tail}", **facts)
+    if why := TOO_MUCH.get(ended.by):
+        limits = (instance.MOST_PROCESSES, instance.CHECK_MEMORY_MB)
+        said = why.format(processes=limits[0], megabytes=limits[1])
+        return unable(f"{line} {said} and was ended.{tail}", **facts)
+    if ended.code in (KILLED, -9):
+        return unable(f"{line} was killed, maybe for want of memory.{tail}", **facts)
     if ended.code and ended.output.startswith("bwrap: "):
         return unable(f"{line} cannot be run here: {ended.output.strip()}", **facts)
     if ended.code:

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 from rest_framework import serializers
 
+from agents.bindings import reference_in
 from issues import parameters
 from issues.checkers.base import Checker, Job, Result, failed, passed, unable
-from issues.checkers.mailboxes import NoMailbox, mailbox, opened
+from issues.checkers.mailboxes import LOOPBACK, SECURITY, Mailbox, NoMailbox, opened
 from issues.models.evidence import Evidence
-from paperclip.api.forms import Form, Text
+from paperclip.api.forms import Form, Text, Whole
 
 FIELDS = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID TO CC SUBJECT FROM)]"
 # So many of the newest are looked at.
@@ -26,20 +27,46 @@ MOST = 500
 LARGEST = 1_000_000
 
 
-class MailSettings(Form):
-    """In a `folder` of the operator's `mailbox` there is a message `to` somebody with
-    this in its `subject`, which came there after the issue was filed."""
+class Password(serializers.Field):
+    """One of the company's secrets, never the password itself."""
 
-    mailbox = Text(max_length=64)
+    def to_internal_value(self, data: Any) -> Any:
+        if reference_in(data) and set(data) <= {"type", "secretId", "version"}:
+            return data
+        raise serializers.ValidationError(
+            'Keep it as a secret, and write {"type": "secret_ref", "secretId": "..."}.'
+        )
+
+
+class MailSettings(Form):
+    """In a `folder` of the mailbox of this `user` there is a message `to` somebody with
+    this in its `subject`, which came there after the issue was filed. `security` is
+    tls, starttls, or none on this very machine."""
+
+    host = Text(max_length=253)
+    port = Whole(required=False, min_value=1, max_value=65_535)
+    security = serializers.ChoiceField(SECURITY, required=False)
+    user = Text(max_length=254)
+    password = Password(required=False)
     folder = Text(max_length=100, required=False)
     to = Text(max_length=254, required=False)
     subject = Text(max_length=300, required=False)
 
-    def validate_mailbox(self, name: str) -> str:
+    def validate_host(self, name: str) -> str:
+        return no_place(name)
+
+    def validate_user(self, name: str) -> str:
         return no_place(name)
 
     def validate_folder(self, name: str) -> str:
         return no_place(name)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("security") == "none" and attrs["host"] not in LOOPBACK:
+            raise serializers.ValidationError(
+                {"security": "Without TLS only this machine is asked: 127.0.0.1."}
+            )
+        return attrs
 
 
 def no_place(name: str) -> str:
@@ -72,10 +99,11 @@ class Mail(Checker):
     """A message is in a mailbox. What its agent says of it is looked up there."""
 
     Settings = MailSettings
+    of_catalogue = True
 
     def in_words(self, settings: Mapping[str, Any]) -> str:
-        words = f"A message is in {settings.get('folder', 'Sent')} of the mailbox"
-        words += f" {settings.get('mailbox')}"
+        words = f"A message is in {settings.get('folder', 'Sent')} of"
+        words += f" {settings.get('user')} at {settings.get('host')}"
         if to := settings.get("to"):
             words += f", to {to}"
         if subject := settings.get("subject"):
@@ -85,12 +113,25 @@ class Mail(Checker):
     def check(self, job: Job) -> Result:
         settings = job.settings
         folder = settings.get("folder", "Sent")
-        facts: dict[str, Any] = {"mailbox": settings["mailbox"], "folder": folder}
+        facts = {"host": settings["host"], "user": settings["user"], "folder": folder}
         try:
-            with opened(mailbox(settings["mailbox"]), folder) as server:
+            with opened(mailbox(job), folder) as server:
                 return looked_up(job, server, facts)
         except NoMailbox as no:
             return unable(str(no), **facts)
+
+
+def mailbox(job: Job) -> Mailbox:
+    """The mailbox, with its password. NoMailbox when none is kept."""
+    kept = ("host", "port", "user", "security")
+    told = {name: job.settings[name] for name in kept if name in job.settings}
+    password = job.secret("password")
+    if not password:
+        raise NoMailbox(
+            f"Nobody has said with which password {told['user']} is let in: keep it"
+            " under Secrets, and choose it in the check."
+        )
+    return Mailbox(password=password, **told)
 
 
 def looked_up(job: Job, server: imaplib.IMAP4, facts: dict[str, Any]) -> Result:

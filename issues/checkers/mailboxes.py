@@ -1,28 +1,17 @@
-"""Where mail is looked up: `secrets/mailboxes.toml` below the home, an operator's file.
-
-[press]
-host = "imap.example.com"
-user = "press@example.com"
-password = "..."
-"""
+"""Where mail is looked up: by IMAP, in the mailbox that a check names."""
 
 from __future__ import annotations
 
 import imaplib
 import ssl
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from paperclip import home
-
-FILE = "mailboxes.toml"
 SECONDS = 10.0
 PORT, TLS_PORT = 143, 993
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SECURITY = ("tls", "starttls", "none")
 
 
 class NoMailbox(Exception):
@@ -38,37 +27,6 @@ class Mailbox:
     password: str = field(repr=False)
     port: int = 0
     security: str = "tls"
-
-
-def file() -> Path:
-    return home.directory("secrets") / FILE
-
-
-def names() -> list[str]:
-    """Of those that are in the file. NoMailbox when it cannot be read."""
-    try:
-        return list(written())
-    except (OSError, ValueError) as error:
-        raise NoMailbox(f"{file()} cannot be read: {error}") from None
-
-
-def written() -> dict[str, Any]:
-    return tomllib.loads(file().read_text(encoding="utf-8"))
-
-
-def mailbox(name: str) -> Mailbox:
-    """The mailbox of that name. NoMailbox when the file has none that can be used."""
-    try:
-        found = Mailbox(**written()[name])
-    except (OSError, KeyError):
-        raise NoMailbox(f"There is no mailbox {name} in {file()}.") from None
-    except (ValueError, TypeError) as error:
-        raise NoMailbox(f"{file()} cannot be read: {error}") from None
-    if found.security not in ("tls", "starttls", "none"):
-        raise NoMailbox(f"{name}: security is tls, starttls or none.")
-    if found.security == "none" and found.host not in LOOPBACK:
-        raise NoMailbox(f"{name}: without TLS only this machine is asked.")
-    return found
 
 
 @contextmanager

@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.conf import settings
-
 from agents import sandbox
 from agents.adapters.child import inherited
+from issues.checkers import burden
 from paperclip import home, processes
+from paperclip.scrub import Flow, Scrubber
 
-TICK, COUNT_SECONDS = 0.2, 2.0
+TICK, WEIGH_SECONDS = 0.2, 0.25
 CHUNK = 65_536
 KEPT = 16_000  # bytes of the begin and of the end of what it prints
 MOST = 20_000_000  # bytes it may print
@@ -25,8 +25,8 @@ MOST = 20_000_000  # bytes it may print
 
 @dataclass(frozen=True)
 class Ended:
-    """How it ended. `by`: "itself", "time", "output" or "crowd" (too many processes).
-    The digest is of all that it printed."""
+    """How it ended. `by`: "itself", "time", "output", "crowd" (too many processes) or
+    "memory". The digest is of all that it printed."""
 
     by: str
     code: int
@@ -36,22 +36,31 @@ class Ended:
 
 
 class Output:
-    """What it prints: of much the begin and the end, and a digest of all."""
+    """What it prints, without secrets: of much the begin and the end. And a digest of
+    all."""
 
-    def __init__(self) -> None:
-        self._head, self._tail, self.size = b"", b"", 0
-        self._sum = hashlib.sha256()
+    def __init__(self, scrubber: Scrubber) -> None:
+        self._head, self._tail, self.size, self._shown = b"", b"", 0, 0
+        self._flow, self._sum = Flow(scrubber), hashlib.sha256()
 
     def add(self, data: bytes) -> None:
         self.size += len(data)
         self._sum.update(data)
+        self._show(self._flow.take(data))
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self._show(self._flow.take(b"", final=True))
+
+    def _show(self, data: bytes) -> None:
+        self._shown += len(data)
         room = KEPT - len(self._head)
         self._head += data[:room]
         self._tail = (self._tail + data[room:])[-KEPT:]
 
     @property
     def text(self) -> str:
-        cut = self.size - len(self._head) - len(self._tail)
+        cut = self._shown - len(self._head) - len(self._tail)
         gap = f"\n[... {cut:,} bytes were cut here ...]\n".encode() if cut else b""
         whole = (self._head + gap + self._tail).decode(errors="replace")
         return whole.replace("\0", "\N{REPLACEMENT CHARACTER}")
@@ -67,6 +76,7 @@ def run(
     mark: str,
     beat: Callable[[], None],
     seconds: float,
+    scrubber: Scrubber,
 ) -> Ended:
     """Run it in the directory, without a network, and see it to its end. Unavailable
     where no sandbox works; OSError when it cannot be started."""
@@ -75,17 +85,22 @@ def run(
     env = {**inherited(), **marks, "HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}  # noqa: S108
     env.pop("TMPDIR", None)
     walled = sandbox.wrap(argv, workspace=place, env=env, network="none")
-    began, output = time.monotonic(), Output()
+    began, output = time.monotonic(), Output(scrubber)
     child = processes.spawn(
-        walled, cwd=place, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        burden.limited(walled),
+        cwd=place,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     try:
-        by = watch(child, output, marks, beat, began + seconds)
+        by = watch(child, output, beat, began + seconds)
     finally:
         processes.end(marks, grace=0)
         child.wait()
         if child.stdout:
             child.stdout.close()
+    output.end()
     spent = round(time.monotonic() - began, 3)
     return Ended(by, child.returncode, output.text, output.digest, spent)
 
@@ -93,14 +108,13 @@ def run(
 def watch(
     child: subprocess.Popen[bytes],
     output: Output,
-    marks: dict[str, str],
     beat: Callable[[], None],
     deadline: float,
 ) -> str:
     """Read what it prints until it ends, or is too much of something."""
     assert child.stdout is not None  # noqa: S101 (for the type checker)
     os.set_blocking(child.stdout.fileno(), False)
-    count_at = time.monotonic() + COUNT_SECONDS
+    weigh_at = time.monotonic() + WEIGH_SECONDS
     with selectors.DefaultSelector() as ready:
         ready.register(child.stdout, selectors.EVENT_READ)
         while True:
@@ -113,10 +127,10 @@ def watch(
                 return "output"
             if time.monotonic() > deadline:
                 return "time"
-            if time.monotonic() > count_at:
-                count_at = time.monotonic() + COUNT_SECONDS
-                if is_crowd(marks):
-                    return "crowd"
+            if time.monotonic() > weigh_at:
+                if why := burden.too_much(child.pid):
+                    return why
+                weigh_at = time.monotonic() + WEIGH_SECONDS
 
 
 def take(child: subprocess.Popen[bytes], output: Output) -> bool:
@@ -129,8 +143,3 @@ def take(child: subprocess.Popen[bytes], output: Output) -> bool:
         time.sleep(TICK / 10)
     output.add(data)
     return bool(data)
-
-
-def is_crowd(marks: dict[str, str]) -> bool:
-    most = settings.MOST_PROCESSES
-    return bool(most) and len(processes.family(processes.carriers(marks))) > most

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models.roles import ROLES
-from issues import parameters
+from issues import check_secrets, parameters
 from issues.checkers import CHECKERS, checked_settings
 from paperclip import audit
 from paperclip.exceptions import Conflict, Invalid
@@ -30,13 +30,15 @@ class CheckQuerySet(ScopedQuerySet):
     @transaction.atomic
     def define(self, company: Company, *, by: Actor, key: str, **fields: Any) -> Check:
         """A new check of the catalogue. Operators only. Conflict when the key is taken;
-        Invalid for settings that its type does not take."""
+        Invalid for settings that its type does not take, or a secret that the company
+        has not."""
         by.must_be_operator(company.pk, "change the catalogue of checks")
         if self.filter(company=company, key=key).exists():
             raise Conflict(f"There is a check {key} already.", code="duplicate_key")
         check = Check(company=company, key=key)
         check._set(fields)
         check.save(force_insert=True)
+        check_secrets.bind(check, by=by)
         audit.record(by, "check.created", check, key=key, type=check.type)
         return check
 
@@ -78,6 +80,7 @@ class Check(Scoped):
         fields.pop("key", None)
         self._set(fields)
         self.save()
+        check_secrets.bind(self, by=by)
         audit.record(by, "check.updated", self, key=self.key, changed=sorted(fields))
 
     def _set(self, fields: dict[str, Any]) -> None:

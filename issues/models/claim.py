@@ -33,6 +33,11 @@ class ClaimQuerySet(ScopedQuerySet):
     def proven(self) -> Self:
         return self.filter(status=Claim.Status.VERIFIED)
 
+    def last_words(self) -> Self:
+        """Of each issue the last time that an agent called it done."""
+        rows = self.exclude(agent=None).order_by("issue_id", "-created_at")
+        return rows.distinct("issue_id")
+
     def live(self) -> Self:
         """Those that somebody is looking at now."""
         return self.filter(status=Claim.Status.CHECKING, lease_expires_at__gt=now())
@@ -99,6 +104,8 @@ class Claim(Scoped):
         WITHDRAWN = "withdrawn", _("withdrawn")
 
     OPEN = (Status.PENDING, Status.CHECKING)
+    # Somebody else than its agent says so: the control plane, a reviewer or a person.
+    GOOD = (Status.VERIFIED, Status.ACCEPTED)
 
     issue = models.ForeignKey("issues.Issue", models.CASCADE, related_name="claims")
     # Whose work it is. Null: a person asked for the check.
@@ -150,6 +157,10 @@ class Claim(Scoped):
     @property
     def is_open(self) -> bool:
         return self.status in self.OPEN
+
+    @property
+    def is_good(self) -> bool:
+        return self.status in self.GOOD
 
     def named(self, kind: str) -> list[str]:
         """What it names of one kind, such as the ids of messages."""

@@ -260,6 +260,12 @@ class Criterion(Scoped):
             raise Invalid("Name a check of the catalogue, or give a type and a title.")
         if self.parameters:
             raise Invalid("A free criterion has settings, no parameters.")
+        if self.type in CHECKERS and checker_class(self.type).of_catalogue:
+            raise Invalid(
+                f"Where a check of the type {self.type} looks is an operator's to say:"
+                " name one of the catalogue.",
+                code="of_catalogue",
+            )
         self.settings = checked_settings(self.type, self.settings)
         parameters.check([], self.settings)
 

@@ -14,11 +14,13 @@ from django.utils.timezone import now
 
 from issues import variables
 from issues.models.base import Status
+from issues.models.criterion import Criterion
 from issues.models.issue import Issue
 from issues.models.routine_base import RoutineBase
 from issues.models.routine_run import EXECUTION, RoutineRun
 from issues.models.routine_trigger import SCHEDULE, WEBHOOK, RoutineTrigger
 from paperclip import audit, live
+from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict, NotAllowed
 
 if TYPE_CHECKING:
@@ -160,7 +162,7 @@ class Firing(RoutineBase):
         description = variables.filled(self.description or "", words, declared)
         if answers and run.source == WEBHOOK:
             description += FROM_OUTSIDE.format(names=", ".join(sorted(answers)))
-        return Issue.objects.file(
+        issue = Issue.objects.file(
             self.company,
             by=by,
             title=title[:300] or self.title,
@@ -175,6 +177,10 @@ class Firing(RoutineBase):
             origin_id=str(self.pk),
             origin_run_id=run.pk,
         )
+        # Whoever fires it, a person has said what it has to prove.
+        for one in self.criteria:
+            Criterion.objects.add(issue, by=SYSTEM, **one)
+        return issue
 
     def _note(self, run: RoutineRun, *, by: Actor) -> None:
         """Write down when it was fired and what came of it."""

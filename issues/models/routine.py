@@ -8,16 +8,17 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
-from issues import variables
+from issues import hook_secrets, variables
 from issues.cron import Schedule
 from issues.models.base import Priority
 from issues.models.firing import Firing
 from issues.models.goal import Goal
 from issues.models.issue import Issue
 from issues.models.project import Project
+from issues.models.routine_criteria import checked, must_be_set_by
 from issues.models.routine_revision import RoutineRevision
 from issues.models.routine_run import RoutineRun
-from issues.models.routine_trigger import SCHEDULE, RoutineTrigger
+from issues.models.routine_trigger import SCHEDULE, WEBHOOK, RoutineTrigger
 from paperclip import audit
 from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Company, ScopedQuerySet
@@ -40,12 +41,13 @@ class RoutineQuerySet(ScopedQuerySet):
         **fields: Any,
     ) -> Routine:
         """New recurring work, with its schedule if it has one; triggers can be added to
-        it later. Invalid for a link to another company, and a schedule or variables
-        that make no sense; NotAllowed for an agent that defines work for others."""
+        it later. Invalid for a link to another company, and a schedule, variables or
+        criteria that make no sense; NotAllowed for an agent that defines work for
+        others, or says what its own has to prove."""
         by.must_write(company.pk, "define routines")
         routine = Routine(company=company)
         routine.name_creator(by)
-        routine._set({**fields, "title": title})
+        routine._set({**fields, "title": title}, by=by)
         routine.must_be_managed_by(by)
         routine.save(force_insert=True)
         routine.revise("Created routine", by=by, action="routine.created")
@@ -106,7 +108,7 @@ class Routine(Firing):
         status = fields.pop("status", self.status)
         when = [fields.pop("schedule")] if "schedule" in fields else []
         was = {name: getattr(self, name) for name in fields}
-        self._set(fields)
+        self._set(fields, by=by)
         self.must_be_managed_by(by)
         changed = sorted(name for name in fields if getattr(self, name) != was[name])
         if changed:
@@ -140,7 +142,7 @@ class Routine(Firing):
         that are made again get a new secret: they are returned with it, this one
         time."""
         self.hold(by=by)
-        self._set(fields_of(self.company, revision.snapshot["routine"]))
+        self._set(fields_of(self.company, revision.snapshot["routine"]), by=by)
         self.must_be_managed_by(by)
         told = revision.snapshot["triggers"]
         made = RoutineTrigger.objects.restore(self, told, by=by)
@@ -198,9 +200,17 @@ class Routine(Firing):
             for trigger in self.triggers.filter(kind=SCHEDULE):
                 trigger.set_alarm(now())
                 trigger.save(update_fields=["next_run_at", "updated_at"])
+        if status == self.Status.ARCHIVED:
+            # It is called no more: its secrets are free for good.
+            for trigger in self.triggers.filter(kind=WEBHOOK):
+                hook_secrets.bind(trigger, None, by=by)
         self.revise(f"{act.capitalize()} routine", by=by, action=f"routine.{act}")
 
-    def _set(self, fields: dict[str, Any]) -> None:
+    def _set(self, fields: dict[str, Any], *, by: Actor) -> None:
+        if fields.get("criteria", self.criteria) != self.criteria:
+            must_be_set_by(by)
+            told = checked(self.company_id, fields["criteria"])
+            fields = {**fields, "criteria": told}
         for name, value in fields.items():
             setattr(self, name, value)
         self.title = self.title.strip()
@@ -231,6 +241,7 @@ def fields_of(company: Company, told: dict[str, Any]) -> dict[str, Any]:
         "concurrency_policy": told["concurrencyPolicy"],
         "catch_up_policy": told["catchUpPolicy"],
         "variables": told["variables"],
+        "criteria": told.get("criteria", []),
         "assignee_agent": found(Agent.objects.employed(), told["assigneeAgentId"]),
         "project": found(Project.objects.all(), told["projectId"]),
         "goal": found(Goal.objects.all(), told["goalId"]),

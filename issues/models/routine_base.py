@@ -57,6 +57,8 @@ class RoutineBase(Edited):
     )
     # [{name, label, type, default, required, options}], see issues.variables
     variables = models.JSONField(default=list, blank=True)
+    # [{check, parameters}], see issues.models.routine_criteria
+    criteria = models.JSONField(default=list, blank=True)
     origin_kind = models.CharField(max_length=40, default="manual")
     revision_number = models.PositiveIntegerField(default=0, editable=False)
     revision_id = models.UUIDField(null=True, editable=False)

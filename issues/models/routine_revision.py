@@ -101,6 +101,7 @@ def snapshot_of(routine: Routine) -> dict[str, Any]:
             "concurrencyPolicy": routine.concurrency_policy,
             "catchUpPolicy": routine.catch_up_policy,
             "variables": routine.variables,
+            "criteria": routine.criteria,
         },
         "triggers": [trigger_snapshot(trigger) for trigger in triggers],
     }

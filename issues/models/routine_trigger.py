@@ -95,6 +95,8 @@ class RoutineTriggerQuerySet(ScopedQuerySet):
             trigger.routine = routine
             names = {"label": "label", "enabled": "enabled", **WIRE}
             trigger._set({name: one[key] for name, key in names.items()}, by=by)
+            if trigger.signing_mode == "none":
+                hook_secrets.bind(trigger, None, by=by)
             secret = trigger.secret_if_none()
             trigger.save()
             made += [(trigger, secret)] if secret else []
@@ -204,6 +206,8 @@ class RoutineTrigger(Edited):
         self.refresh_from_db(fields=["secret", "signing_mode", "enabled"])
         bound = fields.pop("company_secret", ...)
         self._set(fields, by=by)
+        if self.signing_mode == "none" and bound is ...:
+            bound = None  # nothing is verified any more
         if bound is not ...:
             hook_secrets.bind(self, bound, by=by)
         secret = self.secret_if_none()

@@ -22,7 +22,7 @@ from issues.models.thread import Thread
 from paperclip import audit
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import NotAllowed
-from paperclip.models import Activity, User
+from paperclip.models import User
 from paperclip.models.membership import heir_of
 
 if TYPE_CHECKING:
@@ -103,14 +103,9 @@ class Stages(Checkout, Thread):
         worker says that it is."""
         if self.status != Status.DONE:
             return ""
-        acts = Activity.objects.filter(entity_type="issue", entity_id=str(self.pk))
-        moves = acts.filter(
-            action__in=["issue.review_decided", "issue.review_requested"]
-        )
-        last = moves.first()
-        if last is None or last.details.get("outcome") != "approved":
-            return ""
-        return str(last.actor_name)
+        last = self.decisions.last()
+        approved = last is not None and last.outcome == "approved" and last.counts
+        return str(last.decided_by) if approved else ""
 
     # --- whose turn it is ------------------------------------------------------------
 

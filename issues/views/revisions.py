@@ -22,7 +22,7 @@ from issues.models import Goal, Issue, Project, Routine, RoutineTrigger
 from issues.models.base import Priority
 from issues.models.routine import fields_of
 from issues.models.routine_revision import snapshot_of
-from issues.routine_form import CATCH_UP, CONCURRENCY
+from issues.routine_form import CATCH_UP, CONCURRENCY, in_a_line
 from issues.variable_form import TYPES
 from issues.views.routine import SIGNING, home, one, show
 from issues.views.work import Line, lines_of, number_of, revision_of
@@ -133,6 +133,7 @@ def words_of(snapshot: dict[str, Any]) -> Iterator[str]:
     yield f"{_('While one is open')}: {dict(CONCURRENCY)[told['concurrencyPolicy']]}"
     yield f"{_('After a stop')}: {dict(CATCH_UP)[told['catchUpPolicy']]}"
     yield from map(variable_in_words, told["variables"])
+    yield from map(criterion_in_words, told.get("criteria", []))
     yield from triggers_in_words(snapshot["triggers"])
     if told["description"]:
         yield f"{_('What its issues say')}:"
@@ -162,6 +163,10 @@ def variable_in_words(it: dict[str, Any]) -> str:
     label = it.get("label")
     name = f"{it['name']} ({label})" if label else it["name"]
     return f"{_('Variable')} {name}: {'; '.join(said)}"
+
+
+def criterion_in_words(it: dict[str, Any]) -> str:
+    return f"{_('Its issues prove')}: {in_a_line(it)}"
 
 
 def triggers_in_words(triggers: Iterable[dict[str, Any]]) -> Iterator[str]:

@@ -20,10 +20,10 @@ from agents.models import Secret
 from issues import variables
 from issues.models import Routine, RoutineRun, RoutineTrigger
 from issues.models.routine_trigger import SCHEDULE, WEBHOOK
-from issues.routine_form import CATCH_UP, CONCURRENCY
+from issues.routine_form import CATCH_UP, CONCURRENCY, in_a_line
 from issues.run_form import RunForm
 from paperclip.desk import Desk, View, attempt, back, button, page
-from paperclip.exceptions import Refused
+from paperclip.exceptions import Invalid, Refused
 
 RUNS, MOST = 30, 200
 SIGNING = [
@@ -114,6 +114,7 @@ def show(
         revisions=routine.revisions.select_related("author_agent", "author_user")[:10],
         concurrency=dict(CONCURRENCY)[routine.concurrency_policy],
         catch_up=dict(CATCH_UP)[routine.catch_up_policy],
+        criteria=[in_a_line(one) for one in routine.criteria],
         signing=SIGNING,
         proofs=dict(SIGNING),
         secrets=Secret.objects.filter(company=routine.company),
@@ -187,6 +188,15 @@ def trigger_of(routine: Routine, pk: Any) -> RoutineTrigger:
     return found
 
 
+def secret_of(routine: Routine, name: str) -> Secret | None:
+    """The company's secret of that name; None for no name. Invalid for what is gone."""
+    ours = Secret.objects.filter(company=routine.company, name=name)
+    found: Secret | None = ours.first()
+    if name and found is None:
+        raise Invalid(_("There is no secret %(name)s any more.") % {"name": name})
+    return found
+
+
 @never_cache
 @require_POST
 def add_hook(request: HttpRequest, pk: str) -> HttpResponse:
@@ -199,9 +209,7 @@ def add_hook(request: HttpRequest, pk: str) -> HttpResponse:
             kind=WEBHOOK,
             label=request.POST.get("label", "").strip()[:120] or None,
             signing_mode=request.POST.get("signing_mode", ""),
-            company_secret=Secret.objects.filter(
-                company=row.company, name=request.POST.get("secret", "")
-            ).first(),
+            company_secret=secret_of(row, request.POST.get("secret", "")),
         )
     except Refused as no:
         return show(request, one(request, pk), refusal=no)

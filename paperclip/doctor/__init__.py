@@ -22,7 +22,6 @@ CHECKS: dict[str, Check] = {
     "keys": company.keys,
     "model keys": company.model_keys,
     "mail": company.mail,
-    "mailboxes": company.mail_boxes,
     "budgets": company.budgets,
     "sandbox": machine.walls,
     "browser": machine.browser,

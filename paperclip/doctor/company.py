@@ -11,8 +11,6 @@ from django.core.mail import get_connection
 from django.db import connection
 
 from agents.models import BudgetIncident, BudgetPolicy, SecretBinding, SecretVersion
-from issues.checkers import mailboxes
-from issues.models import Check as Catalogue
 from paperclip import checkpoints, home, vault
 from paperclip.doctor.findings import (
     FAIL,
@@ -131,23 +129,6 @@ def mail() -> Finding:
     except (OSError, SMTPException) as error:
         todo = "Look at PAPERCLIP_EMAIL_URL and that server."
         return Finding(FAIL, f"{said}: {first_line(error)}", todo)
-
-
-@of_tables
-def mail_boxes() -> Finding:
-    """Whether the mailboxes can be opened in which checks look for what was sent."""
-    checks = Catalogue.objects.filter(type="mail", archived_at=None).count()
-    if not (mailboxes.file().exists() or checks):
-        return Finding(OK, "none, and no check needs one")
-    try:
-        names = mailboxes.names()
-        for name in names:
-            with mailboxes.opened(mailboxes.mailbox(name), "INBOX"):
-                pass
-    except mailboxes.NoMailbox as why:
-        todo = f"Correct {mailboxes.file()}: {checks} checks look into mail."
-        return Finding(FAIL if checks else WARN, str(why), todo)
-    return Finding(OK, ", ".join(names))
 
 
 @of_tables

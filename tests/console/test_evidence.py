@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils.timezone import now
 from playwright.sync_api import Page, expect
 
+from agents.models import Secret
 from issues import standing
 from issues.models import Check, Claim, Criterion, Decision, Issue
 from paperclip.actors import SYSTEM
@@ -193,6 +194,35 @@ def test_a_person_decides_what_counts(
     expect(page.locator("#id_url")).to_be_visible()
     expect(page.locator("#id_command")).to_be_hidden()
     assert page.evaluate(WIDE) <= width
+
+
+def test_a_mailbox_is_made_in_the_catalogue(company: Company, console: Client) -> None:
+    other = make.company("Others")
+    keep = Secret.objects.keep
+    secret = keep(company, by=SYSTEM, name="Press mail", value="a-mail-password")
+    foreign = keep(other, by=SYSTEM, name="Their mail", value="another-password")
+    shown = console.get("/checks/add/").content.decode()
+    assert "Press mail" in shown and "Their mail" not in shown
+    body = {
+        **{"title": "It is sent", "key": "sent", "type": "mail", "to": "{to}"},
+        **{"host": "imap.example.com", "user": "press@example.com"},
+        "parameters": "to: word",
+    }
+    refused = console.post("/checks/add/", {**body, "password": str(foreign.pk)})
+    assert refused.status_code == 422 and not Check.objects.exists()
+    body["password"] = str(secret.pk)
+    assert console.post("/checks/add/", body).status_code == 302
+    check = Check.objects.get()
+    assert check.settings["password"]["secretId"] == str(secret.pk)
+    place = f"/checks/{check.pk}/change/"
+    form = console.get(place).content.decode()
+    assert "a-mail-password" not in form
+    assert f'value="{secret.pk}" selected' in form
+    assert place in console.get(f"/secrets/{secret.pk}").content.decode()
+    assert console.post(place, {**body, "title": "Sent"}).status_code == 302
+    assert secret.bindings.get().target_id == str(check.pk)
+    assert console.post(place, {**body, "password": ""}).status_code == 302
+    assert not secret.bindings.exists()
 
 
 def test_who_is_signed_in_is_shown_their_own(company: Company) -> None:

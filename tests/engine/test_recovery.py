@@ -284,7 +284,8 @@ def test_standing_work_is_not_called_stranded(company: Any) -> None:
 FINISHES_AT_THE_SECOND_TRY = """
 if [ -e begun ]; then
     curl -sS --fail -X PATCH -H "Authorization: Bearer $PAPERCLIP_API_KEY" \\
-        -H 'Content-Type: application/json' -d '{"status": "done"}' \\
+        -H 'Content-Type: application/json' \\
+        -d '{"status": "done", "comment": "It works."}' \\
         "$PAPERCLIP_API_URL/api/issues/$PAPERCLIP_TASK_ID"
 else
     touch begun

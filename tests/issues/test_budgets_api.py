@@ -10,7 +10,8 @@ import pytest
 from django.utils.timezone import now
 
 from agents.models import Agent, BudgetIncident, CostEvent, Run, Wakeup
-from issues import worth
+from issues import checking, worth
+from issues.models import Criterion, Document
 from paperclip.actors import SYSTEM
 from paperclip.models import Company
 from tests import make
@@ -171,18 +172,30 @@ def test_a_forecast_is_made_of_runs_that_ended(company: Company, owner: Any) -> 
     assert (told["runsLeft"], told["runsLeftAtP90"]) == (313, 29)
 
 
-def done(agent: Agent, cents: int, *, approved: bool = True) -> Any:
-    issue = make.issue(agent.company, assignee_agent=agent)
-    Run.objects.open().cancel(by=SYSTEM, why="a test")
+def done(agent: Agent, cents: int, *, proven: bool = False) -> Any:
+    """An issue that the agent called done; what has a reviewer a person accepts."""
+    company = agent.company
+    issue = make.issue(company, assignee_agent=agent)
+    if proven:
+        Criterion.objects.add(
+            issue,
+            by=SYSTEM,
+            type="file",
+            title="A report",
+            settings={"document": "report"},
+        )
+        Document.objects.write(issue, "report", by=SYSTEM, body="All is well.")
+    by = make.working(agent, issue)
+    issue.check_out(agent, by.run, ["todo"], by=by)
     spend(agent, cents, issue_id=issue.pk)
-    if approved:
-        reviewer = make.agent(agent.company)
-        issue.executor_agent, issue.assignee_agent = agent, reviewer
-        issue.status = "in_review"
-        issue.save()
-        issue.change(by=SYSTEM, status="done", comment="Good.")
-    else:
-        issue.change(by=SYSTEM, status="done")
+    issue.change(by=by, status="done", comment="Done.")
+    make.end(by.run)
+    Run.objects.open().cancel(by=SYSTEM, why="a test")
+    checking.check_on()
+    issue.refresh_from_db()
+    if issue.is_under_review:
+        issue.change(by=make.by(make.owner_of(company)), status="done")
+    assert issue.status == "done"
     return issue
 
 
@@ -201,16 +214,18 @@ def test_an_issue_is_compared_with_those_like_it(company: Company) -> None:
 
 
 def test_accepted_results_bear_the_cost_of_all_work(company: Company) -> None:
-    dev = make.agent(company, name="Dev", role="engineer")
+    qa = make.agent(company, role="qa")
+    dev = make.agent(company, name="Dev", role="engineer", reviewer=qa)
     slow = make.agent(company, name="Slow", role="engineer")
-    done(dev, 10)
-    done(dev, 20)
-    done(slow, 90, approved=False)
+    reviewed, proven = done(dev, 10), done(slow, 20, proven=True)
+    word = done(slow, 90)
+    outcomes = [one.claims.get().status for one in (reviewed, proven, word)]
+    assert outcomes == ["accepted", "verified", "unverified"]
     spend(dev, 30)
     events = CostEvent.objects.filter(company=company)
     hour = timedelta(hours=1)
     found = worth.per_accepted(company, events, now() - hour, now() + hour)
     by_name = {one.name: (one.accepted, one.each) for one in found["agents"]}
-    assert by_name == {"Dev": (2, 300_000), "Slow": (0, None)}
+    assert by_name == {"Dev": (1, 400_000), "Slow": (1, 1_100_000)}
     assert [(one.accepted, one.each) for one in found["roles"]] == [(2, 750_000)]
     assert [(one.accepted, one.each) for one in found["models"]] == [(2, 750_000)]

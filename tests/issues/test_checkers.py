@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents import sandbox
+from agents.models import Secret, SecretBinding
 from issues import checking, parameters
-from issues.checkers import CHECKERS, checker_class, mailboxes
+from issues.checkers import CHECKERS, checker_class
 from issues.checkers.base import Job, Result
+from issues.checkers.program import KEPT
 from issues.models import Check, Claim, Criterion, Evidence, Issue
 from paperclip import processes
 from paperclip.actors import SYSTEM
-from paperclip.exceptions import Invalid
+from paperclip.exceptions import Conflict, Invalid, NotAllowed
 from paperclip.git import Bare, lay_out
+from paperclip.models import Activity, Company
 from tests import make
 from tests.issues.evidence import RIGHT, dev, project, worked_on
-from tests.mailserver import Store, mail, written
+from tests.mailserver import LOGIN, Store, mail
+from tests.mailserver import settings as mailbox
 from tests.pageserver import Site, site
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -90,7 +95,43 @@ def test_a_command_starts_not_too_many(
 ) -> None:
     settings.MOST_PROCESSES = 10
     many = runs(branch, tmp_path / "a", "for n in $(seq 30); do sleep 60 & done; wait")
-    assert many.outcome == "failed" and "too many processes" in many.said
+    assert many.outcome == "unable" and "more than 10 processes" in many.said
+    mark = {"PAPERCLIP_CHECK_ID": str(branch.claims.get().pk)}
+    assert processes.carriers(mark) == []
+
+
+EATS = "import time; kept = [bytearray(8 << 20) for _ in range({})]; time.sleep(60)"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f"python3 -c '{EATS.format(30)}'",
+        f"for n in 1 2 3 4 5 6; do python3 -c '{EATS.format(6)}' & done; wait",
+        "head -c 300000000 /dev/zero > /tmp/it; sleep 60",
+        "head -c 300000000 /dev/zero > /dev/shm/it; sleep 60",
+    ],
+    ids=["one", "together", "files", "shared"],
+)
+def test_a_command_takes_not_too_much_memory(
+    branch: Issue, tmp_path: Path, settings: Any, script: str
+) -> None:
+    settings.CHECK_MEMORY_MB = 150
+    found = runs(branch, tmp_path / "a", script, seconds=30)
+    assert found.outcome == "unable", found
+    assert "took more than 150 MB of memory" in found.said
+    # The worker goes on with the next.
+    assert runs(branch, tmp_path / "b", "exit 0").outcome == "passed"
+
+
+def test_one_process_cannot_ask_for_more_than_twice(
+    branch: Issue, tmp_path: Path, settings: Any
+) -> None:
+    settings.CHECK_MEMORY_MB = 150
+    script = "python3 -c 'bytearray(1 << 30)'; cat /proc/self/oom_score_adj; exit 1"
+    found = runs(branch, tmp_path / "a", script)
+    assert found.outcome == "failed"
+    assert "MemoryError" in found.said and "1000" in found.said
 
 
 def test_a_command_sees_nothing_of_ours(branch: Issue, tmp_path: Path) -> None:
@@ -103,6 +144,39 @@ def test_a_command_sees_nothing_of_ours(branch: Issue, tmp_path: Path) -> None:
     outside = runs(branch, tmp_path / "b", "python3 -c 'import socket as s;"
         " s.create_connection((\"1.1.1.1\", 53), 2)'")  # fmt: skip
     assert outside.outcome == "failed"
+
+
+def test_a_receipt_holds_no_secret_of_an_agent(branch: Issue, tmp_path: Path) -> None:
+    """Not where the output is cut, either."""
+    value = "canary-" + "0123456789" * 3
+    secret = Secret.objects.keep(branch.company, by=SYSTEM, name="Key", value=value)
+    version = secret.read(by=SYSTEM, use="a test")
+    version.held_by.add(make.agent(branch.company))
+    split = KEPT - 10
+    script = (
+        f"head -c {split} /dev/zero | tr '\\0' x; printf '%s' $1; seq 20000; exit 1"
+    )
+    check = Check.objects.define(
+        branch.company,
+        by=SYSTEM,
+        key="loud",
+        type="command",
+        title="Loud",
+        settings={"command": ["sh", "-c", script, "sh", "{it}"]},
+        parameters=[{"name": "it", "type": "text"}],
+    )
+    row = Criterion.objects.add(
+        branch, by=SYSTEM, check=check, parameters={"it": value}
+    )
+    found = checking.look(branch, branch.claims.first() or claim_of(branch), row)
+    assert found.outcome == "failed" and "***" in found.facts["output"]
+    assert "canary" not in str(found) and "0123456" not in found.facts["output"][:KEPT]
+
+
+def claim_of(issue: Issue) -> Claim:
+    return Claim.objects.create(
+        issue=issue, company=issue.company, agent=issue.assignee_agent, status="pending"
+    )
 
 
 def test_a_program_that_is_not_there_is_nobodys_fault(
@@ -275,9 +349,8 @@ def test_a_file_or_a_document_is_there(branch: Issue, tmp_path: Path) -> None:
 @pytest.fixture
 def box() -> Iterator[Store]:
     with mail() as (store, _smtp, imap):
-        mailboxes.file().write_text(written(imap))
+        store.port = imap
         yield store
-    mailboxes.file().unlink()
 
 
 def letter(to: str, subject: str, message_id: str) -> bytes:
@@ -285,20 +358,33 @@ def letter(to: str, subject: str, message_id: str) -> bytes:
     return f"{head}Message-ID: {message_id}\r\n\r\nHello.\r\n".encode()
 
 
-def posted(issue: Issue, place: Path, **told: Any) -> Result:
-    return asked(issue, "mail", place, mailbox="press", **told)
+def press(company: Company, settings: dict[str, Any]) -> Check:
+    return Check.objects.define(
+        company,
+        by=SYSTEM,
+        key=f"mail-{Check.objects.count()}",
+        type="mail",
+        title="It is sent",
+        settings=settings,
+    )
+
+
+def posted(issue: Issue, box: Store, password: str = LOGIN[1], **told: Any) -> Result:
+    """What a check of the catalogue finds in the mailbox."""
+    settings = {**mailbox(issue.company, box.port, password), **told}
+    return checked_by(press(issue.company, settings), issue)
 
 
 def test_a_mail_is_looked_up(box: Store, tmp_path: Path) -> None:
     issue = make.issue()
     ann = {"to": "ann@example.org", "subject": "Über uns"}
-    assert posted(issue, tmp_path, **ann).outcome == "failed"
+    assert posted(issue, box, **ann).outcome == "failed"
     encoded = "=?utf-8?q?Re=3A_=C3=9Cber_uns?="
     box.put(letter("Bob <bob@example.org>", encoded, "<1@x>"))
     box.put(letter("Ann <ann@example.org>", "Something else", "<2@x>"))
-    assert posted(issue, tmp_path, **ann).outcome == "failed"
+    assert posted(issue, box, **ann).outcome == "failed"
     box.put(letter("Bob <b@x.org>, Ann <ANN@example.org>", encoded, "<3@x>"))
-    found = posted(issue, tmp_path, **ann)
+    found = posted(issue, box, **ann)
     assert found.outcome == "passed" and found.facts["messageId"] == "<3@x>"
     assert len(found.facts["digest"]) == 64
 
@@ -307,38 +393,88 @@ def test_an_old_mail_is_no_proof(box: Store, tmp_path: Path) -> None:
     box.put(letter("ann@example.org", "Hello", "<1@x>"), at=time.time() - 3 * 86_400)
     box.put(letter("ann@example.org", "Hello", "<2@x>"), at=time.time() - 60)
     issue = make.issue()
-    assert posted(issue, tmp_path, to="ann@example.org").outcome == "failed"
+    assert posted(issue, box, to="ann@example.org").outcome == "failed"
 
 
 def test_a_mail_proves_one_issue_only(box: Store, tmp_path: Path) -> None:
     company = make.company()
     issues = [make.issue(company) for _ in range(2)]
     box.put(letter("ann@example.org", "Hello", "<1@x>"))
-    first = posted(issues[0], tmp_path, to="ann@example.org")
+    first = posted(issues[0], box, to="ann@example.org")
     Evidence.objects.create(
         issue=issues[0], company=company, title="x", type="mail", outcome="passed",
         said="", state="", proof=first.facts["messageId"],
         began_at=issues[0].created_at,
     )  # fmt: skip
-    assert posted(issues[0], tmp_path, to="ann@example.org").outcome == "passed"
-    second = posted(issues[1], tmp_path, to="ann@example.org")
+    assert posted(issues[0], box, to="ann@example.org").outcome == "passed"
+    second = posted(issues[1], box, to="ann@example.org")
     assert second.outcome == "failed" and "another issue already" in second.said
 
 
-def test_a_mailbox_nobody_can_open_is_a_persons_business(tmp_path: Path) -> None:
+def test_a_mailbox_nobody_can_open_is_a_persons_business(box: Store) -> None:
     issue = make.issue()
-    none = posted(issue, tmp_path)
-    assert none.outcome == "unable" and "no mailbox press" in none.said
-    with mail() as (_store, _smtp, imap):
-        mailboxes.file().write_text(written(imap, password="wrong"))
-        refused = posted(issue, tmp_path)
-        assert refused.outcome == "unable" and "does not let us in" in refused.said
-        mailboxes.file().write_text(written(imap))
-        assert "no folder" in posted(issue, tmp_path, folder="Nowhere").said
-    mailboxes.file().write_text('[press]\nhost = "imap.example.com"\nuser = "x"\n'
-        'password = "y"\nsecurity = "none"\n')  # fmt: skip
-    assert "only this machine" in posted(issue, tmp_path).said
-    mailboxes.file().unlink()
+    refused = posted(issue, box, password="not-the-password")
+    assert refused.outcome == "unable" and "does not let us in" in refused.said
+    assert "no folder" in posted(issue, box, folder="Nowhere").said
+
+
+def checked_by(check: Check, issue: Issue) -> Result:
+    criterion = Criterion.objects.add(issue, by=SYSTEM, check=check)
+    return checking.look(issue, Claim(issue=issue, company=issue.company), criterion)
+
+
+def test_a_mailbox_is_the_companys_own(box: Store) -> None:
+    """Its password is a secret that an operator binds, and a foreign one is missing."""
+    company, other = make.company(), make.company()
+    theirs, ours = mailbox(other, box.port), mailbox(company, box.port)
+    with pytest.raises(Invalid, match="There is no secret"):
+        press(company, theirs)
+    with pytest.raises(Invalid, match="Keep it as a secret"):
+        press(company, {**ours, "password": LOGIN[1]})
+    with pytest.raises(Invalid, match="only this machine"):
+        press(company, {**ours, "host": "imap.example.com"})
+    open_one = {key: ours[key] for key in ("host", "port", "security", "user")}
+    issue = make.issue(company)
+    none = checked_by(press(company, open_one), issue)
+    assert none.outcome == "unable" and "keep it under Secrets" in none.said
+    with pytest.raises(Invalid, match="an operator's to say"):
+        Criterion.objects.add(
+            issue, by=make.working(dev(company)), type="mail", title="x", settings=ours
+        )
+
+
+def test_only_who_keeps_secrets_says_where_a_password_is_sent(box: Store) -> None:
+    company = make.company()
+    check = press(company, mailbox(company, box.port))
+    run, _ = make.live_run(dev(company))
+    person = replace(make.by(make.owner_of(company)), run=run)
+    for fields in ({"settings": {**check.settings, "port": 1}}, {"settings": {}}):
+        with pytest.raises((NotAllowed, Invalid)):
+            Check.objects.get(pk=check.pk).change(by=person, **fields)
+    check.refresh_from_db()
+    assert check.settings["port"] == box.port
+    assert SecretBinding.objects.get().target_id == str(check.pk)
+
+
+def test_a_mailbox_goes_with_its_secret(box: Store) -> None:
+    """Each look reads the newest password, which is recorded; a receipt has none."""
+    company = make.company()
+    check, issue = press(company, mailbox(company, box.port)), make.issue(company)
+    secret = Secret.objects.get()
+    assert checked_by(check, issue).outcome == "failed"
+    (read,) = Activity.objects.filter(action="secret.read")
+    assert (
+        read.actor_type == "system" and read.details["use"] == f"the check {check.key}"
+    )
+    secret.rotate("echoed-password", by=SYSTEM)
+    refused = checked_by(check, issue)
+    assert "wrong password" in refused.said and "***" in refused.said
+    assert "echoed-password" not in str(refused)
+    with pytest.raises(Conflict, match="is used by"):
+        secret.remove(by=SYSTEM)
+    settings = {k: v for k, v in check.settings.items() if k != "password"}
+    check.change(by=SYSTEM, settings=settings)
+    secret.remove(by=SYSTEM)
 
 
 # --- parameters (T-13c) --------------------------------------------------------------

@@ -12,13 +12,13 @@ import pytest
 
 from agents.models import Run
 from issues import repositories, sweep
-from issues.checkers import mailboxes
 from issues.models import Check, Claim, Criterion, Evidence, Issue, Project
 from paperclip import processes
 from paperclip.actors import SYSTEM, Actor
 from tests import make
 from tests.issues.evidence import RIGHT, claimed, project, suite, worked_on
-from tests.mailserver import mail, written
+from tests.mailserver import mail
+from tests.mailserver import settings as mailbox
 from tests.pageserver import site
 from tests.workers import Worker, ended, eventually, worker
 
@@ -30,9 +30,8 @@ PROGRAM = Path(__file__).with_name("claimant.py")
 def outside(live_server: Any, django_db_setup: None) -> Iterator[dict[str, str]]:
     """The addresses an agent gets to know."""
     with mail() as (_store, smtp, imap), site() as pages:
-        mailboxes.file().write_text(written(imap))
-        yield {"API": live_server.url, "SITE": pages.url, "SMTP": str(smtp)}
-    mailboxes.file().unlink()
+        ports = {"SMTP": str(smtp), "IMAP": str(imap)}
+        yield {"API": live_server.url, "SITE": pages.url, **ports}
 
 
 @pytest.fixture
@@ -67,7 +66,11 @@ def assigned(ours: Project, outside: dict[str, str], work: str) -> Issue:
     )  # fmt: skip
     catalogue.define(
         company, by=SYSTEM, key="mail", type="mail", title="The mail went out",
-        settings={"mailbox": "press", "to": "{to}", "subject": "The tool"},
+        settings={
+            **mailbox(company, int(outside["IMAP"])),
+            "to": "{to}",
+            "subject": "The tool",
+        },
         parameters=[{"name": "to", "type": "word"}],
     )  # fmt: skip
     given = {"page": {"page": "tool.html"}, "mail": {"to": "ann@example.org"}}

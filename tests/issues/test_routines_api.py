@@ -578,3 +578,77 @@ def test_who_binds_a_secret_to_a_webhook(db: Any) -> None:
     made = board.post(url, told).json()["trigger"]
     make.client_of(agent).delete(f"/api/routine-triggers/{made['id']}")
     assert not SecretBinding.objects.exists()
+
+
+def bound(company: Company, value: str, **told: Any) -> tuple[RoutineTrigger, Secret]:
+    """A webhook that is verified with a new secret of the company."""
+    secret = Secret.objects.keep(
+        company, by=SYSTEM, name=f"shop {value[-8:]}", value=value
+    )
+    trigger, own, _revision = RoutineTrigger.objects.add(
+        make.routine(company), by=SYSTEM, kind="webhook", company_secret=secret, **told
+    )
+    assert own == ""
+    return trigger, secret
+
+
+def signed(trigger: RoutineTrigger, value: str, body: bytes = b"{}") -> int:
+    """The answer to a call that is signed with this, now."""
+    stamp = str(int(now().timestamp()))
+    said = hmac.new(value.encode(), stamp.encode() + b"." + body, hashlib.sha256)
+    return (
+        make.client()
+        .generic(
+            "POST",
+            f"/api/routine-triggers/public/{trigger.public_id}/fire",
+            body,
+            content_type="application/json",
+            HTTP_X_PAPERCLIP_TIMESTAMP=stamp,
+            HTTP_X_PAPERCLIP_SIGNATURE=said.hexdigest(),
+        )
+        .status_code
+    )
+
+
+def test_signatures_are_made_with_it_and_rotate_with_it(company: Company) -> None:
+    trigger, secret = bound(company, "the-first-canary", signing_mode="hmac_sha256")
+    assert signed(trigger, "the-first-canary") == 202
+    assert signed(trigger, "no-such-canary") == 401
+    secret.rotate("the-second-canary", by=SYSTEM)
+    assert signed(trigger, "the-first-canary") == 401
+    assert signed(trigger, "the-second-canary") == 202
+    # A read for each version, however often it is called.
+    assert signed(trigger, "the-second-canary") == 202
+    assert Activity.objects.filter(action="secret.read").count() == 2
+
+
+def test_bound_to_another_secret_the_first_one_opens_nothing(company: Company) -> None:
+    trigger, _first = bound(company, "the-first-canary", signing_mode="hmac_sha256")
+    assert signed(trigger, "the-first-canary") == 202
+    other = Secret.objects.keep(company, by=SYSTEM, name="x", value="another-canary")
+    trigger.change(by=SYSTEM, company_secret=other)
+    assert signed(trigger, "the-first-canary") == 401
+    assert signed(trigger, "another-canary") == 202
+
+
+def test_what_is_verified_no_more_lets_go_of_its_secret(company: Company) -> None:
+    opened, secret = bound(company, "the-first-canary")
+    opened.change(by=SYSTEM, signing_mode="none")
+    secret.remove(by=SYSTEM)
+    archived, secret = bound(company, "the-second-canary")
+    archived.routine.archive(by=SYSTEM)
+    secret.remove(by=SYSTEM)
+    assert not SecretBinding.objects.exists()
+    call = f"/api/routine-triggers/public/{archived.public_id}/fire"
+    said = {"HTTP_AUTHORIZATION": "Bearer the-second-canary"}
+    assert make.client().post(call, {}, **said).status_code == 401
+
+
+def test_a_restored_webhook_has_a_secret_of_its_own(company: Company) -> None:
+    trigger, secret = bound(company, "the-first-canary")
+    routine = trigger.routine
+    before = routine.revisions.first()
+    trigger.remove(by=SYSTEM)
+    secret.remove(by=SYSTEM)
+    ((_trigger, own),) = routine.restore(before, by=SYSTEM)
+    assert own.startswith("pcw_")

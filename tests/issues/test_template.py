@@ -10,11 +10,11 @@ from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
 from agents.models import Agent
-from issues.models import Issue
+from issues.models import Criterion, Issue
 from issues.template import Template
 from paperclip import first_start
 from paperclip.actors import SYSTEM
-from paperclip.exceptions import Conflict, Invalid
+from paperclip.exceptions import Conflict, Invalid, NotAllowed
 from paperclip.first_start import DIGITON, leave_rehearsal, rehearse
 from paperclip.models import Company
 from tests import make
@@ -137,6 +137,79 @@ def test_a_mistake_in_a_routine_is_named_with_its_place(
     text = f'{SMALL}[[routines]]\ntitle = "Go"\n{line}\n'
     found = refusal(tmp_path, text)
     assert re.search(rf"company\.toml: routines: 1 \(Go\): {said}", found)
+
+
+PROVEN = """
+[[checks]]
+id = "document"
+type = "file"
+title = "The document is written"
+settings.document = "{key}"
+parameters = [{ name = "key", type = "word" }]
+[[checks]]
+id = "seen"
+type = "human"
+title = "A person has looked at it"
+roles = ["ceo"]
+[[issues]]
+title = "Write it"
+assignee = "Boss"
+criteria = [{ check = "document", parameters = { key = "plan" } }]
+[[routines]]
+title = "Write it again"
+assignee = "Boss"
+criteria = [{ check = "document", parameters = { key = "report" } }, { check = "seen" }]
+"""
+
+
+def test_criteria_of_a_file_count_at_once(tmp_path: Path) -> None:
+    template = Template.read(written(tmp_path, SMALL + PROVEN))
+    company = template.found(owner=make.operator(), by=SYSTEM)
+    first = Issue.objects.get(company=company).criteria.get()
+    assert (first.check_of.key, first.state) == ("document", "accepted")
+    assert first.parameters == {"key": "plan"} and company.checks.count() == 2
+    routine = company.routines.get()
+    by = make.working(company.agents.get())
+    issue = routine.fire(by=by, source="manual", at=now()).linked_issue
+    told = [(one.check_of.key, one.state) for one in issue.criteria.all()]
+    assert told == [("document", "accepted"), ("seen", "accepted")]
+    # Whoever does the work cannot take them off.
+    with pytest.raises(NotAllowed, match="said by people"):
+        routine.change(by=by, criteria=[])
+    assert routine.revisions.get().snapshot["routine"]["criteria"] == routine.criteria
+
+
+@pytest.mark.parametrize(
+    ("was", "instead", "said"),
+    [
+        (
+            'check = "seen"',
+            'check = "tests"',
+            "routines: 1 .*: There is no check tests",
+        ),
+        ('key = "plan"', 'name = "plan"', "issues: 1 .*: Parameter name: there is no"),
+        (', parameters = { key = "report" }', "", "Parameter key: it is missing"),
+        ('roles = ["ceo"]', 'roles = ["king"]', "checks: 2 .*king"),
+        ('{ check = "seen" }', '{ type = "http" }', "criteria: 2: .*Unknown field"),
+    ],
+)
+def test_a_criterion_that_nothing_stands_for_is_named(
+    tmp_path: Path, was: str, instead: str, said: str
+) -> None:
+    assert was in PROVEN
+    assert re.search(said, refusal(tmp_path, SMALL + PROVEN.replace(was, instead, 1)))
+
+
+def test_the_shipped_company_proves_its_work() -> None:
+    company = digiton()
+    dev = company.agents.get(name="Dev")
+    issue = make.issue(company, assignee_agent=dev)
+    (default,) = Criterion.objects.default_for(issue, dev)
+    assert default.title == "Its branch is handed over"
+    routine = company.routines.get()
+    assert [one["check"] for one in routine.criteria] == ["document"]
+    run = routine.fire(by=SYSTEM, source="manual", at=now())
+    assert run.linked_issue and run.linked_issue.criteria.get().is_by_hand is False
 
 
 def test_variables_of_a_routine_come_along(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ import psutil
 import pytest
 
 from tests.instance import MANAGE, OURS, Instance, free_port, running
-from tests.mailserver import mail, written
 
 
 def doctor(home: Path, **settings: str) -> tuple[int, dict[str, str]]:
@@ -46,7 +45,6 @@ def test_of_an_instance_that_runs_every_part_is_well(instance: Instance) -> None
     for name in ("instance", "database", "migrations", "acts", "broker", "work"):
         assert table[name].startswith("ok: "), table[name]
     assert table["keys"] == f"ok: closed to others, in {instance.home / 'secrets'}"
-    assert table["mailboxes"] == "ok: none, and no check needs one"
     assert "worker@" in table["workers"] and table["workers"].startswith("ok: ")
     url = f"http://localhost:{instance.port}"
     asked = f"http://127.0.0.1:{instance.port}"
@@ -84,9 +82,7 @@ def test_what_is_wrong_is_said_with_what_to_do(instance: Instance) -> None:
     instance.manage("stop_everything")
     worker.suspend()
     try:
-        with mail() as (_, _, port):
-            write_mailboxes(instance, written(port))
-            code, table = doctor(instance.home)
+        code, table = doctor(instance.home)
     finally:
         worker.resume()
         key.chmod(0o600)
@@ -100,7 +96,6 @@ def test_what_is_wrong_is_said_with_what_to_do(instance: Instance) -> None:
     assert "resumes it" in table["after work"]
     assert table["acts"].startswith("warn: ") and str(checkpoints) in table["acts"]
     assert "copy" in table["after acts"]
-    assert table["mailboxes"] == "ok: press"
 
 
 def test_of_secrets_whose_key_is_lost_it_says_so(instance: Instance) -> None:
@@ -110,27 +105,17 @@ def test_of_secrets_whose_key_is_lost_it_says_so(instance: Instance) -> None:
     vault = instance.home / "secrets" / "vault"
     kept, other = vault.read_text(), "another-key-" * 4
     vault.write_text(other)
-    write_mailboxes(instance, "[press")
     try:
         code, table = doctor(instance.home)
         vault.write_text(f"{kept.strip()}\n{other}")
         _, later = doctor(instance.home)
     finally:
         vault.write_text(kept)
-        write_mailboxes(instance, "")
     assert code == 1 and "canary" not in str(table)
     assert table["keys"] == f"fail: 1 secrets cannot be read: {vault} lacks the key"
     assert "backup --keys" in table["after keys"]
-    assert table["mailboxes"].startswith("warn: ")
-    assert "mailboxes.toml" in table["after mailboxes"]
     assert later["keys"] == "warn: the master key is being changed"
     assert "rotate_secrets_key" in later["after keys"]
-
-
-def write_mailboxes(instance: Instance, text: str) -> None:
-    file = instance.home / "secrets" / "mailboxes.toml"
-    file.write_text(text)
-    file.chmod(0o600)
 
 
 def test_of_one_that_stands_still_it_says_so(tmp_path: Path) -> None:
