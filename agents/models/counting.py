@@ -52,6 +52,8 @@ WITH asks AS (
     SELECT m.*, coalesce(g.amount, 0) AS amount
     FROM mine m LEFT JOIN granted g ON g.metric = m.metric AND m.least IS NOT NULL
     WHERE NOT EXISTS (SELECT 1 FROM mine WHERE room < least)
+      -- What was given back meanwhile nobody would give back again.
+      AND (NOT %(renews)s OR EXISTS (SELECT 1 FROM held))
 ), taken AS (
     -- There is room: the rows are locked since it was looked at. The table's constraint
     -- is tried on the rows as the statement found them before it sees that they have

@@ -110,12 +110,8 @@ class Verified(Review):
         self._drop_what_is_already_so(fields)
         asked = fields.get("status")
         if asked == Status.DONE != self.status:
+            must_hand_on_alone(fields, by)
             self._must_be_closable(by)
-            if doer_of(by) is not None and NAMING & set(fields):
-                raise Invalid(
-                    "Say that it is done, or say who has it next: not both at once.",
-                    code="done_and_assigned",
-                )
         if self._is_claim(fields, by):
             return self._claim(fields, named, by=by, comment=comment)
         worker = self.executor_agent
@@ -269,6 +265,16 @@ class Verified(Review):
             self._ask_checker(worker, [], by=by)
         else:
             super()._hand_in_again(worker, by=by)
+
+
+def must_hand_on_alone(fields: dict[str, Any], by: Actor) -> None:
+    """Invalid for an agent that ends its part and hands the issue on in one: what is
+    done is checked and reviewed first."""
+    if doer_of(by) is not None and NAMING & set(fields):
+        raise Invalid(
+            "Say that it is done, or say who has it next: not both at once.",
+            code="done_and_assigned",
+        )
 
 
 def is_settled(product: WorkProduct, by: Actor) -> bool:
