@@ -19,7 +19,7 @@ from issues.models.base import CLOSED, Status
 from issues.models.decision import Decision
 from issues.models.fix import FIX, file_fix
 from issues.models.relation import Relation
-from issues.models.stages import PERSON, Stages, employed
+from issues.models.stages import PERSON, Stages, doer_of, employed
 from issues.models.work_product import OURS, WorkProduct
 from paperclip import audit
 from paperclip.actors import SYSTEM
@@ -293,9 +293,3 @@ class Review(Stages):
             Decision.objects.ask(self, stage, self.assignee_user, worker)
         self._post(self._remark, by=SYSTEM)
         audit.record(SYSTEM, "issue.updated", self, identifier=self.identifier)
-
-
-def doer_of(by: Actor) -> Agent | None:
-    """The agent whose doing it is, whatever credential its run uses."""
-    doer: Agent | None = by.agent or (by.run.agent if by.run else None)
-    return doer

@@ -20,7 +20,8 @@ from issues.models.criterion import Criterion
 from issues.models.evidence import Evidence
 from issues.models.fix import FIX
 from issues.models.proof import must_be_true
-from issues.models.review import NAMING, Review, doer_of
+from issues.models.review import NAMING, Review
+from issues.models.stages import doer_of
 from issues.models.work_product import WorkProduct
 from paperclip import audit, doorbell
 from paperclip.exceptions import Conflict, Invalid
