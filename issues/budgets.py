@@ -30,6 +30,7 @@ from issues.recovery import has_work
 from paperclip import audit, live
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict, Invalid, Missing
+from paperclip.models.spender import SPENT
 
 if TYPE_CHECKING:
     from paperclip.actors import Actor
@@ -39,7 +40,7 @@ log = logging.getLogger(__name__)
 
 Status, Threshold = BudgetIncident.Status, BudgetIncident.Threshold
 # Why a scope is paused.
-PAUSED = "budget"
+PAUSED = SPENT
 # Nobody's word by then is a no: it stays as it is.
 ASKED_FOR = timedelta(days=60)
 # The reason of the wakes with which stopped work goes on.
@@ -67,6 +68,8 @@ def safely(act: Any, row: Any) -> None:
 
 def put(company: Company, *, by: Actor, **fields: Any) -> BudgetPolicy:
     """As BudgetPolicy.objects.put, with all that follows from it at once."""
+    # What is spent and stopped nobody yet goes on with the others.
+    carry_through()
     policy = BudgetPolicy.objects.put(company, by=by, **fields)
     carry_through()
     return policy

@@ -88,7 +88,7 @@ class Meter:
             whole=False,
         )
         self._seconds = passed
-        grant = metering.reserve(self._run, self._asks())
+        grant = metering.reserve(self._run, self._asks(), renews=True)
         self.is_final = grant.is_full
         return not grant.short
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-PICTURE = re.compile(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=]+")
+# What of a request a model is told.
+READ = ("messages", "tools", "tool_choice", "response_format", "stop")
 PICTURE_TOKENS = 2500
 
 
@@ -35,19 +36,33 @@ class Usage:
 
     @classmethod
     def most(cls, request: dict[str, Any], got: int) -> Usage:
-        """What a call can use at worst: three bytes are a token at least, and a picture
-        is not as many as its text has."""
-        asked = {name: request.get(name) for name in ("messages", "tools")}
-        text = json.dumps(asked, ensure_ascii=False)
-        pictures = len(PICTURE.findall(text))
-        text = PICTURE.sub("", text)
-        sent = len(text.encode("utf-8", "replace")) // 3 + PICTURE_TOKENS * pictures
+        """What a call can use at worst: three bytes are a token at least, outside of
+        ASCII each may be one, and a picture is not as many as its text has."""
+        pictures = list(pictures_in(request["messages"]))
+        read = weight({name: request.get(name) for name in READ})
+        sent = (read - sum(map(weight, pictures))) // 3 + PICTURE_TOKENS * len(pictures)
         return cls(sent + 1, got, estimated=True)
 
     @classmethod
     def guessed(cls, request: Any, answer: str) -> Usage:
         """Four characters are about a token."""
         return cls(len(str(request)) // 4 + 1, len(answer) // 4 + 1, estimated=True)
+
+
+def pictures_in(messages: Iterable[Any]) -> Iterator[Any]:
+    """The parts that are pictures. One in the midst of a text is a text."""
+    for message in messages:
+        content = message.get("content")
+        for part in content if isinstance(content, list) else []:
+            if part.get("type") == "image_url":
+                yield part
+
+
+def weight(value: Any) -> int:
+    """Thirds of a token that it can be."""
+    text = json.dumps(value, ensure_ascii=False)
+    size = len(text.encode("utf-8", "replace"))
+    return size + 2 * (size - len(text.encode("ascii", "ignore")))
 
 
 def micros(dollars: float) -> int:

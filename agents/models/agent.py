@@ -24,6 +24,7 @@ from paperclip import audit
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Company, Instance, ScopedQuerySet, Spender
+from paperclip.models.spender import SPENT
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -264,10 +265,13 @@ class Agent(Spender, ActiveHours, Colleagues):
 
     @transaction.atomic
     def pause(self, *, by: Actor, reason: str = "manual") -> None:
-        """Nothing of it runs until resume: its runs are cancelled, queued ones too."""
+        """Nothing of it runs until resume: its runs are cancelled, queued ones too.
+        Paused for its budget, it is not resumed with that any more."""
         by.must_be_operator(self.company_id, "pause an agent")
-        working = [self.Status.IDLE, self.Status.ERROR]
-        mine = Agent.objects.filter(pk=self.pk, status__in=working)
+        may = Q(status__in=[self.Status.IDLE, self.Status.ERROR])
+        if reason != SPENT:
+            may |= Q(status=self.Status.PAUSED, pause_reason=SPENT)
+        mine = Agent.objects.filter(may, pk=self.pk)
         if mine.update(
             status=self.Status.PAUSED,
             pause_reason=reason,

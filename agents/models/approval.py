@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from agents.decisions import carry_out
+from agents.decisions import EFFECTS, carry_out
 from agents.models.agent import Agent
 from agents.models.approval_base import ApprovalBase
 from agents.models.notice import ApprovalEvent
@@ -149,6 +149,8 @@ class Approval(ApprovalBase):
             raise Invalid("A decision is approved or rejected.")
         if self.options and status == self.Status.APPROVED:
             self._must_be_option(choice)
+        if by.user is not None and Approval.objects.due(now()).filter(pk=self.pk):
+            self.expire()  # before the sweep has come by
         return self._close(status, by, note, choice, seen)
 
     def expire(self) -> bool:
@@ -168,7 +170,9 @@ class Approval(ApprovalBase):
 
     @transaction.atomic
     def resubmit(self, payload: dict[str, Any] | None = None, *, by: Actor) -> None:
-        """Ask anew, with another payload or the same. Only who asked, or a person."""
+        """Ask anew, with another payload or the same. Only who asked, or a person.
+        Invalid for another one where the payload says what there is already, as that
+        of a hire does: whoever reads it would allow something else."""
         if by.agent is not None and by.agent.pk != self.requested_by_agent_id:
             raise NotAllowed("Only the requesting agent can resubmit this approval.")
         by.must_write(self.company_id, "resubmit an approval")
@@ -177,6 +181,12 @@ class Approval(ApprovalBase):
             raise Invalid("Only revision requested approvals can be resubmitted")
         before = locked.payload
         self.refresh_from_db()
+        if payload not in (None, before) and self.type in EFFECTS:
+            raise Invalid(
+                "What is decided here follows from what there is: it is asked for anew"
+                " and not described anew. Withdraw it.",
+                code="own_route",
+            )
         if payload is not None:
             self._set_payload(payload)
         self.status, self.decision_note = self.Status.PENDING, None

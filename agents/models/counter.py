@@ -50,17 +50,19 @@ class BudgetCounterQuerySet(models.QuerySet["BudgetCounter"]):
         *,
         lasts: timedelta,
         run_id: UUID | None = None,
+        renews: bool = False,
     ) -> Grant:
         """Reserve on all counters of the scopes at once, or on none. `asks`: for each
         metric the least that will do and what is wanted; the tightest counter decides
         how much it is. Said again with the same `pk`, it takes the place of what was
-        reserved before."""
+        reserved before; who only `renews` reserves nothing when that is gone."""
         moment = now()
         told: dict[str, Any] = {
             "id": pk,
             "company": scopes.company_id,
             "agent": scopes.agent_id,
             "run": run_id,
+            "renews": renews,
             "scopes": scopes.ids,
             "starts": counting.windows(moment),
             "month": month_of(moment),

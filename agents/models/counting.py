@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 # Which mark a counter has reached.
-LEVEL = """CASE WHEN {spent} >= c.ceiling THEN 2 WHEN {spent} >= c.warn_at THEN 1
+LEVEL = """CASE WHEN {spent} >= m.ceiling THEN 2 WHEN {spent} >= m.warn_at THEN 1
     ELSE 0 END"""
 # In the order of the ids for everybody, and with what is committed by then: who waited
 # for another one sees what that one took.
@@ -52,6 +52,8 @@ WITH asks AS (
     SELECT m.*, coalesce(g.amount, 0) AS amount
     FROM mine m LEFT JOIN granted g ON g.metric = m.metric AND m.least IS NOT NULL
     WHERE NOT EXISTS (SELECT 1 FROM mine WHERE room < least)
+      -- What was given back meanwhile nobody would give back again.
+      AND (NOT %(renews)s OR EXISTS (SELECT 1 FROM held))
 ), taken AS (
     -- There is room: the rows are locked since it was looked at. The table's constraint
     -- is tried on the rows as the statement found them before it sees that they have
@@ -112,7 +114,8 @@ WITH event AS (
     SELECT u.counter, u.amount FROM reservation,
         unnest(reservation.counters, reservation.amounts) AS u(counter, amount)
 ), mine AS MATERIALIZED (
-    SELECT c.id, c.scope_id, h.amount AS had,
+    SELECT c.id, c.scope_id, c.spent, c.reserved, c.overrun, c.ceiling, c.warn_at,
+        c.reached, h.amount AS had,
         CASE WHEN c.scope_id = ANY(%(scopes)s) AND c.starts_at = ANY(%(starts)s)
             THEN coalesce(u.amount, 0) ELSE 0 END AS used,
         CASE WHEN %(whole)s THEN coalesce(h.amount, 0)
@@ -136,11 +139,12 @@ WITH event AS (
     ) s
     WHERE NOT %(whole)s AND r.id = %(reservation)s::uuid
 ), counted AS (
-    UPDATE agents_budgetcounter c SET spent = c.spent + m.used,
-        reserved = c.reserved - m.back,
-        overrun = greatest(c.overrun,
-            c.spent + m.used + c.reserved - m.back - c.ceiling),
-        reached = greatest(c.reached, {LEVEL.format(spent="c.spent + m.used")})
+    -- As in RESERVE: of the locked rows alone.
+    UPDATE agents_budgetcounter c SET spent = m.spent + m.used,
+        reserved = m.reserved - m.back, ceiling = m.ceiling,
+        overrun = greatest(m.overrun,
+            m.spent + m.used + m.reserved - m.back - m.ceiling),
+        reached = greatest(m.reached, {LEVEL.format(spent="m.spent + m.used")})
     FROM mine m WHERE c.id = m.id AND (m.used <> 0 OR m.back <> 0)
 )
 SELECT mine.scope_id, news.yes FROM news LEFT JOIN mine ON true

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.db import connection
 from django.utils.timezone import now
 
 from agents.models import metering
 from agents.models.base import NO_PROGRESS, RunBase, together
+from agents.models.grant import Scopes
 from agents.models.queue import BUDGET, SAY, says
 from paperclip import audit, doorbell, sql
 from paperclip.actors import SYSTEM
@@ -104,8 +106,13 @@ class Endable(RunBase):
         )
 
     def stop_for_budget(self) -> None:
-        """End it for a spent budget, whose incident finds it by the code."""
-        said = {"error": "Its budget is spent.", "error_code": BUDGET}
+        """End it for a spent budget. An incident that is there has it go on when the
+        budget is raised; one that comes finds it by the code."""
+        incidents = apps.get_model("agents.BudgetIncident")._default_manager
+        stops = incidents.unresolved().filter(scope_id__in=Scopes.of(self).ids)
+        said: dict[str, Any] = {"error": "Its budget is spent.", "error_code": BUDGET}
+        if (pk := stops.values_list("pk", flat=True).first()) is not None:
+            said["incident_id"] = pk
         self._end(OPEN, self.Status.CANCELLED, SYSTEM, **said)
 
     def was_stopped_for_budget(self) -> bool:

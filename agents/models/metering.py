@@ -68,10 +68,13 @@ def admit(run: Any, limited: list[str]) -> bool:
     return not grant.short
 
 
-def reserve(run: Any, asks: dict[str, tuple[int, int]]) -> Grant:
-    """For the run, in the place of what it had reserved before."""
+def reserve(
+    run: Any, asks: dict[str, tuple[int, int]], *, renews: bool = False
+) -> Grant:
+    """For the run, in the place of what it had reserved before. One that is under way
+    `renews` it: its end may have given that back already."""
     return BudgetCounter.objects.reserve(
-        run.pk, Scopes.of(run), asks, lasts=LASTS, run_id=run.pk
+        run.pk, Scopes.of(run), asks, lasts=LASTS, run_id=run.pk, renews=renews
     )
 
 

@@ -178,6 +178,10 @@ class Criterion(Scoped):
     def is_by_hand(self) -> bool:
         return checker_class(self.type).by_hand
 
+    def is_of_others(self, worker: Agent) -> bool:
+        """Whether somebody else than this agent wants it."""
+        return self.proposed_by_agent_id != worker.pk or self.accepted_by_id is not None
+
     # --- verbs -----------------------------------------------------------------------
 
     @transaction.atomic

@@ -12,6 +12,7 @@ from issues.models.goal import Goal
 from paperclip import audit
 from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Company, Scoped, ScopedQuerySet
+from paperclip.models.spender import SPENT
 
 if TYPE_CHECKING:
     from paperclip.actors import Actor
@@ -90,10 +91,15 @@ class Project(Scoped):
 
     @transaction.atomic
     def pause(self, *, by: Actor, reason: str = "manual") -> None:
-        """Nothing of it is checked out until resume. Safe to do again."""
+        """Nothing of it is checked out until resume. Safe to do again. Paused for its
+        budget, it is not resumed with that any more."""
         by.must_be_operator(self.company_id, "pause a project")
-        mine = Project.objects.filter(pk=self.pk, paused_at=None)
-        if mine.update(paused_at=now(), pause_reason=reason, updated_at=now()):
+        may = models.Q(paused_at=None)
+        if reason != SPENT:
+            may |= models.Q(pause_reason=SPENT)
+        if Project.objects.filter(may, pk=self.pk).update(
+            paused_at=now(), pause_reason=reason, updated_at=now()
+        ):
             audit.record(by, "project.paused", self, reason=reason)
         self.refresh_from_db()
 

@@ -229,3 +229,9 @@ def employed(agent: Agent | None) -> Agent | None:
     """The agent, unless it was dismissed."""
     gone = agent is None or agent.status == Agent.Status.TERMINATED
     return None if gone else agent
+
+
+def doer_of(by: Actor) -> Agent | None:
+    """The agent whose doing it is, whatever credential its run uses."""
+    doer: Agent | None = by.agent or (by.run.agent if by.run else None)
+    return doer

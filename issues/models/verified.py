@@ -21,9 +21,10 @@ from issues.models.evidence import Evidence
 from issues.models.fix import FIX
 from issues.models.proof import must_be_true
 from issues.models.review import NAMING, Review
+from issues.models.stages import doer_of
 from issues.models.work_product import WorkProduct
 from paperclip import audit, doorbell
-from paperclip.exceptions import Conflict
+from paperclip.exceptions import Conflict, Invalid
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -78,11 +79,12 @@ class Verified(Review):
     def proof(self, criteria: list[Criterion]) -> dict[UUID, Evidence]:
         """The newest look at each criterion that is not older than the last change."""
         state = self.state()
-        wanted = {self.state_for(one, state): one.pk for one in criteria}
-        rows = Evidence.objects.filter(issue_id=self.pk, state__in=wanted)
+        # Two that ask for the same have the same digest, and a look each.
+        wanted = {one.pk: self.state_for(one, state) for one in criteria}
+        rows = Evidence.objects.filter(issue_id=self.pk, state__in=set(wanted.values()))
         found: dict[UUID, Evidence] = {}
         for row in rows.order_by("created_at", "id"):
-            if row.criterion_id == wanted[row.state]:
+            if row.criterion_id and wanted.get(row.criterion_id) == row.state:
                 found[row.criterion_id] = row
         return found
 
@@ -109,6 +111,7 @@ class Verified(Review):
         self._drop_what_is_already_so(fields)
         asked = fields.get("status")
         if asked == Status.DONE != self.status:
+            must_hand_on_alone(fields, by)
             self._must_be_closable(by)
         if self._is_claim(fields, by):
             return self._claim(fields, named, by=by, comment=comment)
@@ -116,7 +119,7 @@ class Verified(Review):
         self._end_claim(fields, by=by)
         routed = super()._route(fields, by=by, comment=comment)
         if asked == Status.DONE == fields.get("status"):
-            if by.agent is not None and worker is not None and not self._holds():
+            if doer_of(by) and worker is not None and not self._holds():
                 # What was approved is not what was checked.
                 self._ask_checker(worker, [], by=by)
                 fields["status"] = Status.IN_REVIEW
@@ -161,8 +164,8 @@ class Verified(Review):
             return False
         if self.is_under_review or self.origin_kind == FIX:
             return False
-        own = self.assignee_agent_id in (None, doer.pk)
-        return own or self.criteria.accepted().exists()
+        worker = self.assignee_agent
+        return worker in (None, doer) or bool(self._to_prove(worker or doer))
 
     def _claim(
         self, fields: dict[str, Any], named: Any, *, by: Actor, comment: str
@@ -176,7 +179,10 @@ class Verified(Review):
             self.assignee_agent = worker
             fields["status"] = Status.IN_REVIEW
             return True
-        if self._to_prove(worker):
+        if wanted := self._to_prove(worker):
+            for one in wanted:
+                if one._state.adding:
+                    one.save(force_insert=True)
             self.assignee_agent = worker
             self._ask_checker(worker, named, by=by)
             fields["status"] = Status.IN_REVIEW
@@ -186,18 +192,19 @@ class Verified(Review):
         return super()._route(fields, by=by, comment=comment)
 
     def _to_prove(self, worker: Agent) -> list[Criterion]:
-        """What is checked: the issue's own criteria, else those of the role; a person
-        of the role's only where there is no reviewer either."""
+        """What is checked: the issue's own criteria, else those of the role, which
+        are not saved then; a person of the role's only where there is no reviewer
+        either. What the worker has chosen itself, while the issue was nobody's, takes
+        the place of none of the role's."""
         own = self.that_count()
-        if own:
+        if any(one.is_of_others(worker) for one in own):
             return own
         offered = Criterion.objects.default_for(self, worker)
         mine = [one for one in offered if not one.is_by_hand]
-        if not mine and self.policy_for(worker) is None:
+        if not (mine or own) and self.policy_for(worker) is None:
             mine = offered
-        for one in mine:
-            one.save(force_insert=True)
-        return mine
+        known = {one.check_of_id for one in own}
+        return [*own, *(one for one in mine if one.check_of_id not in known)]
 
     def _ask_checker(self, worker: Agent | None, named: Any, *, by: Actor) -> None:
         claim = self._new_claim(worker, named, Claim.Status.PENDING, by=by)
@@ -261,10 +268,14 @@ class Verified(Review):
             super()._hand_in_again(worker, by=by)
 
 
-def doer_of(by: Actor) -> Agent | None:
-    """The agent whose doing it is, whatever credential its run uses."""
-    doer: Agent | None = by.agent or (by.run.agent if by.run else None)
-    return doer
+def must_hand_on_alone(fields: dict[str, Any], by: Actor) -> None:
+    """Invalid for an agent that ends its part and hands the issue on in one: what is
+    done is checked and reviewed first."""
+    if doer_of(by) is not None and NAMING & set(fields):
+        raise Invalid(
+            "Say that it is done, or say who has it next: not both at once.",
+            code="done_and_assigned",
+        )
 
 
 def is_settled(product: WorkProduct, by: Actor) -> bool:

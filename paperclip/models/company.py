@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from paperclip import audit
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict, Missing, NotAllowed
-from paperclip.models.spender import Spender
+from paperclip.models.spender import SPENT, Spender
 from paperclip.roles import Role
 
 if TYPE_CHECKING:
@@ -144,10 +144,13 @@ class Company(Spender):
 
     @transaction.atomic
     def pause(self, *, by: Actor, reason: str = "manual") -> None:
-        """No agent of this company starts a run until resume."""
+        """No agent of this company starts a run until resume. Paused for its budget, it
+        is not resumed with that any more."""
         by.must_be_operator(self.pk, "stop the company")
-        active = Company.objects.filter(pk=self.pk, status=self.Status.ACTIVE)
-        if active.update(
+        may = models.Q(status=self.Status.ACTIVE)
+        if reason != SPENT:
+            may |= models.Q(status=self.Status.PAUSED, pause_reason=SPENT)
+        if Company.objects.filter(may, pk=self.pk).update(
             status=self.Status.PAUSED,
             pause_reason=reason,
             paused_at=now(),

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from paperclip.actors import Actor
 
 CENT = 10_000  # millionths of a dollar
+# The reason of a pause that the budget is for.
+SPENT = "budget"
 
 
 class Spender(models.Model):

@@ -405,6 +405,18 @@ def test_it_can_be_withdrawn(agent: Agent) -> None:
         approval.decide("approved", by=person_of(agent))
 
 
+def test_what_is_past_its_time_is_not_approved_any_more(agent: Agent) -> None:
+    """The sweep has not come by yet."""
+    approval = asked(agent)
+    late = now() - timedelta(seconds=1)
+    Approval.objects.filter(pk=approval.pk).update(expires_at=late)
+    with pytest.raises(Invalid) as caught:
+        approval.decide("approved", by=person_of(agent))
+    assert caught.value.code == "already_decided"
+    approval.refresh_from_db()
+    assert approval.status == "rejected"
+
+
 # --- a person's own request (T-13e) --------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import F
 from django.utils.timezone import now
 from hypothesis import HealthCheck, given, settings
@@ -161,6 +162,47 @@ def test_no_limit_is_passed_ten_thousand_times(
     world: World, limits: Any, scripts: Any
 ) -> None:
     check(world, limits, scripts)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_has_grown_meanwhile_is_given_back_whole() -> None:
+    """Who counts it found the counter as it was before the reservation grew."""
+    agent = make.agent()
+    make.budget(agent, 1000, metric="tokens")
+    scopes, call = Scopes(agent.company_id, agent.pk), uuid4()
+    counters = BudgetCounter.objects
+    counters.reserve(call, scopes, {"tokens": (1, 10)}, lasts=LASTS)
+
+    def settle() -> bool:
+        try:
+            used = {"tokens": 5}
+            return counters.enter(scopes, used, at=now(), reservation=call)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            counters.reserve(call, scopes, {"tokens": (1, 300)}, lasts=LASTS)
+            settled = pool.submit(settle)
+            wait_until_somebody_waits()
+        assert settled.result()
+    counter = counters.get(scope_id=agent.pk, metric="tokens")
+    assert (counter.spent, counter.reserved) == (5, 0)
+
+
+def wait_until_somebody_waits() -> None:
+    """Until another connection waits for what this one holds."""
+    until = time.monotonic() + 30
+    with connections["default"].cursor() as cursor:
+        while time.monotonic() < until:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                " AND datname = current_database()"
+            )
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(0.02)
+    raise AssertionError("nobody waits")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -153,3 +153,21 @@ def test_over_http(boss: Agent) -> None:
     assert make.client_of(boss).post(f"/api/agents/{pk}/approve").status_code == 403
     assert person.post(f"/api/agents/{pk}/approve").json()["status"] == "idle"
     assert person.post(path, {**body, "name": "By hand"}).json()["approval"] is None
+
+
+def test_the_card_of_a_hire_is_not_written_by_who_hires(
+    boss: Agent, person: Actor
+) -> None:
+    """A person would read something harmless and let something else in."""
+    harmful = {"adapter_type": "process", "adapter_config": {"command": "evil"}}
+    agent, card = hired(boss, **harmful)
+    card.request_revision(by=person, note="What for?")
+    by = Actor.of_agent(boss, boss.runs.live().first())
+    nice = {**card.payload, "adapterType": "litellm", "adapterConfig": {}}
+    with pytest.raises(Invalid) as caught:
+        card.resubmit(nice, by=by)
+    assert caught.value.code == "own_route"
+    card.resubmit(by=by)
+    card.refresh_from_db()
+    assert (card.status, card.payload["adapterType"]) == ("pending", "process")
+    assert agent.status == "pending_approval"

@@ -145,3 +145,26 @@ def test_a_model_without_a_price_needs_a_limit_of_tokens() -> None:
     make.budget(run.agent, 5000, metric="tokens")
     request = reserve(run, price=lambda usage: None)
     assert 4900 < request["max_tokens"] < 5000
+
+
+PIECE = "data:image/png;base64," + "A" * 300_000
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"messages": [{"role": "user", "content": PIECE}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": PIECE}]}]},
+        {"response_format": {"type": "json_schema", "json_schema": {"a": PIECE}}},
+        {"messages": [{"role": "user", "content": "\U00013000" * 25_000}]},
+    ],
+    ids=["looks like a picture", "in a part", "in its schema", "letters of a grave"],
+)
+def test_all_that_a_model_is_told_is_reserved_for(more: dict[str, Any]) -> None:
+    assert Usage.most({**HELLO, **more}, 1).sent >= 100_000
+
+
+def test_a_picture_is_not_reserved_for_as_a_text() -> None:
+    parts = [{"type": "image_url", "image_url": {"url": PIECE}}]
+    asked = {"messages": [{"role": "user", "content": parts}]}
+    assert 2500 <= Usage.most(asked, 1).sent < 2600

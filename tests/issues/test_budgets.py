@@ -19,6 +19,7 @@ from agents.models import (
     CostEvent,
     Run,
     Wakeup,
+    metering,
 )
 from agents.models.grant import Scopes
 from issues import budgets, sweep
@@ -459,3 +460,67 @@ def test_only_what_is_there_has_a_limit(company: Company) -> None:
     with pytest.raises(NotAllowed):
         budgets.put(company, by=make.working(agent), scope_id=agent.pk, **about)
     assert Issue.objects.count() == 0
+
+
+# --- what a person paused, and what was stopped late ----------------------------------
+
+
+@pytest.mark.parametrize("scope", ["company", "project", "agent"])
+def test_what_a_person_paused_meanwhile_stays_so(scope: str) -> None:
+    company = make.company()
+    agent, project = make.agent(company), make.project(company)
+    issue = make.issue(company, project=project, assignee_agent=agent)
+    subject = {"company": company, "project": project, "agent": agent}[scope]
+    make.budget(subject, 100)
+    spend(agent, 100, project_id=project.pk)
+    sweep.sweep()
+    subject.refresh_from_db()
+    assert subject.pause_reason == "budget"
+    owner = make.by(make.owner_of(company))
+    subject.pause(by=owner)
+    budgets.raise_and_resume(only(), 500, by=owner)
+    subject.refresh_from_db()
+    assert (subject.pause_reason, bool(subject.paused_at)) == ("manual", True)
+    if scope != "project":
+        assert queued(agent) == set()
+    assert issue.pk
+
+
+def test_what_was_stopped_at_its_start_goes_on_as_well(company: Company) -> None:
+    """It came into the project when that was stopped already."""
+    agent, project = make.agent(company), make.project(company)
+    make.budget(project, 100)
+    spend(agent, 100, project_id=project.pk)
+    sweep.sweep()
+    issue = make.issue(company, assignee_agent=agent)
+    run = agent.runs.get()
+    issue.change(by=SYSTEM, project=project)
+    run.refresh_from_db()
+    assert run.claim(host="here") is None
+    assert queued(agent) == set()
+    budgets.raise_and_resume(only(), 500, by=make.by(make.owner_of(company)))
+    assert queued(agent) == {issue.pk}
+
+
+def test_a_raise_is_faster_than_the_sweep(company: Company) -> None:
+    agent = make.agent(company)
+    issue = make.issue(company, assignee_agent=agent)
+    make.budget(agent, 100)
+    spend(agent, 100)
+    assert agent.runs.get().claim(host="here") is None
+    assert queued(agent) == set()
+    fields = {"scope_type": "agent", "scope_id": agent.pk, "amount": 500}
+    budgets.put(company, by=make.by(make.owner_of(company)), **fields)
+    assert queued(agent) == {issue.pk}
+
+
+def test_what_has_ended_reserves_nothing_any_more(company: Company) -> None:
+    """Its supervisor asks for the next second when somebody has just ended it."""
+    agent = make.agent(company)
+    make.budget(agent, 10, metric="minutes")
+    run, _token = make.live_run(agent)
+    late = Run.objects.get(pk=run.pk)
+    run.cancel(by=SYSTEM, why="Enough.")
+    metering.reserve(late, {"minutes": (1, 15)}, renews=True)
+    counter = BudgetCounter.objects.get(scope_id=agent.pk, metric="minutes")
+    assert counter.reserved == 0
