@@ -46,6 +46,54 @@ ROUTES = {
     "paperclip/company/": "companies/",
 }
 
+# What is no member's alone: each of them looks at its token.
+OF_ANYBODY = [
+    path("invite/<str:token>", people.accept, name="invite_accept"),
+    path("sign-in/<str:token>", views.sign_in, name="sign_in"),
+    path("live/<str:token>", views.version, name="live"),
+]
+
+
+def our_pages() -> list[tuple[str, Callable[..., HttpResponse], str]]:
+    """The pages beside those of the models: address, view and name."""
+    # Their forms need the site, so they are not there before it is.
+    from agents.views import org_chart
+    from issues.views import approval, budgets
+    from issues.views.board import board
+
+    one, incident = "budgets/<uuid:pk>", "budgets/incidents/<uuid:pk>"
+    account = "costs/account/<int:pk>"
+    return [
+        ("activity/", activity.show, "activity"),
+        ("leave-rehearsal/", views.leave_rehearsal, "leave"),
+        ("board/", board, "issue_board"),
+        ("budgets/", budgets.budgets, "budgets"),
+        ("budgets/put", budgets.put, "budget_put"),
+        (f"{one}/remove", budgets.take_away, "budget_remove"),
+        (f"{incident}/resolve", budgets.resolve, "budget_resolve"),
+        ("approvals/", approval.approvals, "approvals"),
+        ("approvals/rules", approval.rules, "approval_rules"),
+        ("approvals/<uuid:pk>", approval.approval, "approval"),
+        *(
+            (f"approvals/<uuid:pk>/{act}", to_do, f"approval_{act}")
+            for act, to_do in approval.ACTS.items()
+        ),
+        ("org/", org_chart, "org"),
+        ("costs/", views.costs, "costs"),
+        (f"{account}/open", views.open_account, "account_open"),
+        (f"{account}/change", views.change_account, "account_change"),
+        ("company/<uuid:pk>/choose", views.choose, "company_choose"),
+        ("company/<uuid:pk>/stop", views.stop, "company_stop"),
+        ("company/<uuid:pk>/resume", views.resume, "company_resume"),
+        ("stop", views.stop_all, "instance_stop"),
+        ("resume", views.resume_all, "instance_resume"),
+        ("people/", people.people, "people"),
+        ("people/invite", people.invite, "invite"),
+        ("people/<uuid:pk>/role", people.change_role, "member_role"),
+        ("people/<uuid:pk>/remove", people.remove, "member_remove"),
+        ("people/invites/<uuid:pk>/revoke", people.revoke, "invite_revoke"),
+    ]
+
 
 class ConsoleSite(UnfoldAdminSite):
     site_title = site_header = "Paperclip"
@@ -77,70 +125,15 @@ class ConsoleSite(UnfoldAdminSite):
         return {**super().each_context(request), **live, "desk": desk}
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        # Their forms need this very site, so they are not there before it is.
-        from agents.views import org_chart
-        from issues.views import approval, budgets
-        from issues.views.board import board
-
         urls = super().get_urls()
         for each in urls:
             if route := ROUTES.get(str(each.pattern)):
                 each.pattern = RoutePattern(route)
-        view = self.admin_view
-        return [
-            path("activity/", view(activity.show), name="activity"),
-            path("leave-rehearsal/", view(views.leave_rehearsal), name="leave"),
-            path("board/", view(board), name="issue_board"),
-            path("approvals/", view(approval.approvals), name="approvals"),
-            path("budgets/", view(budgets.budgets), name="budgets"),
-            path("budgets/put", view(budgets.put), name="budget_put"),
-            path(
-                "budgets/<uuid:pk>/remove",
-                view(budgets.take_away),
-                name="budget_remove",
-            ),
-            path(
-                "budgets/incidents/<uuid:pk>/resolve",
-                view(budgets.resolve),
-                name="budget_resolve",
-            ),
-            path("approvals/rules", view(approval.rules), name="approval_rules"),
-            path("approvals/<uuid:pk>", view(approval.approval), name="approval"),
-            *(
-                path(f"approvals/<uuid:pk>/{act}", view(to_do), name=f"approval_{act}")
-                for act, to_do in approval.ACTS.items()
-            ),
-            path("org/", view(org_chart), name="org"),
-            path("costs/", view(views.costs), name="costs"),
-            path(
-                "costs/account/<int:pk>/open",
-                view(views.open_account),
-                name="account_open",
-            ),
-            path(
-                "costs/account/<int:pk>/change",
-                view(views.change_account),
-                name="account_change",
-            ),
-            path("company/<uuid:pk>/choose", view(views.choose), name="company_choose"),
-            path("company/<uuid:pk>/stop", view(views.stop), name="company_stop"),
-            path("company/<uuid:pk>/resume", view(views.resume), name="company_resume"),
-            path("stop", view(views.stop_all), name="instance_stop"),
-            path("resume", view(views.resume_all), name="instance_resume"),
-            path("people/", view(people.people), name="people"),
-            path("people/invite", view(people.invite), name="invite"),
-            path("people/<uuid:pk>/role", view(people.change_role), name="member_role"),
-            path("people/<uuid:pk>/remove", view(people.remove), name="member_remove"),
-            path(
-                "people/invites/<uuid:pk>/revoke",
-                view(people.revoke),
-                name="invite_revoke",
-            ),
-            path("invite/<str:token>", people.accept, name="invite_accept"),
-            path("sign-in/<str:token>", views.sign_in, name="sign_in"),
-            path("live/<str:token>", views.version, name="live"),
-            *urls,
+        pages = [
+            path(route, self.admin_view(view), name=name)
+            for route, view, name in our_pages()
         ]
+        return [*pages, *OF_ANYBODY, *urls]
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return protect(passwords.sign_in(request, self.each_context(request)))

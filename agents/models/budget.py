@@ -69,13 +69,10 @@ class BudgetPolicyQuerySet(ScopedQuerySet):
         kind = window_kind or (LIFETIME if once else MONTH)
         # The row of the agent or the company before the counters, as everybody does.
         mirror(subject, metric, kind, amount)
+        scope = {"company": company, "scope_type": scope_type, "scope_id": scope_id}
+        new = {"created_by": by.user, "amount": amount}
         row, made = self.get_or_create(
-            company=company,
-            scope_type=scope_type,
-            scope_id=scope_id,
-            metric=metric,
-            window_kind=kind,
-            defaults={"created_by": by.user, "amount": amount},
+            **scope, metric=metric, window_kind=kind, defaults=new
         )
         policy: BudgetPolicy = self.select_for_update(no_key=True).get(pk=row.pk)
         for name, value in {**more, "amount": amount}.items():
@@ -83,15 +80,12 @@ class BudgetPolicyQuerySet(ScopedQuerySet):
         policy.is_active, policy.updated_by = amount > 0, by.user
         policy.save()
         BudgetCounter.objects.limit(policy, now(), is_new=is_new)
+        said = {"metric": metric, "amount": amount}
+        said |= {"scopeType": scope_type, "scopeId": str(scope_id)}
+        said["name"] = f"{subject}, {policy.in_words(amount)}"
+        act = "budget.policy_created" if made else "budget.policy_changed"
         audit.record(
-            by,
-            "budget.policy_created" if made else "budget.policy_changed",
-            policy,
-            scopeType=scope_type,
-            scopeId=str(scope_id),
-            metric=metric,
-            amount=amount,
-            name=f"{subject}, {policy.in_words(amount)}",
+            by, act, policy, **said, name=f"{subject}, {policy.in_words(amount)}"
         )
         return policy
 
