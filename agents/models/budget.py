@@ -84,9 +84,7 @@ class BudgetPolicyQuerySet(ScopedQuerySet):
         said |= {"scopeType": scope_type, "scopeId": str(scope_id)}
         said["name"] = f"{subject}, {policy.in_words(amount)}"
         act = "budget.policy_created" if made else "budget.policy_changed"
-        audit.record(
-            by, act, policy, **said, name=f"{subject}, {policy.in_words(amount)}"
-        )
+        audit.record(by, act, policy, **said)
         return policy
 
 
