@@ -20,6 +20,8 @@ from tests import make
 pytestmark = pytest.mark.django_db
 
 PUBLIC = {"/api/health", "/api/routine-triggers/public/{public_id}/fire"}
+# Whoever has the token of an invitation may read and accept it.
+PUBLIC |= {"/api/invites/{token}", "/api/invites/{token}/accept"}
 ROUTES = [
     (method, path.replace("{", "").replace("}", ""))
     for path, methods in document()["paths"].items()
