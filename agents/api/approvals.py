@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,7 +21,8 @@ from agents.api.approval_shapes import (
     VerdictForm,
 )
 from agents.api.shapes import AgentShape
-from agents.models import Agent, Approval
+from agents.models import Agent, Approval, Run
+from paperclip.actors import Actor
 from paperclip.api.schema import doc
 from paperclip.api.views import Endpoint
 from paperclip.exceptions import Conflict, Invalid, NotAllowed
@@ -35,6 +37,7 @@ class ApprovalEndpoint(Endpoint):
     def approval(self) -> Approval:
         rows = Approval.objects.select_related("company")
         found: Approval = rows.get_for(self.actor, self.kwargs["approval_id"])
+        note_reading(self.actor, found.run_id)
         return found
 
     def must_be_person(self) -> None:
@@ -51,6 +54,16 @@ class ApprovalEndpoint(Endpoint):
         return Response(ApprovalShape(approval).data)
 
 
+def note_reading(by: Actor, *asked_in: UUID | None) -> None:
+    """The actor is shown what these runs have asked for."""
+    run = by.run
+    if run is None or run.outside:
+        return
+    others = Run.objects.filter(pk__in=filter(None, asked_in)).exclude(pk=run.pk)
+    if other := others.exclude(outside="").select_related("agent").first():
+        run.note_outside(f"text by {other.agent}, who read: {other.outside}")
+
+
 class Approvals(Endpoint):
     @doc(
         "list_approvals",
@@ -61,9 +74,11 @@ class Approvals(Endpoint):
     )
     def get(self, request: Request, **path: str) -> Response:
         rows = Approval.objects.filter(company=self.company())
-        return self.page(
-            rows.filter(**self.query(ApprovalFilter)), APPROVALS, ApprovalShape
+        found, headers = APPROVALS.cut(
+            rows.filter(**self.query(ApprovalFilter)), request
         )
+        note_reading(self.actor, *(one.run_id for one in found))
+        return Response(ApprovalShape(found, many=True).data, headers=headers)
 
     @doc(
         "create_approval",

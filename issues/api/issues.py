@@ -45,8 +45,8 @@ class IssueEndpoint(Endpoint):
     def issue(self, among: IssueQuerySet | None = None) -> Any:
         among = Issue.objects.select_related("project") if among is None else among
         found = among.get_for(self.actor, self.kwargs["issue_id"])
-        if self.request.method == "GET":
-            note_reading(self.actor, found)
+        # Whatever is asked of it, the answer shows it.
+        note_reading(self.actor, found)
         return found
 
 
@@ -60,6 +60,7 @@ class Issues(Endpoint):
     )
     def get(self, request: Request, **path: str) -> Response:
         found, headers = ISSUES.cut(self.wanted(), request)
+        note_reading(self.actor, *found)
         context = {"runs": rows.active_runs(found)}
         shape = IssueRow(found, many=True, context=context)
         return Response(shape.data, headers=headers)

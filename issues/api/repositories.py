@@ -16,6 +16,7 @@ from issues import repositories, uploads
 from issues.api.issues import IssueEndpoint
 from issues.api.work_shapes import WorkProductShape
 from issues.models import Issue, Project
+from issues.outside import note_cloning
 from paperclip.api.schema import doc
 from paperclip.api.views import Endpoint
 from paperclip.exceptions import BadRequest
@@ -68,6 +69,7 @@ class Repository(Endpoint):
     )
     def get(self, request: Request, **path: str) -> Any:
         project = Project.objects.get_for(self.actor, self.kwargs["project_id"])
+        note_cloning(self.actor, project)
         have = self.query(HaveFilter).get("have", [])
         bare = repositories.ready(project)
         out = scratch()  # the response closes it

@@ -30,8 +30,10 @@ class Children(Checker):
         if left:
             return failed(f"Not done: {', '.join(left)}.", parts=told)
         if job.settings.get("verified"):
-            proven = Claim.objects.filter(issue__in=parts).proven()
-            known = set(proven.values_list("issue_id", flat=True))
+            # Of a part that was opened again since, the last answer counts.
+            last = Claim.objects.filter(issue__in=parts, agent__isnull=False)
+            last = last.order_by("issue_id", "-created_at").distinct("issue_id")
+            known = {one.issue_id for one in last if one.status == "verified"}
             left = [one.identifier for one in parts if one.pk not in known]
             if left:
                 return failed(f"Done and not verified: {', '.join(left)}.", parts=told)

@@ -126,3 +126,26 @@ def test_a_persons_key_in_its_run_is_no_other_pair_of_eyes() -> None:
     assert (issue.status, issue.assignee_agent) == ("in_review", boss)
     with pytest.raises(NotAllowed):
         issue.change(by=person, status="done", comment="I looked at it.")
+
+
+def test_a_part_that_was_opened_again_is_not_proven_by_what_it_was() -> None:
+    worker = make.agent()
+    above = make.issue(worker.company, assignee_agent=worker)
+    part = make.issue(worker.company, assignee_agent=worker, parent=above)
+    ask = {"type": "children", "title": "All of it", "settings": {"verified": True}}
+    Criterion.objects.add(above, by=SYSTEM, **ask)
+    criterion = Criterion.objects.add(part, by=SYSTEM, check=check_of(worker.company))
+    by = taken(part, worker)
+    Document.objects.write(part, "report", by=by, body="All of it.")
+    part.change(by=by, status="done", comment="Done.")
+    checking.check_on()
+    part.refresh_from_db()
+    assert part.claims.get().status == "verified"
+    part.change(by=SYSTEM, status="todo")
+    criterion.remove(by=SYSTEM)
+    part.check_out(worker, by.run, ["todo"], by=by)
+    part.change(by=by, status="done", comment="Done again.")
+    above.change(by=by, status="done", comment="Done.")
+    checking.check_on()
+    above.refresh_from_db()
+    assert (part.status, above.status) == ("done", "in_progress")
