@@ -29,7 +29,10 @@ class BudgetForm(forms.Form):
     )
     window_kind = forms.ChoiceField(
         label=_("In"),
-        choices=[("", _("as usual")), *BudgetPolicy.Window.choices],
+        choices=[
+            ("", _("as usual: a month; projects and issues for ever")),
+            *BudgetPolicy.Window.choices,
+        ],
         required=False,
     )
     warn_percent = forms.IntegerField(
