@@ -30,10 +30,11 @@ class BudgetForm(forms.Form):
     window_kind = forms.ChoiceField(
         label=_("In"),
         choices=[
-            ("", _("as usual: a month; projects and issues for ever")),
+            ("", _("as usual")),
             *BudgetPolicy.Window.choices,
         ],
         required=False,
+        help_text=_("As usual is a month; for projects and issues it is for ever."),
     )
     warn_percent = forms.IntegerField(
         label=_("Warn at per cent"), min_value=1, max_value=100, initial=80

@@ -84,6 +84,14 @@ def test_a_budget_is_asked_for_in_words(console: Client, agent: Agent) -> None:
     assert "1c0ffee1" not in page and "lifetime" not in page
 
 
+def test_who_waits_to_be_hired_cannot_be_woken(console: Client, agent: Agent) -> None:
+    wake = f"/agents/{agent.pk}/wake"
+    assert wake in console.get("/").content.decode()
+    Agent.objects.filter(pk=agent.pk).update(status="pending_approval")
+    page = console.get("/").content.decode()
+    assert wake not in page and agent.name in page
+
+
 def test_a_question_offers_its_options(console: Client, agent: Agent) -> None:
     payload = {"question": "Which colour?", "options": ["red", "blue"]}
     approval = asked(agent, payload, type="question")
