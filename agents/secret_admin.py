@@ -148,6 +148,6 @@ class SecretAdmin(ConsoleAdmin):
     def read(self, secret: Secret) -> str:
         return ago(secret.last_read_at) or str(_("never"))
 
-    @admin.display(description=_("value of"), ordering="last_rotated_at")
+    @admin.display(description=_("value set"), ordering="last_rotated_at")
     def rotated(self, secret: Secret) -> str:
         return ago(secret.last_rotated_at or secret.created_at)

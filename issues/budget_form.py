@@ -29,8 +29,12 @@ class BudgetForm(forms.Form):
     )
     window_kind = forms.ChoiceField(
         label=_("In"),
-        choices=[("", _("as usual")), *BudgetPolicy.Window.choices],
+        choices=[
+            ("", _("as usual")),
+            *BudgetPolicy.Window.choices,
+        ],
         required=False,
+        help_text=_("As usual is a month; for projects and issues it is for ever."),
     )
     warn_percent = forms.IntegerField(
         label=_("Warn at per cent"), min_value=1, max_value=100, initial=80

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -50,8 +51,18 @@ class ActivityFilter(forms.Form):
     )
     issue = forms.CharField(label=gettext_lazy("Issue"), required=False)
     run = forms.UUIDField(label=gettext_lazy("Run"), required=False)
-    since = forms.DateField(label=gettext_lazy("From"), required=False, widget=DAY)
-    until = forms.DateField(label=gettext_lazy("To"), required=False, widget=DAY)
+    since = forms.DateField(
+        label=gettext_lazy("From"),
+        required=False,
+        widget=DAY,
+        help_text=settings.TIME_ZONE,
+    )
+    until = forms.DateField(
+        label=gettext_lazy("To"),
+        required=False,
+        widget=DAY,
+        help_text=settings.TIME_ZONE,
+    )
 
     def __init__(self, data: Any, company: Company) -> None:
         super().__init__(data)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -191,10 +192,29 @@ class Secret(Scoped):
                 "A name has 1 to 120 letters, numbers, spaces and .:/@_-",
                 name="Letters, numbers, spaces and .:/@_- only, 120 at most.",
             )
+        self._must_be_told_apart()
         if value:
             self._must_be_keepable(value)
             if Scrubber([value]).finds(f"{self.name}\n{self.description}"):
                 raise Invalid("The name or the description holds the value itself.")
+
+    def _must_be_told_apart(self) -> None:
+        """By a reader: from the company's others, and from what it looks like."""
+        scripts = {
+            unicodedata.name(c, "?").split()[0] for c in self.name if c.isalpha()
+        }
+        if "LATIN" in scripts and len(scripts) > 1:
+            raise Invalid(
+                "A name mixes letters of two alphabets that look alike.",
+                name="Write it in letters of one alphabet.",
+            )
+        others = Secret.objects.filter(company_id=self.company_id).exclude(pk=self.pk)
+        taken = others.filter(name__iexact=self.name).exclude(name=self.name).first()
+        if taken:
+            raise Conflict(
+                f"Another secret is called {taken.name}: capitals make no difference.",
+                code="duplicate_name",
+            )
 
     def _must_be_keepable(self, value: str) -> None:
         problem = ""

@@ -62,18 +62,18 @@ def outlook(standing: Standing) -> str:
     found = standing.forecast
     left = standing.policy.limit - standing.counter.spent
     lasts = found.lasts(max(0, left))
-    if lasts is None or standing.policy.metric == "runs":
+    if lasts is None or left <= 0 or standing.policy.metric == "runs":
         return ""
     told = {
         "p50": in_words(standing, found.p50),
         "p90": in_words(standing, found.p90),
-        "few": lasts[1],
-        "many": lasts[0],
+        "few": f"{lasts[1]:,}",
+        "many": f"{lasts[0]:,}",
     }
     return (
         _(
-            "a run takes %(p50)s, one of ten more than %(p90)s: enough for %(few)s to"
-            " %(many)s runs"
+            "half of the runs take up to %(p50)s, one in ten more than %(p90)s: enough"
+            " for %(few)s to %(many)s runs"
         )
         % told
     )

@@ -12,9 +12,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from agents.models import Agent, Approval, ApprovalEvent, EffectPolicy
+from agents.models import Agent, Approval, ApprovalEvent, BudgetPolicy, EffectPolicy
 from agents.models.policy import Effect, Rule, default_rule
 from issues.models import ApprovalLink
 from issues.views.work import lines_of
@@ -31,6 +32,12 @@ RELATED = (
 )
 # What the console does not show beside the rest of a payload.
 INNER = {"agentId", "effect"}
+# Of a budget the title says the rest.
+OF_BUDGET = {
+    "amount": gettext_lazy("limit"),
+    "observedAmount": gettext_lazy("used"),
+    "raiseTo": gettext_lazy("raise to"),
+}
 EVERYTHING = 1_000_000  # lines around a change: all of them
 
 
@@ -91,8 +98,19 @@ def shown(row: Any) -> Any:
         if row.type != row.Type.QUESTION
         else {row.title, row.asked_default, "\n".join(row.options)}
     )
-    row.facts = [fact for fact in facts_of(row.payload) if fact[1] not in shown_already]
+    told = budget_of(row.payload) if row.type == row.Type.BUDGET else row.payload
+    row.facts = [fact for fact in facts_of(told) if fact[1] not in shown_already]
     return row
+
+
+def budget_of(payload: dict[str, Any]) -> dict[str, Any]:
+    """What a budget's approval asks for, with its unit instead of ids and codes."""
+    policy = BudgetPolicy(metric=payload.get("metric", ""))
+    return {
+        str(name): policy.in_words(payload[key])
+        for key, name in OF_BUDGET.items()
+        if isinstance(payload.get(key), int)
+    }
 
 
 def facts_of(payload: dict[str, Any]) -> list[tuple[str, str]]:
@@ -140,7 +158,10 @@ def decide(request: HttpRequest, pk: str) -> HttpResponse:
     seen = request.POST.get("seen", "")
 
     def do() -> None:
+        must_wait_still(row, verdict)
         if verdict == "revision_requested":
+            if not note:
+                raise Invalid(_("Write in the note what should be different."))
             row.request_revision(by=by, note=note)
         elif verdict == "rejected":
             row.decide("rejected", by=by, note=note, seen=seen)
@@ -150,9 +171,23 @@ def decide(request: HttpRequest, pk: str) -> HttpResponse:
         else:
             raise Invalid(_("There is no such decision."))
 
-    if attempt(request, do, _("It is decided. Who asked is told.")):
+    sent_back = verdict == "revision_requested"
+    done = _("It is sent back.") if sent_back else _("It is decided.")
+    if attempt(request, do, f"{done} {_('Who asked is told.')}"):
         return redirect("admin:approvals")
     return back(request, home(row))
+
+
+def must_wait_still(row: Approval, verdict: str) -> None:
+    """Invalid when somebody has decided otherwise meanwhile."""
+    if not row.is_open and row.status != verdict.partition(":")[0]:
+        raise Invalid(
+            _("It is decided already: %(status)s by %(who)s. Nothing was changed.")
+            % {
+                "status": row.get_status_display(),
+                "who": row.decided_by_user or "Paperclip",
+            }
+        )
 
 
 @require_POST

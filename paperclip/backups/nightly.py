@@ -70,7 +70,7 @@ def state() -> str:
     with contextlib.suppress(OSError, ValueError, KeyError):
         said = json.loads((store.home() / FAILURE).read_text())["said"]
     if good is None:
-        raise Refused(said or "None yet: take one with `manage.py backup`.")
+        raise Refused(said or "None yet: take one with: python3 manage.py backup")
     if said:
         raise Refused(said)
     if now() - good.taken_at > OLDEST:

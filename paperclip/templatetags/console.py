@@ -148,7 +148,7 @@ def share(spend: Any, cents: int) -> int:
 @register.filter
 def compact(count: int) -> str:
     """A large number, as short as it can be told."""
-    for size, letter in ((1_000_000, "M"), (1000, "k")):
+    for size, letter in ((10**9, "B"), (10**6, "M"), (1000, "k")):
         if count >= size:
             return f"{count / size:.1f}".removesuffix(".0") + letter
     return str(count)

@@ -110,6 +110,15 @@ def test_a_name_is_given_once_in_a_company() -> None:
         kept(company)
 
 
+@pytest.mark.parametrize("name", ["GITHUB", "gith\N{CYRILLIC SMALL LETTER U}b"])
+def test_a_name_is_not_one_that_looks_like_another(name: str) -> None:
+    company = kept().company
+    with pytest.raises((Conflict, Invalid)):
+        kept(company, name=name)
+    kept(company, name="\N{CYRILLIC SMALL LETTER U}\N{CYRILLIC SMALL LETTER EL}")
+    assert Secret.objects.filter(company=company).count() == 2
+
+
 def test_only_people_who_may_write_keep_secrets() -> None:
     company = make.company()
     agent = make.agent(company)

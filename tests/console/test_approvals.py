@@ -58,6 +58,40 @@ def test_a_person_decides_with_a_note(
     assert "Read this." in console.get(f"/approvals/{approval.pk}").content.decode()
 
 
+def test_what_is_sent_back_says_why(console: Client, agent: Agent) -> None:
+    approval = asked(agent)
+    page = decide(console, approval, "revision_requested").content.decode()
+    assert "Write in the note what should be different." in page
+    assert approval.status == "pending"
+    page = decide(console, approval, "revision_requested", note="Cheaper.")
+    assert "It is sent back." in page.content.decode()
+
+
+def test_in_a_second_tab_it_says_who_was_first(console: Client, agent: Agent) -> None:
+    approval = asked(agent)
+    decide(console, approval, "approved")
+    page = decide(console, approval, "rejected").content.decode()
+    assert "It is decided already: approved by" in page
+    assert "Nothing was changed." in page and approval.status == "approved"
+
+
+def test_a_budget_is_asked_for_in_words(console: Client, agent: Agent) -> None:
+    payload = {"title": "Raise it?", "metric": "billed_cents", "amount": 100}
+    payload |= {"raiseTo": 2550, "policyId": "1c0ffee1", "windowKind": "lifetime"}
+    asked(agent, payload, type="budget_override_required")
+    page = console.get("/approvals/").content.decode()
+    assert "$25.50" in page and "$1.00" in page
+    assert "1c0ffee1" not in page and "lifetime" not in page
+
+
+def test_who_waits_to_be_hired_cannot_be_woken(console: Client, agent: Agent) -> None:
+    wake = f"/agents/{agent.pk}/wake"
+    assert wake in console.get("/").content.decode()
+    Agent.objects.filter(pk=agent.pk).update(status="pending_approval")
+    page = console.get("/").content.decode()
+    assert wake not in page and agent.name in page
+
+
 def test_a_question_offers_its_options(console: Client, agent: Agent) -> None:
     payload = {"question": "Which colour?", "options": ["red", "blue"]}
     approval = asked(agent, payload, type="question")

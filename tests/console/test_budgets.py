@@ -150,7 +150,7 @@ def test_what_accepted_work_costs_is_on_the_page_of_costs(
     spend(make.agent(company, name="Dev", role="engineer"), 90)
     page = text(console, "/costs/")
     assert "What an accepted result costs" in page
-    assert page.count("0 accepted of $0.90") == 3
+    assert page.count("0 accepted, $0.90 spent") == 3
 
 
 def show(company: Company) -> None:
