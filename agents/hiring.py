@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
@@ -46,7 +47,11 @@ def hire(
     An agent needs the permission `canCreateAgents` (403) and gives none that it does
     not have itself (403), may not hire more than so
     many a day for one manager (429), and has to say why it needs a second one of the
-    same role (422, `reason_needed`). What else it refuses, Agent.objects.hire does."""
+    same role (422, `reason_needed`). Missing for an issue that is not the company's.
+    What else it refuses, Agent.objects.hire does."""
+    issues = apps.get_model("issues.Issue")._default_manager
+    for pk in issue_ids:
+        issues.get_for(by, pk)
     if by.agent is None:
         return Agent.objects.hire(company, by=by, **fields), None
     if not by.agent.may("canCreateAgents"):

@@ -32,8 +32,8 @@ class IssueQuerySet(ScopedQuerySet):
     def get_for(self, actor: Actor, pk: Any) -> Issue:
         """One visible issue, by its UUID or its identifier (`DIG-1`)."""
         if "-" in str(pk) and str(pk).rpartition("-")[2].isdigit():
-            named = self.filter(identifier=str(pk).upper()).values_list("pk", flat=True)
-            pk = named.first() or pk
+            named = self.visible_to(actor).filter(identifier=str(pk).upper())
+            pk = named.values_list("pk", flat=True).first() or pk
         issue: Issue = super().get_for(actor, pk)
         return issue
 
