@@ -68,6 +68,7 @@ def safely(act: Any, row: Any) -> None:
 
 def put(company: Company, *, by: Actor, **fields: Any) -> BudgetPolicy:
     """As BudgetPolicy.objects.put, with all that follows from it at once."""
+    by.must_be_operator(company.pk, "set a budget")
     # What is spent and stopped nobody yet goes on with the others.
     carry_through()
     policy = BudgetPolicy.objects.put(company, by=by, **fields)
