@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import httpx
 import redis
 from django.conf import settings
@@ -22,6 +24,8 @@ from paperclip.doctor.findings import (
     log_of,
     place,
 )
+
+WORKER_START = 10  # seconds: it begins after the console
 
 
 def instance() -> Finding:
@@ -79,12 +83,15 @@ def answer(url: str, program: str) -> httpx.Response | Finding:
 
 
 def workers() -> Finding:
-    """Whether anybody takes the runs that wait."""
+    """Whether anybody takes the runs that wait. One that only starts is waited for."""
     if broker().state != OK:
         return Finding(WARN, "not known without the broker")
-    said = [name for each in app.control.ping(timeout=1) or [] for name in each]
-    if any(name.startswith("worker@") for name in said):
-        return Finding(OK, ", ".join(sorted(said)))
-    if is_up():
-        return Finding(FAIL, "none answers: no run begins", log_of("worker"))
-    return STILL
+    deadline = time.monotonic() + WORKER_START
+    while True:
+        said = [name for each in app.control.ping(timeout=1) or [] for name in each]
+        if any(name.startswith("worker@") for name in said):
+            return Finding(OK, ", ".join(sorted(said)))
+        if not is_up():
+            return STILL
+        if time.monotonic() > deadline:
+            return Finding(FAIL, "none answers: no run begins", log_of("worker"))
