@@ -14,6 +14,8 @@ from typing import IO
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.errors import InsufficientPrivilege
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from paperclip import upgrade
 from paperclip.exceptions import Refused
@@ -115,7 +117,18 @@ def scratch(url: str) -> Iterator[str]:
         try:
             yield make_conninfo(url, dbname=name)
         finally:
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(quoted))
+            drop(server, quoted)
+
+
+# An autovacuum of a superuser's may be at it, which only ends by itself.
+@retry(
+    retry=retry_if_exception_type(InsufficientPrivilege),
+    stop=stop_after_delay(30),
+    wait=wait_fixed(0.2),
+    reraise=True,
+)
+def drop(server: psycopg.Connection, name: sql.Identifier) -> None:
+    server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 def run(

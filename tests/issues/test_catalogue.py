@@ -29,6 +29,7 @@ def test_the_shipped_company_has_a_catalogue() -> None:
     company = Template.read(DIGITON).found(owner=make.operator(), by=SYSTEM)
     kinds = dict(company.checks.values_list("key", "type"))
     assert kinds == {
+        "branch": "git",
         "tests": "command",
         "handed-over": "git",
         "document": "file",
