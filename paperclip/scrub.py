@@ -111,11 +111,14 @@ class Scrubber:
         characters of one it has."""
         sure = max(0, len(data) - self._reach)  # no flood of spaces is kept
         end = data[sure:]
-        wanted = self._open(end)
+        at, wanted = self._begun(end)
         if (blank := without_line_ends(end)) is not end:
-            wanted = max(wanted, self._open(blank))
-        at, left = len(data), wanted
-        while left and at > sure:
+            at, wanted = min((at, wanted), self._begun(blank))
+        return sure + at, wanted
+
+    def _begun(self, data: bytes) -> tuple[int, int]:
+        at, left = len(data), (wanted := self._open(data))
+        while left and at:
             at -= 1
             left -= data[at] not in JUNK
         return at, wanted

@@ -118,6 +118,7 @@ def passed(scrubber: Scrubber, data: bytes, cuts: list[int]) -> bytes:
     cuts=st.lists(st.integers(0, 10_000), max_size=30),
 )
 @example(secrets=["aaaaaaaa"], parts=[("a" * 70, "raw", 0)] * 3, cuts=list(range(99)))
+@example(secrets=["00000000"], parts=[("", "that in json", 0)], cuts=[79])
 @example(secrets=["abcdefgh", "efghijkl"], parts=[("abcdefghijkl", "raw", 0)], cuts=[6])
 def test_no_border_of_chunks_lets_one_through(
     secrets: list[str], parts: list[tuple[str, str, int]], cuts: list[int]
