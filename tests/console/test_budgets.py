@@ -178,7 +178,7 @@ def show(company: Company) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("width", [390, pytest.param(1440, marks=pytest.mark.long)])
 def test_a_person_raises_it_in_a_browser(
     live_server: Any, page: Page, width: int, tmp_path: Any
 ) -> None:

@@ -16,7 +16,7 @@ from tests.workers import eventually, hired, running, worker
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("width", [390, pytest.param(1440, marks=pytest.mark.long)])
 def test_what_was_parked_goes_on(
     live_server: Any, page: Page, tmp_path: Path, width: int
 ) -> None:

@@ -146,7 +146,7 @@ def test_a_viewer_and_a_stranger_change_nothing(
     assert not row.evidence.exists() and not issue.claims.exists()
 
 
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("width", [390, pytest.param(1440, marks=pytest.mark.long)])
 def test_a_person_decides_what_counts(
     live_server: Any, page: Page, tmp_path: Path, width: int
 ) -> None:

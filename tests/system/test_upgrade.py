@@ -23,6 +23,7 @@ from tests.upgrade.dirt import Dirt
 from tests.upgrade.states import Database, Rows, database, landings
 from tests.upgrade.test_states import compare
 
+pytestmark = pytest.mark.long
 BEFORE_APPROVALS = ("paperclip", "0006_activity_of_run")
 CODE = ("agents", "issues", "marketing", "paperclip", "templates")
 FILES = ("Procfile", "requirements.txt", ".venv")

@@ -29,6 +29,7 @@ def used(django_db_setup: None, django_db_blocker: Any) -> Iterator[Database]:
         yield one
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(len(LANDINGS) - 1))
 def test_each_landing_keeps_what_is_there(used: Database, number: int) -> None:
     """The rows of earlier states are among them."""
