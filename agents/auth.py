@@ -14,7 +14,7 @@ from agents import scrubbers
 from agents.models import Agent, ApiKey, Run
 from paperclip.actors import Actor
 from paperclip.exceptions import Conflict, NotAllowed, NotSignedIn
-from paperclip.models import User
+from paperclip.models import Company, User
 
 RUN_HEADER = "X-Paperclip-Run-Id"
 RUN_PREFIX = "pcr_"
@@ -89,7 +89,8 @@ def _person(user: User, run_header: str | None) -> Actor:
 
 
 def _employed(agent: Agent, run: Run | None) -> Actor:
-    if agent.status in (Agent.Status.TERMINATED, Agent.Status.PENDING):
+    gone = agent.status in (Agent.Status.TERMINATED, Agent.Status.PENDING)
+    if gone or agent.company.status == Company.Status.ARCHIVED:
         raise NotSignedIn(REFUSED)
     return replace(Actor.of_agent(agent, run), scrubber=scrubbers.of(agent))
 

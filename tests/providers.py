@@ -33,6 +33,7 @@ class Answer:
     )
     hangs: float = 0
     breaks: bool = False
+    drips: float = 0  # seconds between the chunks of a stream
     # Sent instead of what OpenAI would say: another provider's answer, or the events of
     # its stream.
     body: Any = None
@@ -171,6 +172,7 @@ def stream(handler: BaseHTTPRequestHandler, asked: Request, answer: Answer) -> N
         if answer.breaks and number:
             handler.connection.close()
             return
+        time.sleep(answer.drips if number else 0)
         delta = {"role": "assistant", "content": word if not number else f" {word}"}
         send_on(choices=[{"index": 0, "delta": delta, "finish_reason": None}])
     if made := answer.message.get("tool_calls"):

@@ -31,8 +31,9 @@ WHERE is_active AND hard_stop AND scope_id = ANY(%(scopes)s)
 LEAST_OUTPUT, MOST_OUTPUT = 256, 8192
 # Seconds until it is worth asking again what others have reserved.
 SOON = 5.0
-# A call that has lasted so long is dead: its process was killed.
-LASTS = timedelta(seconds=2 * settings.MODEL_TIMEOUT + 60)
+# A call that has lasted so long is dead: its process was killed. It may wait for its
+# answer, speak as long again, and wait as long for the last piece.
+LASTS = timedelta(seconds=3 * settings.MODEL_TIMEOUT + 60)
 
 
 def reserve(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -231,9 +232,12 @@ class Provided(Call):
             yield account
 
     def _passed_on(self, chunks: Any) -> Iterator[dict[str, Any]]:
-        stated, said = None, []
+        stated, said, until = None, [], time.monotonic() + SECONDS
         try:
             for chunk in self._model.stream(chunks):
+                if time.monotonic() > until:
+                    told = f"The model spoke for more than {SECONDS:.0f} seconds."
+                    raise NoAnswer("provider_timeout", told)
                 found = chunk.model_dump(mode="json", exclude_none=True)
                 self._has_begun = True
                 said.append(json.dumps([one["delta"] for one in found["choices"]]))

@@ -236,12 +236,17 @@ def test_a_provider_that_nobody_finds_is_called_that(gate: Gateway) -> None:
 
 
 def test_a_provider_that_takes_too_long() -> None:
-    hasty = gateway(PAPERCLIP_MODEL_TIMEOUT="1")
-    with hasty as gate, provider(Answer(hangs=3)) as model:
-        asking = caller(gate, worker(model))
-        assert code_of(asking.ask()) == (504, "provider_timeout")
-        assert len(model.requests) == 1
-    assert asking.costs == []
+    """With its answer, or with all of its pieces: its money is reserved so long."""
+    with gateway(PAPERCLIP_MODEL_TIMEOUT="1") as gate:
+        with provider(Answer(hangs=3)) as model:
+            asking = caller(gate, worker(model))
+            assert code_of(asking.ask()) == (504, "provider_timeout")
+            assert len(model.requests) == 1 and asking.costs == []
+        with provider(says("a b c d e f g h", drips=0.5)) as model:
+            asking = caller(gate, worker(model))
+            assert asking.stream()[-1]["error"]["code"] == "provider_timeout"
+            [cost] = eventually(lambda: asking.costs)
+    assert cost.estimated and cost.output_tokens > 0
 
 
 NO_CREDIT = "Your credit balance is too low to access the Anthropic API."

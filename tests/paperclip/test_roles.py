@@ -108,7 +108,7 @@ def test_an_agent_is_no_operator() -> None:
 def test_only_owners_archive_and_bring_back(role: str) -> None:
     company = make.company()
     agent = make.agent(company)
-    run, _token = make.live_run(agent)
+    run, key = make.live_run(agent)[0], make.key(agent)
     api = make.client_of(make.operator(company, role))
     url = f"/api/companies/{company.pk}"
     answer = api.patch(url, {"status": "archived"})
@@ -119,6 +119,7 @@ def test_only_owners_archive_and_bring_back(role: str) -> None:
     run.refresh_from_db()
     assert (answer.json()["status"], run.status) == ("archived", "cancelled")
     assert api.get("/api/companies").json() == []
+    assert make.client(key).get("/api/agents/me").status_code == 401
     with pytest.raises(Conflict, match="is archived"):
         agent.wake("on_demand", "test", by=make.by(make.operator(company)))
     assert api.patch(url, {"status": "active"}).status_code == 409
