@@ -11,10 +11,12 @@ from django.test.utils import CaptureQueriesContext
 
 from paperclip.models import Activity
 from tests.access.actors import BAD, FOREIGN
-from tests.access.world import World
+from tests.access.world import NOBODY, World
 
 NAME = re.compile(r":(\w+)")
 DONE = 200
+# What a path calls that is no row of a company.
+OF_NOBODY = {"public", "plan", "new", "invitation", "sign_in", "live", "account"}
 # Whom a stranger is like at an address that belongs to no company.
 AT_HOME = {"stranger": "owner", "foreigner": "agent"}
 
@@ -84,6 +86,7 @@ def ask(client: Any, method: str, path: str, body: Any = None) -> Answer:
     options: dict[str, Any] = {}
     if isinstance(body, bytes):
         options["content_type"] = "application/x-git-bundle"
+    cookies = client.cookies.copy()
     with transaction.atomic():
         before = Activity.objects.count()
         with CaptureQueriesContext(connection) as queries:
@@ -94,5 +97,20 @@ def ask(client: Any, method: str, path: str, body: Any = None) -> Answer:
                 content = response.content
         acts = Activity.objects.count() - before
         transaction.set_rollback(True)
+    client.cookies = cookies  # whom it was signed in as is rolled back, too
     headers = dict(response.headers)
     return Answer(response.status_code, content, headers, acts, len(queries), response)
+
+
+def probes(row: Row, foreign: World) -> list[tuple[dict[str, str], dict[str, str]]]:
+    """Each id of the path, and all of them, as another company's and as nobody's."""
+    names = [name for name in row.names if name not in OF_NOBODY]
+    sets = [[name] for name in names] + [names] * (len(names) > 1)
+    found = [
+        ({name: foreign.id_of(name) for name in each}, dict.fromkeys(each, NOBODY))
+        for each in sets
+    ]
+    if "issue" in names:
+        number = foreign.id_of("identifier")
+        found.append(({"issue": number}, {"issue": number + "99"}))
+    return found

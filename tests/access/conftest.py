@@ -42,3 +42,16 @@ def clients(worlds: list[World]) -> dict[str, Any]:
         "anonymous": make.client(),
         **{actor: make.client(token) for actor, token in tokens.items()},
     }
+
+
+@pytest.fixture(scope="module")
+def confused(worlds: list[World]) -> Any:
+    """A client with a good session and a bad token."""
+    client = make.client("pcp_garbage")
+    client.force_login(worlds[0].people["owner"])
+    return client
+
+
+@pytest.fixture(autouse=True)
+def _invariants_hold() -> None:
+    """Not looked at here: every request is rolled back as soon as it is answered."""

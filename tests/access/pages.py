@@ -1,78 +1,180 @@
-"""Who may do what in the console: one row a method and address.
+"""The console's side of `table`, by the same rules, with these differences: who is not
+signed in is led to the sign-in page, whatever token came along; and a button that may
+not be pressed answers 403 or leads back with a warning, and nothing has happened.
 
-    ("POST", "goals/:goal/change/", "operator")
-
-says from which role on somebody may. All that is below it changes nothing; nobody
-without a place in a company is shown anything; a row of another company is missing."""
+A form is sent with a field that it does not know: whoever may fill it in is answered
+422 for what is missing (FILL), or 302 when it has nothing to say against that."""
 
 from __future__ import annotations
 
-READ = [
-    *("", "activity/", "board/", "org/", "costs/", "people/", "search/"),
-    *("budgets/", "approvals/", "approvals/rules", "approvals/:approval"),
-    *("agents/", "agents/:agent", "runs/", "runs/:run", "runs/:run/log"),
-    *("runs/:run/talk", "issues/", "issues/:issue", "issues/:issue/documents/:plan"),
-    *("issues/:issue/work/:product", "goals/", "projects/", "labels/", "companies/"),
-    *("routines/", "routines/:routine", "routines/:routine/revisions", "checks/"),
-]
-# Forms, that open for whoever may send them.
-FORMS = {
-    "operator": [
-        *("issues/add/", "goals/add/", "projects/add/", "labels/add/"),
-        *("routines/add/", "issues/:issue/change/", "goals/:goal/change/"),
-        "projects/:project/change/",
-        *("routines/:routine/change/", "companies/add/"),
-    ],
-    "admin": [
-        *("agents/add/", "agents/:agent/change/", "checks/add/"),
-        *("checks/:check/change/", "secrets/add/", "secrets/:secret/change/"),
-        "companies/:company/change/",
-    ],
+from typing import Any
+
+from tests.access.actors import KEEPERS, OPERATORS, PEOPLE, VIEWER
+from tests.access.table import but
+
+ANY = {"x": "1"}
+VISITORS = {"anonymous", "bearer", "stranger"}
+EVERYBODY = PEOPLE | VISITORS
+SIGNED_IN = PEOPLE | {"stranger"}
+# Of nobody in particular: these lead to another page, which looks who asks.
+AT_HOME = {"stranger": 200}
+FILL, WARNED = 422, 409
+
+
+def lists(path: str, who: set[str], row: str, *, opens: set[str] = PEOPLE) -> list[Any]:
+    """The list of a model, the form of a new row and that of one there is."""
+    return [
+        ("GET", f"/{path}/", opens),
+        ("GET", f"/{path}/add/", who),
+        ("POST", f"/{path}/add/", set(), ANY, but(who | {"stranger"}, FILL)),
+        ("GET", f"/{path}/:{row}/change/", who),
+        ("POST", f"/{path}/:{row}/change/", set(), ANY, but(who, FILL)),
+    ]
+
+
+ANSWER = {"body": "Yes.", "to": ":peer"}
+LIMIT = {
+    "scope": "agent::peer",
+    "metric": "billed_cents",
+    "amount": "2.50",
+    "window_kind": "",
+    "warn_percent": "90",
 }
-BUTTONS = {
-    "viewer": ["company/:company/choose"],
-    "operator": [
-        *("company/:company/stop", "company/:company/resume", "stop"),
-        *("approvals/:approval/decide", "approvals/:approval/comment"),
-        "people/:place/remove",  # its own place
-        *("agents/:agent/wake", "agents/:agent/pause", "agents/:agent/resume"),
-        *("agents/:agent/sessions_reset", "agents/sessions/:session/reset"),
-        *("agents/attempts/:attempt/retry", "runs/:run/stop"),
-        *("routines/:routine/run", "routines/:routine/pause"),
-        *("routines/:routine/resume", "routines/:routine/archive"),
-        "routines/:routine/revisions/:revision/restore",
-        *("routines/:routine/webhooks", "routines/:routine/webhooks/:trigger/rotate"),
-        "routines/:routine/webhooks/:trigger/remove",
-        *("issues/:issue/move", "issues/:issue/change", "issues/:issue/comment"),
-        *("issues/:issue/answer", "issues/:issue/wake", "issues/:issue/stop"),
-        *("issues/:issue/check", "issues/:issue/criteria"),
-        "issues/:issue/criteria/:proposed/accept",
-        "issues/:issue/criteria/:criterion/by_hand",
-        "issues/:issue/criteria/:criterion/remove",
-    ],
-    "admin": [
-        *("resume", "leave-rehearsal/", "budgets/put", "budgets/:policy/remove"),
-        "budgets/incidents/:incident/resolve",
-        *("costs/account/:account/open", "costs/account/:account/change"),
-        *("agents/:agent/terminate", "agents/:agent/keep_secrets"),
-        *("agents/:agent/keys", "agents/:agent/keys/:key/revoke"),
-        *("secrets/:secret/rotate", "secrets/:secret/remove"),
-        *("people/invite", "people/:place/role"),
-        "people/invites/:invite/revoke",
-    ],
+PROPERTIES = {
+    "is-status": "todo",
+    "initial-is-status": "in_progress",
+    "is-priority": "2",
+    "initial-is-priority": "2",
 }
-WAYS = ("GET", "POST")
+RULE = {"spend_money": "ask"}
+
 PAGES = [
-    *(("GET", path, "viewer") for path in READ),
-    *(("GET", path, "admin") for path in ("secrets/", "secrets/:secret")),
-    *((way, path, r) for r, all in FORMS.items() for path in all for way in WAYS),
-    *(("POST", path, role) for role, all in BUTTONS.items() for path in all),
+    # --- before anybody is signed in -------------------------------------------------
+    ("GET", "/login/", EVERYBODY),
+    ("POST", "/login/", set(), {"username": "nobody"}, but(EVERYBODY, 401)),
+    ("GET", "/sign-in/:sign_in", EVERYBODY),
+    ("POST", "/sign-in/:sign_in", EVERYBODY),
+    ("GET", "/invite/:invitation", EVERYBODY),
+    (
+        "POST",
+        "/invite/:invitation",
+        {"stranger"},
+        {},
+        {**but(PEOPLE, 409), **but({"anonymous", "bearer"}, 422)},
+    ),
+    ("GET", "/live/:live", VIEWER, {}, but(EVERYBODY - VIEWER, 403)),
+    ("POST", "/logout/", SIGNED_IN, {}, but({"anonymous", "bearer"}, 200)),
+    ("GET", "/password_change/", SIGNED_IN),
+    ("POST", "/password_change/", SIGNED_IN),
+    ("GET", "/password_change/done/", SIGNED_IN),
+    # --- the company that is shown ---------------------------------------------------
+    ("GET", "/", PEOPLE),
+    ("GET", "/activity/", PEOPLE),
+    ("GET", "/board/", PEOPLE),
+    ("GET", "/org/", PEOPLE),
+    ("GET", "/search/", PEOPLE),
+    ("GET", "/jsi18n/", PEOPLE),
+    ("GET", "/leave-rehearsal/", set(), {}, but(SIGNED_IN, 404)),
+    ("POST", "/leave-rehearsal/", set(), {}, but(SIGNED_IN, 404)),
+    ("POST", "/company/:company/choose", PEOPLE),
+    ("POST", "/company/:company/stop", OPERATORS),
+    ("POST", "/company/:company/resume", set(), {}, but(OPERATORS, WARNED)),
+    ("POST", "/stop", OPERATORS),
+    ("POST", "/resume", set(), {}, but(KEEPERS | {"stranger"}, WARNED)),
+    ("GET", "/companies/", PEOPLE),
+    ("GET", "/companies/add/", OPERATORS),
+    ("POST", "/companies/add/", set(), ANY, but(OPERATORS | {"stranger"}, FILL)),
+    ("GET", "/companies/:company/change/", KEEPERS),
+    ("POST", "/companies/:company/change/", set(), ANY, but(KEEPERS, FILL)),
+    # --- people ----------------------------------------------------------------------
+    ("GET", "/people/", PEOPLE),
+    ("POST", "/people/invite", KEEPERS, {"role": "viewer"}),
+    ("POST", "/people/:place/role", KEEPERS, {"role": "viewer"}),
+    ("POST", "/people/:place/remove", OPERATORS),
+    ("POST", "/people/invites/:invite/revoke", KEEPERS),
+    # --- money -----------------------------------------------------------------------
+    ("GET", "/costs/", PEOPLE),
+    ("POST", "/costs/account/:account/open", KEEPERS, {}, AT_HOME),
+    ("POST", "/costs/account/:account/change", KEEPERS, {}, AT_HOME),
+    ("GET", "/budgets/", PEOPLE),
+    ("POST", "/budgets/put", KEEPERS, LIMIT, but({"stranger"}, FILL)),
+    ("POST", "/budgets/:policy/remove", KEEPERS),
+    ("POST", "/budgets/incidents/:incident/resolve", KEEPERS, {"action": "keep"}),
+    # --- approvals -------------------------------------------------------------------
+    ("GET", "/approvals/", PEOPLE),
+    ("GET", "/approvals/:approval", PEOPLE),
+    ("POST", "/approvals/:approval/decide", OPERATORS, {"verdict": "rejected"}),
+    ("POST", "/approvals/:hire/decide", KEEPERS, {"verdict": "rejected"}),
+    ("POST", "/approvals/:approval/comment", OPERATORS, {"body": "Why?"}),
+    ("GET", "/approvals/rules", PEOPLE),
+    ("POST", "/approvals/rules", KEEPERS, RULE),
+    # --- agents ----------------------------------------------------------------------
+    *lists("agents", KEEPERS, "agent"),
+    ("GET", "/agents/:agent", PEOPLE),
+    ("POST", "/agents/:agent/wake", OPERATORS),
+    ("POST", "/agents/:agent/pause", OPERATORS),
+    ("POST", "/agents/:paused/resume", OPERATORS),
+    ("POST", "/agents/:agent/sessions_reset", OPERATORS),
+    ("POST", "/agents/:agent/keep_secrets", KEEPERS),
+    ("POST", "/agents/:agent/terminate", KEEPERS),
+    ("POST", "/agents/sessions/:session/reset", OPERATORS),
+    ("POST", "/agents/attempts/:attempt/retry", OPERATORS),
+    ("POST", "/agents/:agent/keys", KEEPERS),
+    ("POST", "/agents/:agent/keys/:key/revoke", KEEPERS),
+    *lists("secrets", KEEPERS, "secret", opens=KEEPERS),
+    ("GET", "/secrets/:secret", KEEPERS),
+    ("POST", "/secrets/:secret/rotate", KEEPERS, {"value": "another long value"}),
+    ("POST", "/secrets/:secret/remove", KEEPERS),
+    ("GET", "/runs/", PEOPLE),
+    ("GET", "/runs/add/", set()),
+    ("POST", "/runs/add/", set()),
+    ("GET", "/runs/:run/change/", PEOPLE, {}, AT_HOME),
+    ("POST", "/runs/:run/change/", PEOPLE, {}, AT_HOME),
+    ("GET", "/runs/:run", PEOPLE),
+    ("GET", "/runs/:run/log", PEOPLE),
+    ("GET", "/runs/:run/talk", PEOPLE),
+    ("POST", "/runs/:run/stop", OPERATORS),
+    # --- routines --------------------------------------------------------------------
+    *lists("routines", OPERATORS, "routine"),
+    ("GET", "/routines/:routine", PEOPLE),
+    ("POST", "/routines/:routine/run", OPERATORS),
+    ("POST", "/routines/:routine/pause", OPERATORS),
+    ("POST", "/routines/:resting/resume", OPERATORS),
+    ("POST", "/routines/:routine/archive", OPERATORS),
+    ("GET", "/routines/:routine/revisions", PEOPLE),
+    ("POST", "/routines/:routine/revisions/:revision/restore", OPERATORS),
+    ("POST", "/routines/:routine/webhooks", OPERATORS, {"signing_mode": "bearer"}),
+    ("POST", "/routines/:routine/webhooks/:trigger/rotate", OPERATORS),
+    ("POST", "/routines/:routine/webhooks/:trigger/remove", OPERATORS),
+    # --- issues ----------------------------------------------------------------------
+    ("GET", "/issues/", PEOPLE),
+    ("GET", "/issues/add/", OPERATORS),
+    ("POST", "/issues/add/", set(), ANY, but(OPERATORS | {"stranger"}, FILL)),
+    ("GET", "/issues/:issue/change/", OPERATORS),
+    ("POST", "/issues/:issue/change/", set(), ANY, but(OPERATORS, FILL)),
+    ("GET", "/issues/:issue", PEOPLE),
+    ("POST", "/issues/:issue/move", OPERATORS, {"status": "todo"}),
+    ("POST", "/issues/:issue/change", OPERATORS, PROPERTIES),
+    ("POST", "/issues/:issue/comment", OPERATORS, {"body": "Hello"}),
+    ("POST", "/issues/:issue/answer", OPERATORS, ANSWER),
+    ("POST", "/issues/:issue/wake", OPERATORS),
+    ("POST", "/issues/:issue/stop", OPERATORS),
+    ("GET", "/issues/:issue/documents/:plan", PEOPLE),
+    ("GET", "/issues/:issue/work/:product", PEOPLE),
+    ("POST", "/issues/:issue/check", OPERATORS),
+    ("POST", "/issues/:issue/criteria", OPERATORS, {"check": "look"}),
+    ("POST", "/issues/:issue/criteria/:proposed/accept", OPERATORS),
+    ("POST", "/issues/:issue/criteria/:criterion/by_hand", OPERATORS),
+    ("POST", "/issues/:issue/criteria/:criterion/remove", OPERATORS),
+    *lists("checks", KEEPERS, "check"),
+    *lists("goals", OPERATORS, "goal"),
+    *lists("projects", OPERATORS, "project"),
+    ("GET", "/labels/", PEOPLE),
+    ("GET", "/labels/add/", OPERATORS),
+    ("POST", "/labels/add/", set(), ANY, but(OPERATORS | {"stranger"}, FILL)),
+    ("GET", "/labels/:label/change/", PEOPLE, {}, AT_HOME),
+    ("POST", "/labels/:label/change/", PEOPLE, {}, AT_HOME),
 ]
-# For anybody: each looks at the token in its address, or says how to sign in.
-OPEN = ["invite/:", "sign-in/:", "live/:", "login/", "logout/"]
-# Django's and Celery's own, that are no part of the console.
-CLOSED = ["password_change/", "password_change/done/", "autocomplete/", "jsi18n/"]
-CLOSED += ["r/:/:/", "runs/add/", "runs/:/change/", "labels/:/change/"]
-# Of what these ask for there is nothing here, whoever asks.
-NOT_NOW = {"issues/:issue/answer", "issues/:issue/criteria", "leave-rehearsal/"}
-SHUT = ("auth/", "django_celery_beat/", "^")
+
+# Django's own pages of models that no company owns: for who administers the instance.
+ADMINISTRATION = ("/auth/", "/django_celery_beat/", "/r/", "/autocomplete/", "/^")

@@ -269,3 +269,17 @@ API = [
     ("POST", "issues/:issue/verification", OPERATORS),
     ("GET", "issues/:issue/decisions", MEMBERS),
 ]
+
+# The model gateway knows the tokens of live runs, and nothing else.
+NOT_A_RUN = but(ANYBODY - RUNS - {"foreigner"}, 401)
+GATEWAY = [
+    ("GET", "/health", ANYBODY),
+    ("GET", "/v1/models", RUNS, {}, NOT_A_RUN),
+    (
+        "POST",
+        "/v1/chat/completions",
+        set(),
+        {"messages": []},
+        {**NOT_A_RUN, **but(RUNS | {"foreigner"}, 400)},
+    ),
+]

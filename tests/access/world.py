@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.core import signing
 from django.test import Client
 from django.utils.timezone import now
 
@@ -21,6 +22,7 @@ from agents.models import (
 )
 from issues.models import Check, Criterion, Document, RoutineTrigger, WorkProduct
 from paperclip.actors import SYSTEM, Actor
+from paperclip.desk import LIVE_SALT
 from paperclip.models import Company, Invite, SignInLink, User
 from tests import make
 
@@ -36,6 +38,8 @@ class World:
         self.company = make.company(name)
         self.people = {role: self.person(role) for role in ROLES}
         self.staff()
+        paused = make.agent(self.company, name="Paused")
+        paused.pause(by=SYSTEM)
         owner = make.by(self.people["owner"])
         _invite, invitation = Invite.objects.issue(
             self.company, by=owner, role="viewer"
@@ -52,6 +56,7 @@ class World:
             **self.proofs(),
             **self.routines(),
             **self.governance(),
+            "paused": paused,
             "place": self.company.memberships.get(user=self.people["operator"]),
             "invite": Invite.objects.filter(company=self.company).get(),
         }
@@ -60,6 +65,9 @@ class World:
         self.tokens = {
             "sign_in": SignInLink.issue(self.people["viewer"]),
             "invitation": invitation,
+            "live": signing.dumps(
+                [str(self.people["viewer"].pk), str(self.company.pk)], salt=LIVE_SALT
+            ),
         }
 
     def person(self, role: str) -> User:
@@ -169,12 +177,15 @@ class World:
 
     def routines(self) -> dict[str, Any]:
         routine = make.routine(self.company, assignee_agent=self.agent)
+        resting = make.routine(self.company)
+        resting.pause(by=SYSTEM)
         schedule = make.schedule(routine)
         hook, self.hook_secret, _revision = RoutineTrigger.objects.add(
             routine, by=SYSTEM, kind="webhook", signing_mode="bearer"
         )
         return {
             "routine": routine,
+            "resting": resting,
             "schedule": schedule,
             "trigger": hook,
             "revision": routine.revisions.last(),
