@@ -122,14 +122,13 @@ def send(world: World, texts: list[str]) -> tuple[int, int]:
         for number, (field, told) in enumerate(properties(row).items()):
             who = sorted(row.who & tokens.keys())[0]
             text = texts[(sent + number) % len(texts)]
-            for value in (text, poisoned(told, text)):
-                client = make.client(tokens[who])
-                answer = getattr(client, row.method.lower())(
-                    path, {**good, field: value}
-                )
-                assert answer.status_code < 500, (row, field, value, answer.content)
-                sent += 1
-                taken += answer.status_code < 300
+            value = poisoned(told, text)
+            client = make.client(tokens[who])
+            send_it = getattr(client, row.method.lower())
+            answer = send_it(path, {**good, field: value})
+            assert answer.status_code < 500, (row, field, value, answer.content)
+            sent += 1
+            taken += answer.status_code < 300
     return sent, taken
 
 
@@ -138,7 +137,7 @@ def test_no_canary_sings(watch: Watch, settings: Any) -> None:
     world = World("Ours")
     before = {a.pk: (a.adapter_config, a.tools) for a in world.company.agents.all()}
     sent, taken = send(world, watch.texts)
-    assert sent > 400 and taken > 60
+    assert sent > 200 and taken > 40, (sent, taken)
     # Everything that goes on by itself, goes on.
     world.company.agents.exclude(status="pending_approval").update(status="idle")
     for trigger in RoutineTrigger.objects.filter(kind="schedule"):

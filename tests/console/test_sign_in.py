@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils.timezone import now
 
@@ -122,6 +123,7 @@ def test_what_was_wrong_is_not_said(client, person):
     assert client.get("/").status_code == 302
 
 
+@time_machine.travel("2026-11-26T12:00:05Z", tick=False)
 def test_who_guesses_has_to_wait(client, person):
     for _ in range(10):
         client.post("/login/", told(person, "wrong"))

@@ -159,7 +159,7 @@ def a_day_of(agent: Agent) -> None:
     [
         ("echo 'Credit balance is too low' >&2; exit 1", "provider_billing", 1),
         ("exit 3", "unknown", 3),
-        ("exit 75", "temporary_failure", 3),
+        pytest.param("exit 75", "temporary_failure", 3, marks=pytest.mark.long),
     ],
 )
 def test_a_failing_adapter_for_a_day(

@@ -190,6 +190,7 @@ def test_a_nearly_full_disk_is_refused(small_disk: Path) -> None:
 
 
 @needs_root
+@pytest.mark.long
 def test_an_instance_heals_when_a_full_disk_has_space_again(small_disk: Path) -> None:
     with running(small_disk / "home") as instance:
         filler = fill(small_disk)

@@ -166,6 +166,7 @@ def test_its_files_are_closed_to_others(instance: Instance) -> None:
             assert file.stat().st_mode & 0o077 == 0, file
 
 
+@pytest.mark.long
 def test_another_instance_runs_beside_it(instance: Instance, tmp_path: Path) -> None:
     with running(tmp_path / "other") as other:
         assert other.is_healthy() and instance.is_healthy()
@@ -174,6 +175,7 @@ def test_another_instance_runs_beside_it(instance: Instance, tmp_path: Path) -> 
     assert not alive(other)
 
 
+@pytest.mark.long
 def test_it_runs_on_servers_that_are_there(tmp_path: Path) -> None:
     theirs = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
     with running(tmp_path / "home", **theirs) as instance:
@@ -194,7 +196,9 @@ def test_a_start_after_kill_9_ends_what_was_left(instance: Instance) -> None:
     assert not [process for process in left if processes.is_alive(process)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
 def test_a_stopped_instance_leaves_nothing(
     instance: Instance, number: signal.Signals, tmp_path: Path
 ) -> None:
