@@ -139,7 +139,9 @@ def by_command(instance: Instance) -> None:
     assert "Nothing starts any more." in said
 
 
-@pytest.mark.parametrize("how", [by_console, by_api, by_command])
+@pytest.mark.parametrize(
+    "how", [by_console, by_command, pytest.param(by_api, marks=pytest.mark.long)]
+)
 def test_nothing_lives_ten_seconds_later(
     instance: Instance, how: Callable[[Instance], None]
 ) -> None:
