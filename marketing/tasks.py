@@ -1,0 +1,11 @@
+"""Doorbells: each task looks at the database and calls one verb."""
+
+from celery import shared_task
+from django.utils.timezone import now
+
+from marketing.models import JobRun
+
+
+@shared_task
+def tick(company_id: str, job: str) -> None:
+    JobRun.objects.tick(company_id, job, now())
