@@ -204,7 +204,7 @@ class Web:
                     body = read(answer, most, began + SECONDS)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 said = str(error) or type(error).__name__
-                raise Unreachable(f"{url} does not answer: {said}") from None
+                raise Unreachable(f"{shown(url)} does not answer: {said}") from None
             return Page(
                 asked,
                 url,
@@ -213,7 +213,12 @@ class Web:
                 body,
                 time.monotonic() - began,
             )
-        raise Unreachable(f"{asked} sends one on and on.")
+        raise Unreachable(f"{shown(asked)} sends one on and on.")
+
+
+def shown(url: str) -> str:
+    """An address for people and logs: what stands behind a ? may be a key."""
+    return url.partition("?")[0]
 
 
 def read(answer: httpx.Response, most: int, until: float) -> bytes:
@@ -221,7 +226,9 @@ def read(answer: httpx.Response, most: int, until: float) -> bytes:
     for part in answer.iter_bytes():
         body += part
         if len(body) > most:
-            raise Unreachable(f"{answer.url} is larger than {most} bytes.")
+            where = shown(str(answer.url))
+            raise Unreachable(f"{where} is larger than {most} bytes.")
         if time.monotonic() > until:
-            raise Unreachable(f"{answer.url} takes longer than {SECONDS:.0f} s.")
+            where = shown(str(answer.url))
+            raise Unreachable(f"{where} takes longer than {SECONDS:.0f} s.")
     return bytes(body)
