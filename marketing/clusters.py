@@ -26,17 +26,15 @@ Key = TypeVar("Key", bound=Hashable)
 def vectors(texts: Sequence[str], language: str) -> Any:
     """One row of length 1 for each text: half of it the words (stems, one or two in a
     row), half the letters (three to five in a row)."""
-    from scipy.sparse import hstack
     from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_union
     from sklearn.preprocessing import normalize
 
-    stemmed = [plain(text, language) for text in texts]
-    tokens = TfidfVectorizer(
-        tokenizer=str.split, token_pattern=None, ngram_range=(1, 2)
+    both = make_union(
+        TfidfVectorizer(tokenizer=str.split, token_pattern=None, ngram_range=(1, 2)),
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5)),
     )
-    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5))
-    both = [tokens.fit_transform(stemmed), letters.fit_transform(stemmed)]
-    return normalize(hstack(both).tocsr())
+    return normalize(both.fit_transform([plain(text, language) for text in texts]))
 
 
 def plain(text: str, language: str) -> str:

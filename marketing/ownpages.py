@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from agents.texts import storable
 from marketing.models import IndexNowSubmission, OwnPage, Post
 from marketing.models.page import gone_hash
-from marketing.web.client import NotAllowed, Page, Unreachable
+from marketing.web.client import LARGEST, NotAllowed, Page, Unreachable
 from marketing.web.document import Document, normal
 from marketing.web.sitemap import Sitemap, host_of
 
@@ -86,7 +86,7 @@ class OwnPages:
         row = self.known.get(url) or OwnPage(company=self.work.company, url=url)
         asks = bool(row.etag) and row.status == OK
         seen = {"If-None-Match": row.etag} if asks else {}
-        page = self.web.get(url, **seen)
+        page = self.web.get(url, most=LARGEST, **seen)
         self.read += 1
         if page.status in GONE:
             self.saw_gone(row, page.status)

@@ -129,7 +129,7 @@ def parse(body: bytes) -> tuple[str, list[tuple[str, str]]]:
     try:
         root = etree.parse(BytesIO(body), parser).getroot()
     except etree.XMLSyntaxError as error:
-        raise Unreadable(f"It is not XML: {error}.") from None
+        raise Unreadable(f"It is not XML: {error.msg}.") from None
     kind = etree.QName(root).localname
     if kind not in ("urlset", "sitemapindex"):
         raise Unreadable(f"It is a {kind}, not a sitemap.")
@@ -147,7 +147,7 @@ def entries_of(root: etree._Element) -> Iterator[tuple[str, str]]:
 
 def lines_of(body: bytes) -> Iterator[tuple[str, str]]:
     """A sitemap in plain text: an address a line."""
-    lines = [line.strip() for line in body.decode("utf-8", "replace").splitlines()]
+    lines = [line.strip() for line in body.decode("utf-8-sig", "replace").splitlines()]
     if not all(line.startswith("http") for line in lines if line):
         raise Unreadable("It is neither XML nor a list of addresses.")
     for line in filter(None, lines):

@@ -138,7 +138,7 @@ def test_unchanged_pages_are_asked_for_by_their_etag(run, own) -> None:
     assert own.told[1:] == [["/a"]]
 
 
-# --- what the answers mean --------------------------------------------------------------
+# --- what the answers mean ------------------------------------------------------------
 
 
 def test_202_is_nothing_to_report_until_the_key_is_validated(run, own) -> None:
