@@ -6,7 +6,6 @@ import logging
 from dataclasses import replace
 
 from django.conf import settings
-from django.utils.timezone import now
 
 from agents.models import Run
 from agents.texts import storable
@@ -62,7 +61,11 @@ def conduct(work: Work) -> JobRun:
     if not work.is_live():
         # Somebody else carries it on, or it was cancelled: nothing more is ours to say.
         return work.job_run
-    verification.verify_run(work)
+    try:
+        verification.verify_run(work)
+    except Exception:
+        # Unverified as yet: the next run of the job looks again.
+        log.exception("the claims of %s could not be checked", work.job_run)
     if work.job_run.finish(status, note, by=work.by):
         report.close_issue(work)
         alerts.note(work)
@@ -75,8 +78,3 @@ def done(work: Work) -> tuple[str, str]:
         return Status.PARTIAL, "\n".join(work.shortfalls)
     something = any(work.job_run.counters.values()) or work.job_run.lines
     return (Status.OK if something else Status.NOOP), ""
-
-
-def verify_again(company_id: object, job: str) -> None:
-    """Look again at what earlier runs of the job could not prove."""
-    verification.verify_open(company_id, job, now())

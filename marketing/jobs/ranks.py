@@ -58,19 +58,24 @@ class RankMonitor(Job):
         if closed:
             work.falls_short(f"{kind.title} asked to be left alone until {closed}.")
             return set()
-        wanted = [one for one in keywords if is_of(one, kind)]
-        wanted = [one for one in wanted if not is_known(work, kind, one)]
-        found: list[Reading] = []
+        keywords = [one for one in keywords if is_of(one, kind)]
+        wanted = [one for one in keywords if not is_known(work, kind, one)]
         try:
             with Web.of(work.site, kind.hosts(work.site), delay=0.0) as web:
-                found += kind(work, web).measure(wanted)
+                # Each at once: what a killed run has paid for is not asked again.
+                for reading in kind(work, web).measure(wanted):
+                    keep(work, kind, reading)
         except Quota as no:
             close(work, kind, no)
             work.falls_short(str(no))
         except (Failed, Blocked, Unreachable) as no:
             work.falls_short(str(no))
-        kept = [keep(work, kind, one) for one in found]
-        claim(work, kind, kept, len(wanted))
+        kept = list(
+            RankReading.objects.filter(job_run=work.job_run, provider=kind.name)
+            .select_related("keyword", "blob")
+            .order_by("keyword__text", "day")
+        )
+        claim(work, kind, kept, len(keywords))
         return {row.keyword_id for row in kept if row.status in MEASURED}
 
 
