@@ -110,12 +110,15 @@ def test_a_bomb_of_entities_does_not_go_off(httpserver: HTTPServer) -> None:
     for n in range(1, 12):
         lines.append(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">')
     url = httpserver.url_for("/a")
-    body = (
-        f"<!DOCTYPE urlset [{''.join(lines)}"
-        '<!ENTITY file SYSTEM "file:///etc/passwd">]>'
-        f"<urlset><url><loc>{url}</loc><lastmod>&e11;&file;</lastmod></url></urlset>"
+    rows = f"<url><loc>{url}</loc><lastmod>{{}}</lastmod></url>"
+    bomb = (
+        f"<!DOCTYPE urlset [{''.join(lines)}]><urlset>{rows.format('&e11;')}</urlset>"
     )
-    assert parse(body.encode()) == ("urlset", [(url, "")])
+    with pytest.raises(Unreadable, match="amplification"):
+        parse(bomb.encode())
+    file = '<!DOCTYPE urlset [<!ENTITY file SYSTEM "file:///etc/hostname">]>'
+    told = f"{file}<urlset>{rows.format('&file;')}</urlset>"
+    assert parse(told.encode()) == ("urlset", [(url, "")])
 
 
 @pytest.mark.parametrize(
