@@ -15,6 +15,8 @@ from marketing.words import stem_key, words
 
 MOST_KEYWORDS, MOST_TOPICS, MOST_FACTS, MOST_RIVALS = 30, 8, 15, 12
 LONGEST = 6
+_DULL = "about us we our you welcome home contact news blog vs versus more sobre nós"
+DULL = EMPTY | set(_DULL.split())
 # How much a place says of what a page is about.
 TITLE, H1, POST, H2, DESCRIPTION, META = 1.0, 0.9, 0.8, 0.7, 0.5, 0.3
 ORGANIZATIONS = {"Organization", "Corporation", "LocalBusiness", "ProfessionalService"}
@@ -182,14 +184,11 @@ def phrases(text: str, ours: Collection[str]) -> Iterator[str]:
     they begin and end with a word that matters."""
     for part in re.split(r"[,.;:!?()|/]+", text):
         told = words(part)
-        for size in sorted({2, 3, 4, min(len(told), LONGEST)}):
+        for size in sorted({2, 3, 4, max(2, min(len(told), LONGEST))}):
             for at in range(len(told) - size + 1):
                 run = told[at : at + size]
-                if (
-                    size > 1
-                    and not {run[0], run[-1]} & EMPTY
-                    and not set(run) & set(ours)
-                ):
+                dull = {run[0], run[-1]} & DULL or set(run) & set(ours)
+                if not dull:
                     yield " ".join(run)
 
 
