@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from issues.models import Issue
 from marketing import clusters
-from marketing.models.site import empty_list
+from marketing.models.site import empty_list, problems_of
 from marketing.words import stem_key, words
 from paperclip import audit, live
 from paperclip.exceptions import Conflict, Invalid
@@ -203,17 +202,6 @@ class Keyword(Scoped):
         audit.record(by, "keyword.removed", self, text=self.text)
         live.changed(self.company_id)
         self.delete()
-
-
-def problems_of(row: models.Model, exclude: set[str]) -> None:
-    """Invalid when the row's fields do not fit, naming each. Whether there is another
-    like it is the database's to say."""
-    try:
-        row.clean_fields(exclude=exclude)
-    except ValidationError as error:
-        said = {name: " ".join(told) for name, told in error.message_dict.items()}
-        text = " ".join(f"{name}: {told}" for name, told in said.items())
-        raise Invalid(text, **said) from None
 
 
 class BriefQuerySet(ScopedQuerySet):
