@@ -123,7 +123,7 @@ class CountryPolicyQuerySet(ScopedQuerySet):
         """The rule for a country, as an ISO code of two letters. Invalid for others."""
         by.must_be_operator(company.pk, "change who is written to")
         code = country.strip().upper()
-        if len(code) != 2 or not code.isalpha() or not code.isascii():  # noqa: PLR2004
+        if len(code) != 2 or not code.isalpha() or not code.isascii():
             raise Invalid("Name the country by its ISO code of two letters, as PT.")
         if rule not in CountryPolicy.Rule.values:
             raise Invalid(f"A rule is one of: {', '.join(CountryPolicy.Rule.values)}.")
@@ -186,11 +186,9 @@ class SuppressionQuerySet(ScopedQuerySet):
         again. The same again changes nothing. Invalid for what is neither."""
         by.must_write(company.pk, "write to people outside")
         name = value.strip()
-        if name.startswith("@"):
-            # A name before it, only for the look at its form.
-            clean = identity(f"x{name}")[1:]
-        else:
-            clean = identity(name)
+        # A name before a domain, only for the look at its form.
+        at = name.startswith("@")
+        clean = identity(f"x{name}")[1:] if at else identity(name)
         if not clean or "." not in clean.rpartition("@")[2]:
             raise Invalid("Give an address, or a domain as @press.example.")
         fields = {"reason": reason, "said": said[:300], "by_name": by.name[:150]}

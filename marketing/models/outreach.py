@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from paperclip.actors import Actor
-    from paperclip.models import Company
 
 # Never more attempts than this in any such span: the owner's rule, not a setting.
 MOST, SPAN = 20, timedelta(hours=1)
@@ -125,23 +124,9 @@ class Mailbox(Scoped):
         return said
 
 
-# What {name}'s mail looks like until somebody writes a better one.
-FIRST_SUBJECT = "{article}: a follow-up from {site}"
-FIRST_BODY = "Hello {name},\n\n{opening}\n\n{pitch}\n\nBest regards,\n{sender}"
-
-
-class TemplateQuerySet(ScopedQuerySet):
-    def seed(self, company: Company) -> None:
-        """One for each category that has none."""
-        for category in Category.values:
-            if not self.filter(company=company, category=category).exists():
-                values = {"subject": FIRST_SUBJECT, "body": FIRST_BODY}
-                self.create(company=company, category=category, **values)
-
-
 class Template(Scoped):
     """The frame of the mails to one category. Places: {name}, {outlet}, {article} (its
-    title), {url}, {opening}, {pitch}, {site}, {sender}."""
+    title), {url}, {pitch}, {site}."""
 
     category = models.CharField(max_length=8, choices=Category.choices)
     language = models.CharField(max_length=8, default="en")
@@ -150,7 +135,7 @@ class Template(Scoped):
     # After ten approvals of single ones.
     auto_approve = models.BooleanField(default=False)
 
-    objects = TemplateQuerySet.as_manager()
+    objects = ScopedQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("mail template")

@@ -24,9 +24,7 @@ def approved(approval: Approval, *, by: Actor) -> None:
     bound = approval.payload.get("sha256") == message.sha256
     waits = message.is_as_approved and bound
     said = f"Approved by {by.name}."
-    if not waits or not message.move(
-        (State.AWAITING,), State.APPROVED, said, at=now()
-    ):
+    if not waits or not message.move((State.AWAITING,), State.APPROVED, said, at=now()):
         raise Invalid(
             "The mail is no longer what is shown here: look at its newest approval.",
             code="changed",

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import imapclient
+from imapclient import SEEN
 from imapclient.exceptions import IMAPClientError
 
 from marketing import keys
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from paperclip.actors import Actor
 
 SECONDS = 20
+SENT = b"\\Sent"
 # Where the server does not say which folder it is.
 NAMES = ("Sent", "Sent Items", "Sent Messages", "INBOX.Sent", "Enviados", "Gesendet")
 
@@ -60,7 +62,7 @@ def sent_folder(server: imapclient.IMAPClient) -> str | None:
     """The folder of what was sent: the one that says so, else one that is called so."""
     folders = server.list_folders()
     for flags, _delimiter, name in folders:
-        if imapclient.SENT in flags:
+        if SENT in flags:
             return str(name)
     names = {str(name) for _flags, _delimiter, name in folders}
     return next((name for name in NAMES if name in names), None)
@@ -79,9 +81,9 @@ def append(server: imapclient.IMAPClient, wire: bytes, at: datetime) -> None:
     """Put a copy into Sent, which is made when there is none."""
     folder = sent_folder(server) or NAMES[0]
     try:
-        server.append(folder, wire, [imapclient.SEEN], at)
+        server.append(folder, wire, [SEEN], at)
     except IMAPClientError as no:
         if "TRYCREATE" not in str(no).upper():
             raise
         server.create_folder(folder)
-        server.append(folder, wire, [imapclient.SEEN], at)
+        server.append(folder, wire, [SEEN], at)

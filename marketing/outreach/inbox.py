@@ -39,9 +39,7 @@ def process(work: Work, box: Mailbox) -> None:
         work.falls_short(f"The inbox cannot be read: {no}")
 
 
-def new_ones(
-    server: imapclient.IMAPClient, box: Mailbox, at: datetime
-) -> list[int]:
+def new_ones(server: imapclient.IMAPClient, box: Mailbox, at: datetime) -> list[int]:
     """Those that were not read yet, the oldest first."""
     uids = server.search(["SINCE", (at - BACK).date()])[-MOST:]
     if not uids:

@@ -11,9 +11,6 @@ from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from django.utils.translation import gettext as _
-from django.utils.translation import override
-
 from marketing.models import Message
 from paperclip.exceptions import Invalid
 
@@ -25,25 +22,32 @@ if TYPE_CHECKING:
 
 MOST_WORDS = 200
 LINE = "-- "
+# Where we have the address from, how to opt out, and where else: by language.
+FOOTERS = {
+    "en": (
+        "Your address is from {0}{1}.",
+        "No more mail from us: answer “unsubscribe”",
+        ", or open {0}",
+    ),
+    "pt": (
+        "O seu endereço vem de {0}{1}.",
+        "Para não receber mais mensagens, responda “unsubscribe”",
+        ", ou abra {0}",
+    ),
+}
 
 
 def footer(site: Site, box: Mailbox, contact: Contact, link: str) -> str:
-    """What stands below every mail, in the contact's language."""
-    with override(contact.language or "en"):
-        told = {"name": box.name, "site": site.name, "url": site.base_url}
-        source = contact.source_url or contact.outlet_url
-        lines = [
-            LINE,
-            _("%(name)s, %(site)s, %(url)s") % told,
-            " ".join(box.postal_address.split()),
-            _("We have your address from %(source)s%(date)s.")
-            % {
-                "source": source,
-                "date": f" ({contact.source_date})" if contact.source_date else "",
-            },
-            _("No more mail from us: answer “unsubscribe”%(link)s.")
-            % {"link": _(" or open %(url)s") % {"url": link} if link else ""},
-        ]
+    """What stands below every mail, in the contact's language where we know it."""
+    source, no_more, page = FOOTERS.get(contact.language[:2], FOOTERS["en"])
+    when = f" ({contact.source_date})" if contact.source_date else ""
+    lines = [
+        LINE,
+        f"{box.name}, {site.name}, {site.base_url}",
+        " ".join(box.postal_address.split()),
+        source.format(contact.source_url, when),
+        no_more + (page.format(link) if link else "."),
+    ]
     return "\n".join(lines)
 
 

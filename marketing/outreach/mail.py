@@ -135,7 +135,7 @@ class Outbox:
         server = self._backend.connection
         if server is not None:
             with suppress(smtplib.SMTPException, OSError):
-                if server.noop()[0] == 250:  # noqa: PLR2004
+                if server.noop()[0] == 250:
                     return
             self._backend.connection = None
         try:

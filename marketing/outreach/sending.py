@@ -136,7 +136,9 @@ def must_be_allowed(message: Message, country: str, at: datetime) -> None:
     """Held without a person's yes to exactly this, or the policy's."""
     rule = CountryPolicy.objects.rule(message.company_id, country)
     if rule == CountryPolicy.Rule.DENY:
-        raise Held(f"Nobody in {country or 'no known country'} is written to.", drops=True)
+        raise Held(
+            f"Nobody in {country or 'no known country'} is written to.", drops=True
+        )
     if not message.is_as_approved:
         raise Held("It is not what was approved.", drops=True)
     approval = message.approval

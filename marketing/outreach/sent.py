@@ -58,9 +58,7 @@ def look_up(work: Work, box: Mailbox, lost: list[Message]) -> None:
     at = work.clock()
     try:
         with imap.opened(box, by=work.by) as server:
-            found = {
-                one.pk for one in lost if imap.is_in_sent(server, one.message_id)
-            }
+            found = {one.pk for one in lost if imap.is_in_sent(server, one.message_id)}
     except imap.NoFolder as no:
         work.falls_short(f"Sent cannot be read: {no}")
         found = set()
