@@ -154,7 +154,7 @@ class Message(Scoped):
         """Ask a person whether exactly this may be sent. One who changes it is asked
         anew: the approval is bound to the hash of the whole message."""
         run = self.job_run
-        approval = Approval.objects.request(
+        approval: Approval = Approval.objects.request(
             self.company,
             Approval.Type.SEND,
             {
@@ -202,7 +202,7 @@ class Message(Scoped):
         locked.save(update_fields=["subject", "body", "raw", "sha256", "updated_at"])
         if old is not None and old.is_open:
             old.cancel(by=SYSTEM, note="It was edited.")
-        approval = locked.ask(at=now())
+        approval: Approval = locked.ask(at=now())
         audit.record(by, "message.edited", self, sha256=locked.sha256)
         self.refresh_from_db()
         return approval

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import timegm
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,7 @@ def of_feed(body: bytes, url: str) -> list[Entry]:
     for entry in feedparser.parse(body).entries:
         when = entry.get("published_parsed") or entry.get("updated_parsed")
         link = urljoin(url, str(entry.get("link") or ""))
-        at = datetime(*when[:6], tzinfo=UTC) if when else None
+        at = datetime.fromtimestamp(timegm(when), UTC) if when else None
         found.append(Entry(link, at, str(entry.get("author") or "")))
     found.sort(key=lambda one: one.at or datetime.min.replace(tzinfo=UTC), reverse=True)
     return found

@@ -53,6 +53,7 @@ class Recorder(smtplib.SMTP):
 
     reply: tuple[int, bytes] | None = None
     asked_data = False
+    _host: str
 
     def data(self, msg: Any) -> tuple[int, bytes]:
         self.asked_data = True
@@ -95,6 +96,7 @@ class RecordingBackend(EmailBackend):
 
     def _send(self, letter: Any) -> bool:
         server = self.connection
+        assert isinstance(server, Recorder)  # noqa: S101 (by connection_class)
         server.reply, server.asked_data = None, False
         server.sendmail(letter.sender, [letter.to], letter.wire)
         letter.smtp_reply = server.reply
@@ -157,8 +159,8 @@ class Outbox:
         try:
             self._backend.send_messages([letter])
         except smtplib.SMTPRecipientsRefused as no:
-            code, said = next(iter(no.recipients.values()))
-            return verdict(code, said, recipient=True)
+            code, words = next(iter(no.recipients.values()))
+            return verdict(code, words, recipient=True)
         except smtplib.SMTPSenderRefused as no:
             closed = no.smtp_code in PERMANENT
             said = text_of(no.smtp_code, no.smtp_error)
@@ -171,8 +173,7 @@ class Outbox:
             # Who had asked for the text may have it.
             began = getattr(server, "asked_data", False)
             return Outcome(UNKNOWN if began else DEFERRED, said)
-        code, said = letter.smtp_reply or (0, b"")
-        return Outcome(ACCEPTED, text_of(code, said))
+        return Outcome(ACCEPTED, text_of(*(letter.smtp_reply or (0, b""))))
 
 
 def verdict(code: int, said: bytes | str, *, recipient: bool = False) -> Outcome:

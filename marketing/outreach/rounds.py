@@ -96,7 +96,7 @@ def desk(work: Work, box: Mailbox, *, asks_for_link: bool = False) -> Desk:
     if not base:
         work.did(
             "Mails name a mail address for opting out, and no link:"
-            " PAPERCLIP_PUBLIC_URL is not an https address that reaches us from outside."
+            " PAPERCLIP_PUBLIC_URL is no https address that reaches us from outside."
         )
     return Desk(work, box, base, asks_for_link)
 

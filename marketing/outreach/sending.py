@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import IntegrityError, transaction
@@ -195,7 +195,8 @@ def conclude(
         mail.UNKNOWN: State.UNKNOWN,
     }
     state = states.get(outcome.word, State.DEFERRED)
-    said, columns = outcome.said, {"smtp_reply": outcome.said[:500]}
+    said = outcome.said
+    columns: dict[str, Any] = {"smtp_reply": said[:500]}
     if outcome.word == mail.CLOSED:
         message.mailbox.close(at + REST, said, by=SYSTEM)
         columns |= {"next_try_at": at + REST}

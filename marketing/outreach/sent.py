@@ -83,5 +83,5 @@ def claim(work: Work, message: Message) -> None:
     )
 
 
-def found(message: Message, at: datetime) -> None:
+def found(message: Message, at: datetime | None) -> None:
     Message.objects.filter(pk=message.pk, found_at=None).update(found_at=at)

@@ -1,4 +1,4 @@
-"""Mail servers of our own: one that answers by a script, and one that keeps mailboxes."""
+"""Mail servers of our own: one answers by a script, and one keeps mailboxes."""
 
 from __future__ import annotations
 
