@@ -35,14 +35,20 @@ def public_base(site: Site) -> str:
     parts = urlsplit(base)
     if parts.scheme != "https" or not parts.hostname:
         return ""
+    with Web.of(site, {parts.hostname}, delay=0.0) as web:
+        return base if leads_here(web, base) else ""
+
+
+def leads_here(web: Web, base: str) -> bool:
+    """Whether it is this installation that answers there, and nobody before it."""
     nonce = token_urlsafe(16)
+    url = f"{base}/u/probe/{nonce}"
     try:
-        with Web.of(site, {parts.hostname}, delay=0.0) as web:
-            page = web.get(f"{base}/u/probe/{nonce}", most=1000)
+        page = web.get(url, most=1000)
     except Unreachable:
-        return ""
-    right = page.status == OK and page.url == f"{base}/u/probe/{nonce}"
-    return base if right and page.text.strip() == proof(nonce) else ""
+        return False
+    right = page.status == OK and page.url == url
+    return right and page.text.strip() == proof(nonce)
 
 
 def message_of(token: str) -> Message | None:

@@ -1,4 +1,4 @@
-"""PR Outreach from an inbox to a mail that is seen in Sent, without the world outside."""
+"""PR Outreach from a piece of theirs to a mail that is seen in Sent, on loopback."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ FACTS = [
 PIECE = "Robots write the newspaper. " * 20
 # So different are the mails of a model that does what it is told.
 PITCHES = [
-    "We run 7 agents on one shop, and write down whatever they get wrong each day.",
-    "Nothing that our agents claim is believed before a checker looked at it itself.",
-    "A shop kept by machines sounds like fiction; ours has seven and a human in charge.",
+    "We run 7 agents on one shop, and write down whatever they get wrong.",
+    "Nothing that our agents claim is believed before a checker looked.",
+    "A shop kept by machines sounds like fiction; a human is in charge here.",
 ]
 
 
