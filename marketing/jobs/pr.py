@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from marketing import verification
-from marketing.jobs.base import Job
+from marketing.jobs.base import Failed, Job
 from marketing.models import Category, Contact, JobName
 from marketing.outreach import articles, dns, pitches, rounds
 
@@ -36,10 +36,11 @@ class PrOutreach(Job):
         if work.is_dry:
             work.did(f"Would write to {len(waiting[:MOST_NEW])} of {len(waiting)}.")
             return
+        # First what was approved: that does not wait for a model.
+        rounds.send_all(work, box, self._look)
         if waiting:
             desk = rounds.desk(work, box)
             write_all(work, desk, waiting[:MOST_NEW])
-        rounds.send_all(work, box, self._look)
 
 
 def write_all(work: Work, desk: Desk, contacts: Iterable[Contact]) -> None:
@@ -51,5 +52,8 @@ def write_all(work: Work, desk: Desk, contacts: Iterable[Contact]) -> None:
         except (articles.NoArticle, pitches.NoPitch) as no:
             work.count("not written to")
             work.did(f"Nothing was written to {contact.outlet}: {no}")
+        except Failed as no:
+            work.falls_short(f"No more is written now: {no}")
+            return
         else:
             work.count("written")

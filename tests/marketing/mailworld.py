@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -46,12 +43,15 @@ class Script:
         self.to_rcpt: list[str] = []
         self.to_data: list[str | Callable[[], str]] = []
         self.letters: list[bytes] = []
-        self.times: list[float] = []
+        # Done when a recipient was named and the text not asked for yet.
+        self.before_data: Callable[[], object] | None = None
 
     async def handle_RCPT(
         self, server: Any, session: Any, envelope: Any, to: str, options: Any
     ) -> str:
         said = self.to_rcpt.pop(0) if self.to_rcpt else "250 fine"
+        if self.before_data is not None:
+            await asyncio.to_thread(self.before_data)
         if said.startswith("250"):
             envelope.rcpt_tos.append(to)
         return said
@@ -64,10 +64,11 @@ class Script:
             await asyncio.sleep(0.1)
             return "250 nobody hears this"
         if callable(said):
-            said = await asyncio.to_thread(said)
+            # It has the text, whatever becomes of who sent it.
+            self.letters.append(envelope.content)
+            return await asyncio.to_thread(said)
         if said.startswith("250"):
             self.letters.append(envelope.content)
-            self.times.append(time.monotonic())
         return said
 
     @property
@@ -221,11 +222,3 @@ def message(box: Mailbox, to: Contact, **fields: Any) -> Message:
         approval.decide("approved", by=make.by(person))
         row.refresh_from_db()
     return row
-
-
-def environment() -> dict[str, str]:
-    return dict(os.environ)
-
-
-def later(seconds: float, act: Callable[[], object]) -> None:
-    threading.Timer(seconds, act).start()
