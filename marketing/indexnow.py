@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 from uuid import UUID
@@ -165,10 +166,12 @@ class Teller:
         ).encode()
         payload = Blob.objects.keep(self.work.company.pk, body, JSON).sha256
         self.work.at(f"Tells IndexNow of {len(rows)} pages.")
+        # The same addresses in another state are another effect.
+        state = "\n".join([payload, *(row.content_hash for row in rows)])
         effect, to_do = Effect.objects.begin(
             self.work.job_run,
             "indexnow",
-            payload,
+            sha256(state.encode()).hexdigest(),
             pages=len(rows),
             host=self.site.host,
         )
@@ -183,8 +186,8 @@ class Teller:
             if 0 < answer.code < SERVER_FAULT:
                 break
         # Only these are over: another is the same request once more, and may be made.
-        state = Effect.State.DONE if answer.code in ENDS else Effect.State.FAILED
-        effect.conclude(state, **vars(answer))
+        over = Effect.State.DONE if answer.code in ENDS else Effect.State.FAILED
+        effect.conclude(over, **vars(answer))
         return answer
 
     def ask(self, body: bytes, payload: str) -> Answer:
