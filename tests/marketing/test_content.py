@@ -126,6 +126,7 @@ def test_what_is_not_its_own_page_is_kept_back(run, own) -> None:
     own.pages["/a"].head = '<meta name="robots" content="noindex">'
     own.pages["/b"].head = f'<link rel="canonical" href="{own.url("/c")}">'
     own.pages["/c"].to = own.url("/")
+    own.pages["/"].head = '<link rel="canonical" href="http://[broken">'
     row = run()
     assert own.told == [["/"]]
     assert "3 pages are kept from search engines" in row.issue.description
