@@ -16,7 +16,14 @@ from urllib.parse import urljoin
 from uuid import UUID
 
 from marketing.jobs.base import Blocked
-from marketing.models import Blob, Effect, HostCircuit, IndexNowSubmission, JobName
+from marketing.models import (
+    Blob,
+    Effect,
+    HostCircuit,
+    IndexNowSubmission,
+    JobName,
+    Post,
+)
 from marketing.web.client import Unreachable, Web
 
 if TYPE_CHECKING:
@@ -237,6 +244,7 @@ class Teller:
                 company=self.work.company, host=host, state=State.KEY_PENDING
             )
             earlier.update(state=State.ACCEPTED)
+            self.announce()
             self.work.count("pages accepted", number)
             self.work.did(f"{number} pages accepted by the IndexNow endpoint.")
         elif answer.code == PENDING:
@@ -249,6 +257,19 @@ class Teller:
             self.work.falls_short(
                 f"IndexNow calls our request malformed ({number} pages): {answer.said}"
             )
+
+    def announce(self) -> None:
+        """Live posts that were accepted are announced by that."""
+        accepted = IndexNowSubmission.objects.filter(
+            company=self.work.company, state=State.ACCEPTED
+        )
+        posts = Post.objects.filter(company=self.work.company, state=Post.State.LIVE)
+        at = self.work.clock()
+        number = posts.filter(url__in=accepted.values("url")).update(
+            state=Post.State.ANNOUNCED, state_since=at, updated_at=at
+        )
+        if number:
+            self.work.count("posts announced", number)
 
     def put_off(self, rows: Sequence[IndexNowSubmission], answer: Answer) -> None:
         """They stay pending. 403 and 429 close the host for a while."""

@@ -20,6 +20,7 @@ from marketing.models import (
     IndexNowSubmission,
     JobRun,
     OwnPage,
+    Post,
     Site,
 )
 from marketing.models.job import ALERT
@@ -106,6 +107,24 @@ def test_another_date_or_menu_alone_is_the_same_page(run, own) -> None:
     assert len(own.told) == 1
     page = OwnPage.objects.get(url__endswith="/b")
     assert page.lastmod == "2026-11-19T10:00:00Z"
+
+
+def test_a_live_post_is_announced_when_it_was_accepted(run, own, site) -> None:
+    fields = {"company": site.company, "state": "live"}
+    live = Post.objects.create(keyword="a", slug="a", url=own.url("/a"), **fields)
+    not_yet = Post.objects.create(keyword="z", slug="z", url=own.url("/z"), **fields)
+    own.codes = [202]
+    run()
+    live.refresh_from_db()
+    assert live.state == "live"
+    own.pages["/b"].text = "Something new."
+    row = run(AT + timedelta(hours=1))
+    live.refresh_from_db()
+    not_yet.refresh_from_db()
+    assert (live.state, not_yet.state) == ("announced", "live")
+    assert row.counters["posts announced"] == 1
+    assert not OwnPage.objects.get(url=live.url).by_hand
+    assert OwnPage.objects.get(url=own.url("/b")).by_hand
 
 
 def test_a_page_that_is_gone_is_told_once(run, own) -> None:
