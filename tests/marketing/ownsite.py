@@ -118,4 +118,4 @@ class OwnSite:
         if code == 200 and self.refuses & set(urls):
             code = 422
         headers = {"Retry-After": self.retry_after} if self.retry_after else {}
-        return Response(json.dumps({"code": code}), status=code, headers=headers)
+        return Response(f'{{"code": {code}}}\0', status=code, headers=headers)
