@@ -4,47 +4,41 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 from uuid import UUID
 
 from marketing.jobs.base import Blocked
-from marketing.models import Blob, Effect, HostCircuit, IndexNowSubmission, JobName
-from marketing.web.client import Unreachable, Web
+from marketing.models import (
+    Blob,
+    Effect,
+    HostCircuit,
+    IndexNowSubmission,
+    JobName,
+    Post,
+)
+from marketing.web.client import Unreachable
+from marketing.web.indexnow import JSON, Answer, ask, rest_of
 
 if TYPE_CHECKING:
     from marketing.jobs.base import Work
     from marketing.models import Site
+    from marketing.web.client import Web
 
 State = IndexNowSubmission.State
 # Pages in one request, as the protocol has it; requests in one run, as we do.
-MOST_URLS, MOST_POSTS, TRIES = 10_000, 64, 3
-JSON = "application/json; charset=utf-8"
+MOST_URLS, MOST_POSTS = 10_000, 64
 OK, PENDING, MALFORMED, NO_KEY, MISMATCH, TOO_MANY = 200, 202, 400, 403, 422, 429
-SERVER_FAULT = 500
 # What a code makes of the pages; with any other they are told another time.
 ENDS = {OK: State.ACCEPTED, PENDING: State.KEY_PENDING, MALFORMED: State.REJECTED}
 ENDED = tuple(ENDS.values())
 # A key that is not found is looked for again by the next run.
-KEY_REST, LONGEST_REST = timedelta(minutes=50), timedelta(hours=24)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the endpoint said. `code` is 0 when it said nothing; the hashes are those of
-    the stored bytes."""
-
-    code: int
-    payload: str
-    stored: str = ""
-    retry_after: str = ""
-    said: str = ""
+KEY_REST = timedelta(minutes=50)
 
 
 def key_address(site: Site) -> str:
@@ -165,47 +159,24 @@ class Teller:
         ).encode()
         payload = Blob.objects.keep(self.work.company.pk, body, JSON).sha256
         self.work.at(f"Tells IndexNow of {len(rows)} pages.")
+        # The same addresses in another state are another effect.
+        state = "\n".join([payload, *(row.content_hash for row in rows)])
         effect, to_do = Effect.objects.begin(
             self.work.job_run,
             "indexnow",
-            payload,
+            sha256(state.encode()).hexdigest(),
             pages=len(rows),
             host=self.site.host,
         )
         if not to_do:
             return Answer(**effect.outcome)
         self.posts += 1
-        answer = Answer(0, payload)
-        for attempt in range(TRIES):
-            if attempt:
-                self.web.sleep(self.web.delay * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
-            answer = self.ask(body, payload)
-            if 0 < answer.code < SERVER_FAULT:
-                break
+        at = self.work.clock()
+        answer = ask(self.site, self.web, body, payload, at)
         # Only these are over: another is the same request once more, and may be made.
-        state = Effect.State.DONE if answer.code in ENDS else Effect.State.FAILED
-        effect.conclude(state, **vars(answer))
+        over = Effect.State.DONE if answer.code in ENDS else Effect.State.FAILED
+        effect.conclude(over, **vars(answer))
         return answer
-
-    def ask(self, body: bytes, payload: str) -> Answer:
-        url = self.site.endpoint("indexnow")
-        try:
-            page = self.web.post(url, content=body, headers={"Content-Type": JSON})
-        except Unreachable as no:
-            return Answer(0, payload, said=str(no)[:300])
-        told = {
-            "endpoint": url,
-            "status": page.status,
-            "payload": payload,
-            "body": page.text[:20_000],
-            "bodySha256": page.sha256,
-            "at": self.work.clock().isoformat(),
-        }
-        kept = json.dumps(told, sort_keys=True).encode()
-        stored = Blob.objects.keep(self.work.company.pk, kept, JSON).sha256
-        later = page.headers.get("retry-after", "")
-        said = " ".join(page.text.split())[:200]
-        return Answer(page.status, payload, stored, later, said)
 
     # --- what an answer asks for ---------------------------------------------------
 
@@ -234,6 +205,7 @@ class Teller:
                 company=self.work.company, host=host, state=State.KEY_PENDING
             )
             earlier.update(state=State.ACCEPTED)
+            self.announce()
             self.work.count("pages accepted", number)
             self.work.did(f"{number} pages accepted by the IndexNow endpoint.")
         elif answer.code == PENDING:
@@ -246,6 +218,19 @@ class Teller:
             self.work.falls_short(
                 f"IndexNow calls our request malformed ({number} pages): {answer.said}"
             )
+
+    def announce(self) -> None:
+        """Live posts that were accepted are announced by that."""
+        accepted = IndexNowSubmission.objects.filter(
+            company=self.work.company, state=State.ACCEPTED
+        )
+        posts = Post.objects.filter(company=self.work.company, state=Post.State.LIVE)
+        at = self.work.clock()
+        number = posts.filter(url__in=accepted.values("url")).update(
+            state=Post.State.ANNOUNCED, state_since=at, updated_at=at
+        )
+        if number:
+            self.work.count("posts announced", number)
 
     def put_off(self, rows: Sequence[IndexNowSubmission], answer: Answer) -> None:
         """They stay pending. 403 and 429 close the host for a while."""
@@ -292,18 +277,6 @@ class Teller:
         self.work.count("pages quarantined", len(self.offenders))
         for row in self.offenders[:20]:
             self.work.did(f"IndexNow refuses {row.url} (422): it is not sent again.")
-
-
-def rest_of(retry_after: str, at: datetime) -> timedelta | None:
-    """How long a host asks to be left alone (RFC 9110, 10.2.3), a day at most; None
-    when it does not say."""
-    if retry_after.strip().isdigit():
-        return min(timedelta(seconds=int(retry_after[:9])), LONGEST_REST)
-    try:
-        until = parsedate_to_datetime(retry_after)
-        return max(timedelta(0), min(until - at, LONGEST_REST))
-    except (ValueError, TypeError):
-        return None
 
 
 def claim_all(work: Work) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Of a larger site the pages take turns.
 MOST_READS = 300
+ROBOTS = "is not to be read, says robots.txt"
 OK, NOT_MODIFIED, GONE = 200, 304, (404, 410)
 
 
@@ -35,13 +36,15 @@ class OwnPages:
     due: dict[str, str] = field(default_factory=dict)
     kept_back: dict[str, str] = field(default_factory=dict)
     troubled: list[str] = field(default_factory=list)
+    # On hosts of ours that the key is not good for.
+    elsewhere: set[str] = field(default_factory=set)
     read: int = 0
     changed: int = 0
 
     @cached_property
     def known(self) -> dict[str, OwnPage]:
         rows = OwnPage.objects.filter(company=self.work.company)
-        return {row.url: row for row in rows}
+        return {row.url: row for row in rows.defer("text")}
 
     @cached_property
     def queued(self) -> set[str]:
@@ -73,7 +76,7 @@ class OwnPages:
         for number, url in enumerate(urls, 1):
             self.work.at(f"Reads page {number} of {len(urls)} of our own.")
             if not self.robots.may_read(url):
-                self.keep_back(url, "robots.txt forbids it")
+                self.keep_back(url, ROBOTS)
                 continue
             try:
                 self.read_one(url)
@@ -82,20 +85,30 @@ class OwnPages:
             except Unreachable as no:
                 self.troubled.append(str(no))
 
+    @property
+    def is_shut(self) -> bool:
+        """Whether robots.txt forbids everything, as one does that cannot be read."""
+        return bool(self.kept_back) and set(self.kept_back.values()) == {ROBOTS}
+
     def read_one(self, url: str) -> None:
         row = self.known.get(url) or OwnPage(company=self.work.company, url=url)
-        asks = bool(row.etag) and row.status == OK
+        # Of what was not told everything has to be seen: it may be noindex by now.
+        asks = bool(row.etag) and row.status == OK and self.was_told(row)
         seen = {"If-None-Match": row.etag} if asks else {}
         page = self.web.get(url, most=LARGEST, **seen)
         self.read += 1
         if page.status in GONE:
             self.saw_gone(row, page.status)
         elif page.status == NOT_MODIFIED and asks:
-            self.saw_again(row)
+            self.keep(row, was_live=True)
         elif page.is_ok:
             self.saw(row, page)
         else:
             self.troubled.append(f"{url} answers {page.status}.")
+
+    def was_told(self, row: OwnPage) -> bool:
+        rows = IndexNowSubmission.objects
+        return rows.was_told(self.work.company.pk, row.url, row.content_hash)
 
     def saw(self, row: OwnPage, page: Page) -> None:
         told = document_of(page)
@@ -111,12 +124,6 @@ class OwnPages:
             self.keep_back(row.url, why)
         else:
             self.tell(row.url, new_hash)
-
-    def saw_again(self, row: OwnPage) -> None:
-        self.keep(row, was_live=True)
-        # What kept it back then is not known any more; what waits was let through.
-        if row.url in self.queued:
-            self.tell(row.url, row.content_hash)
 
     def saw_gone(self, row: OwnPage, status: int) -> None:
         """One that was there and is not is told once; of others there is no word."""
@@ -143,6 +150,7 @@ class OwnPages:
         site, company_id = self.work.site, self.work.company.pk
         submissions = IndexNowSubmission.objects
         if host_of(url) != site.host:
+            self.elsewhere.add(url)
             return
         if self.work.is_dry:
             if not submissions.was_told(company_id, url, content_hash):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
-from urllib.parse import urljoin
 
 from marketing import starters
 from marketing.clusters import EMPTY, grouped
-from marketing.web.document import Document, squeezed
+from marketing.web.document import Document, joined, squeezed
 from marketing.web.sitemap import host_of
 from marketing.words import stem_key, words
 
@@ -223,8 +222,7 @@ def link_to(page: Document, name: str) -> str:
     """The address of the site that has this name, if the page links to it."""
     label = "".join(words(name))
     for node in page.tree.css("a[href]"):
-        at = urljoin(page.url, (node.attributes.get("href") or "").strip())
-        host = host_of(at)
+        host = host_of(joined(page.url, node.attributes.get("href") or ""))
         if label in host.replace("-", "").replace(".", "") and host != host_of(
             page.url
         ):

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from agents.models import Agent
 from marketing import profile
 from marketing.models import Competitor, JobSchedule, Keyword, Site
 from marketing.web.client import LOCAL_DELAY, Page, Unreachable, Web
-from marketing.web.document import Document, normal
+from marketing.web.document import Document, joined, normal
 from marketing.web.robots import Robots
 from marketing.web.sitemap import Sitemap, host_of, read_sitemap
 from paperclip.exceptions import Invalid
@@ -119,10 +119,8 @@ def worth_reading(home: Document, sitemap: Sitemap, hosts: set[str]) -> list[str
     """Pages that may say what the site is: those whose address says so, short ones
     first."""
     links = {
-        normal(urljoin(home.url, href))
+        joined(home.url, node.attributes.get("href") or "")
         for node in home.tree.css("a[href]")
-        if (href := (node.attributes.get("href") or "").strip())
-        and not href.startswith(("#", "mailto:", "tel:", "javascript:"))
     }
     found = {one for one in {*links, *sitemap.pages} if host_of(one) in hosts}
     found -= {normal(home.url)}
@@ -139,10 +137,11 @@ def read_feed(web: Web, home: Document) -> tuple[str, list[str]]:
     import feedparser
 
     named = [
-        urljoin(home.url, node.attributes.get("href") or "")
+        joined(home.url, node.attributes.get("href") or "")
         for node in home.tree.css('link[rel="alternate" i][type$="xml" i]')
     ]
-    for at in [*named, *(urljoin(home.url, place) for place in FEEDS)]:
+    places = [joined(home.url, place) for place in FEEDS]
+    for at in filter(None, [*named, *places]):
         try:
             page = web.get(at)
         except Unreachable:

@@ -52,6 +52,12 @@ def read_pages(work: Work, web: Web) -> OwnPages | None:
         return None
     if sitemap.problems:
         work.falls_short(f"Part of the sitemap: {' '.join(sitemap.problems[:5])}")
+    if sitemap.strangers and not sitemap.pages:
+        named = ", ".join(sorted(sitemap.strangers)[:3])
+        work.falls_short(
+            f"The sitemap is about {named or 'no host'}, and the site is {site.host}:"
+            " correct its address, or name the host among its hosts."
+        )
     pages = OwnPages(work, web, robots, sitemap)
     pages.read_all()
     tell_of_pages(work, pages)
@@ -66,6 +72,12 @@ def tell_of_pages(work: Work, pages: OwnPages) -> None:
         url, why = min(pages.kept_back.items())
         number = len(pages.kept_back)
         work.did(f"{number} pages are kept from search engines: {url} {why}.")
+    if pages.elsewhere and pages.changed:
+        hosts = ", ".join(sorted({host_of(url) for url in pages.elsewhere}))
+        number, ours = len(pages.elsewhere), work.site.host
+        work.did(f"{number} pages are on {hosts}: only those of {ours} are told.")
+    if pages.is_shut and not pages.read:
+        work.falls_short("robots.txt forbids to read any page, or cannot be read.")
     if pages.troubled:
         number, first = len(pages.troubled), pages.troubled[0]
         work.falls_short(f"{number} of our own pages could not be read: {first}")

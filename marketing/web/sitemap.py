@@ -36,6 +36,8 @@ class Sitemap:
     pages: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    # Hosts of pages and files in it that are none of ours.
+    strangers: set[str] = field(default_factory=set)
 
     @property
     def is_whole(self) -> bool:
@@ -65,7 +67,10 @@ def read_file(
     web: Web, url: str, found: Sitemap, hosts: set[str], depth: int = 1
 ) -> None:
     """Add what stands in this file, and in those that it names."""
-    if url in found.files or host_of(url) not in hosts:
+    if url in found.files:
+        return
+    if host_of(url) not in hosts:
+        found.strangers.add(host_of(url))
         return
     if depth > DEEPEST or len(found.files) >= MOST_FILES:
         found.problems.append(f"{url} is one sitemap too many.")
@@ -81,6 +86,7 @@ def read_file(
             read_file(web, at, found, hosts, depth + 1)
         return
     ours = {at: said for at, said in entries if host_of(at) in hosts}
+    found.strangers |= {host_of(at) for at, _ in entries if at not in ours}
     found.pages |= {at: said for at, said in ours.items() if len(at) <= LONGEST}
     if len(found.pages) > MOST_PAGES:
         found.problems.append(f"There are more than {MOST_PAGES} pages.")
@@ -95,8 +101,12 @@ def fetched(web: Web, url: str) -> bytes:
 
 
 def host_of(url: str) -> str:
+    """Its host; empty for what is no address of a page."""
     try:
-        return (urlsplit(url).hostname or "").lower()
+        parts = urlsplit(url)
+        # Whether there is such a port is found out by asking for it.
+        good = parts.scheme in ("http", "https") and parts.port != 0
+        return (parts.hostname or "").lower() if good else ""
     except ValueError:
         return ""
 
@@ -140,7 +150,7 @@ def entries_of(root: etree._Element) -> Iterator[tuple[str, str]]:
     for entry in root.iterchildren("{*}url", "{*}sitemap"):
         # Some declare no namespace, or another than the protocol's.
         at = (entry.findtext("{*}loc") or "").strip()
-        if at.startswith(("http://", "https://")):
+        if host_of(at):
             lastmod = (entry.findtext("{*}lastmod") or "").strip()[:40]
             yield str(safe_url_string(at)), lastmod
 
@@ -150,7 +160,7 @@ def lines_of(body: bytes) -> Iterator[tuple[str, str]]:
     lines = [line.strip() for line in body.decode("utf-8-sig", "replace").splitlines()]
     if not all(line.startswith("http") for line in lines if line):
         raise Unreadable("It is neither XML nor a list of addresses.")
-    for line in filter(None, lines):
+    for line in filter(host_of, lines):
         yield str(safe_url_string(line)), ""
 
 

@@ -42,6 +42,9 @@ class OwnSite:
     codes: list[int] = field(default_factory=list)
     refuses: set[str] = field(default_factory=set)
     retry_after: str = ""
+    disallow: str = "/private"
+    # Where the index says its part is, if not here.
+    part: str = ""
     told: list[list[str]] = field(default_factory=list)
     # The key file at each request, and at all later ones: (status, text).
     key_file: list[tuple[int, str]] = field(default_factory=lambda: [(200, KEY + "\n")])
@@ -62,11 +65,13 @@ class OwnSite:
         return str(self.server.url_for(path))
 
     def robots(self, request: Request) -> Response:
-        said = f"User-agent: *\nDisallow: /private\nSitemap: {self.url('/map.xml')}\n"
+        at = self.url("/map.xml")
+        said = f"User-agent: *\nDisallow: {self.disallow}\nSitemap: {at}\n"
         return Response(said, content_type="text/plain")
 
     def index(self, request: Request) -> Response:
-        part = f"<sitemap><loc>{self.url('/pages.xml.gz')}</loc></sitemap>"
+        at = self.part or self.url("/pages.xml.gz")
+        part = f"<sitemap><loc>{at}</loc></sitemap>"
         body = f"<sitemapindex {NS}>{part}</sitemapindex>"
         return Response(body, status=self.sitemap_status, content_type="text/xml")
 
@@ -113,4 +118,4 @@ class OwnSite:
         if code == 200 and self.refuses & set(urls):
             code = 422
         headers = {"Retry-After": self.retry_after} if self.retry_after else {}
-        return Response(json.dumps({"code": code}), status=code, headers=headers)
+        return Response(f'{{"code": {code}}}\0', status=code, headers=headers)

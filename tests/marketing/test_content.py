@@ -20,6 +20,7 @@ from marketing.models import (
     IndexNowSubmission,
     JobRun,
     OwnPage,
+    Post,
     Site,
 )
 from marketing.models.job import ALERT
@@ -91,6 +92,13 @@ def test_one_paragraph_is_exactly_that_page(run, own) -> None:
     assert row.counters == {"pages read": 4, "pages changed": 1, "pages accepted": 1}
 
 
+def test_the_same_page_changes_again_and_is_told_again(run, own) -> None:
+    for number in range(3):
+        own.pages["/b"].text = f"This is edition {number}."
+        run(AT + timedelta(hours=number))
+    assert own.told[1:] == [["/b"], ["/b"]]
+
+
 def test_another_date_or_menu_alone_is_the_same_page(run, own) -> None:
     run()
     own.pages["/b"].lastmod = "2026-11-19T10:00:00Z"
@@ -99,6 +107,24 @@ def test_another_date_or_menu_alone_is_the_same_page(run, own) -> None:
     assert len(own.told) == 1
     page = OwnPage.objects.get(url__endswith="/b")
     assert page.lastmod == "2026-11-19T10:00:00Z"
+
+
+def test_a_live_post_is_announced_when_it_was_accepted(run, own, site) -> None:
+    fields = {"company": site.company, "state": "live"}
+    live = Post.objects.create(keyword="a", slug="a", url=own.url("/a"), **fields)
+    not_yet = Post.objects.create(keyword="z", slug="z", url=own.url("/z"), **fields)
+    own.codes = [202]
+    run()
+    live.refresh_from_db()
+    assert live.state == "live"
+    own.pages["/b"].text = "Something new."
+    row = run(AT + timedelta(hours=1))
+    live.refresh_from_db()
+    not_yet.refresh_from_db()
+    assert (live.state, not_yet.state) == ("announced", "live")
+    assert row.counters["posts announced"] == 1
+    assert not OwnPage.objects.get(url=live.url).by_hand
+    assert OwnPage.objects.get(url=own.url("/b")).by_hand
 
 
 def test_a_page_that_is_gone_is_told_once(run, own) -> None:
@@ -119,6 +145,7 @@ def test_what_is_not_its_own_page_is_kept_back(run, own) -> None:
     own.pages["/a"].head = '<meta name="robots" content="noindex">'
     own.pages["/b"].head = f'<link rel="canonical" href="{own.url("/c")}">'
     own.pages["/c"].to = own.url("/")
+    own.pages["/"].head = '<link rel="canonical" href="http://[broken">'
     row = run()
     assert own.told == [["/"]]
     assert "3 pages are kept from search engines" in row.issue.description
@@ -136,6 +163,41 @@ def test_unchanged_pages_are_asked_for_by_their_etag(run, own) -> None:
     own.pages["/a"] = ownsite.OwnPage("Another text.", etag='"v2"')
     run(AT + timedelta(hours=2))
     assert own.told[1:] == [["/a"]]
+
+
+def test_what_robots_kept_back_once_is_told_later(run, own) -> None:
+    own.pages["/a"].etag = '"v1"'
+    own.disallow = "/a"
+    run()
+    assert own.told == [["/", "/b", "/c"]]
+    own.disallow = "/private"
+    run(AT + timedelta(hours=1))
+    own.codes = [500] * 3
+    own.pages["/a"] = ownsite.OwnPage("Another text.", etag='"v2"')
+    run(AT + timedelta(hours=2))
+    # While it waits to be told, robots.txt keeps it back for an hour.
+    own.disallow = "/"
+    row = run(AT + timedelta(hours=3))
+    assert row.status == "partial" and "robots.txt" in row.note
+    own.disallow = "/private"
+    told = len(own.told)
+    run(AT + timedelta(hours=4))
+    assert own.told[told:] == [["/a"]]
+
+
+def test_a_sitemap_of_another_host_is_named(run, site, own) -> None:
+    site.base_url = own.url("/").replace("localhost", "127.0.0.1")
+    site.sitemap_url = own.url("/map.xml").replace("localhost", "127.0.0.1")
+    site.save()
+    own.part = site.sitemap_url.replace("map.xml", "pages.xml.gz")
+    row = run()
+    assert row.status == "partial" and "localhost" in row.note
+    # The other host is ours, and still none that the key is good for.
+    site.hosts = ["localhost"]
+    site.save()
+    row = run(AT + timedelta(hours=1))
+    assert "4 pages are on localhost" in row.issue.description
+    assert own.told == [] and OwnPage.objects.count() == 4
 
 
 # --- what the answers mean ------------------------------------------------------------

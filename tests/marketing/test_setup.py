@@ -38,6 +38,7 @@ HOME = """<!doctype html><html lang="en"><head>
 <script type="application/ld+json">{"@type": "Organization", "name": "Acme Robots",
  "foundingDate": "2019-03-01", "address": {"addressLocality": "Lisbon"}}</script>
 </head><body><nav><a href="/about-us">About</a><a href="/private/x">x</a>
+<a href="http://[broken">?</a>
 <a href="http://elsewhere.example/">Else</a><a href="mailto:a@b.example">Mail</a></nav>
 <main><article><h1>Custom AI agents for online shops</h1>
 <h2>Customer support automation</h2><h2>AI agents for returns</h2>
@@ -46,7 +47,8 @@ of them were good. We answered 24,000 questions in 2025. Nobody waits for an ans
 </article></main></body></html>"""
 ABOUT = """<html lang="en"><head><title>About us | Acme Robots</title></head><body>
 <article><h1>Acme vs Robotron</h1><p>We are 12 people in Lisbon and Porto. We compare
-ourselves with <a href="https://www.robotron.example/x">Robotron</a> every year. You may
+ourselves with <a href="//[x">?</a>
+<a href="https://www.robotron.example/x">Robotron</a> every year. You may
 ask us whatever you like about it, and somebody will answer you within a day.</p>
 </article></body></html>"""
 FEED = """<rss version="2.0"><channel><title>News</title>

@@ -73,6 +73,7 @@ def test_plain_text_and_no_namespace(httpserver: HTTPServer) -> None:
 
 def test_pages_of_others_are_none_of_ours(httpserver: HTTPServer) -> None:
     strange = ["http://other.example/a", "javascript:alert(1)", "/relative", ""]
+    strange += [f"http://{httpserver.host}:99999/", "http://[x/", "http://"]
     at = serve(httpserver, "/map.xml", urlset(*strange, httpserver.url_for("/a")))
     assert list(read(httpserver, at).pages) == [httpserver.url_for("/a")]
     at = serve(httpserver, "/index.xml", index("http://other.example/map.xml"))
