@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from email import message_from_bytes, policy
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 
 from agents.models import Approval
 from marketing.models import (
@@ -19,9 +22,10 @@ from marketing.models import (
     Suppression,
     Template,
 )
-from marketing.outreach import dns, imap, mail, rounds, sending, sent
+from marketing.outreach import dns, imap, ledger, mail, rounds, sending, sent
 from paperclip.actors import SYSTEM
-from paperclip.exceptions import Conflict, Invalid
+from paperclip.commands import operator
+from paperclip.exceptions import Conflict, Invalid, NotAllowed
 from tests import make
 from tests.marketing import mailworld, scene
 from tests.marketing.mailworld import AT, Post, Script
@@ -368,6 +372,25 @@ def test_a_mailbox_is_tried_end_to_end(site, post) -> None:
     box.smtp_port = 1
     with pytest.raises(Conflict, match="does not let us in"):
         box.test(by=SYSTEM)
+
+
+def test_every_mail_is_exported_with_all_that_happened_to_it(site, smtp) -> None:
+    one, other = ready(site, smtp[1]), ready(site, smtp[1], 2)
+    sent_at(one)
+    site.company.memberships.create(user=operator(), role="owner")
+    out = StringIO()
+    call_command("export_mail", company=site.company.issue_prefix, stdout=out)
+    first, second = (json.loads(line) for line in out.getvalue().splitlines())
+    assert (first["messageId"], second["to"]) == (one.message_id, other.to)
+    assert first["smtpReply"].startswith("250") and first["body"] == one.body
+    kinds = [event["kind"] for event in first["events"]]
+    assert kinds[0] == "awaiting_approval" and kinds[-1] == "accepted"
+    out = StringIO()
+    call_command("export_mail", address="EVA+x@paper2.example", stdout=out)
+    assert [json.loads(x)["to"] for x in out.getvalue().splitlines()] == [other.to]
+    viewer = make.by(make.operator(site.company, "operator"))
+    with pytest.raises(NotAllowed):
+        list(ledger.export(site.company, by=viewer))
 
 
 def test_a_rehearsal_writes_to_this_machine_alone(site) -> None:
