@@ -28,6 +28,9 @@ EFFECTS: dict[str, Effect] = {
     "budget_override_required": Effect(
         "issues.budgets.approved", "issues.budgets.rejected"
     ),
+    "publish": Effect(
+        "marketing.publications.approved", "marketing.publications.rejected"
+    ),
     "send": Effect(
         "marketing.outreach.approvals.approved",
         "marketing.outreach.approvals.rejected",

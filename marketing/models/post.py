@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 from uuid import uuid4
 
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.db.models import Q
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Approval
 from issues.models import Issue
+from marketing.models.effect import Effect
 from marketing.models.keyword import Brief, KeywordCluster
-from marketing.models.site import empty_list
+from marketing.models.site import Site, empty_list
+from paperclip import audit, live
+from paperclip.actors import SYSTEM
+from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
     from typing import Self
+
+    from marketing.draft import Draft
+    from paperclip.actors import Actor
+
+# The effect that takes a post offline; its key is the post's.
+UNPUBLISH = "unpublish"
 
 
 class PostQuerySet(ScopedQuerySet):
@@ -47,6 +61,16 @@ class Post(Scoped):
 
     ONLINE = (State.LIVE, State.ANNOUNCED)
     OVER = (State.REJECTED, State.REFUTED, State.UNPUBLISHED)
+    # Nothing of it has left the building.
+    INSIDE = (
+        *(State.BRIEF, State.DRAFTED, State.GATED, State.AWAITING, State.APPROVED),
+    )
+    # A commit of it is in the repository.
+    OUTSIDE = (
+        *(State.PUSHED, State.REQUESTED, State.LIVE, State.ANNOUNCED),
+        *(State.UNVERIFIED, State.REFUTED),
+    )
+    EDITABLE = (*INSIDE[1:], State.REJECTED)
 
     brief = models.ForeignKey(Brief, models.SET_NULL, null=True, related_name="posts")
     cluster = models.ForeignKey(
@@ -101,6 +125,187 @@ class Post(Scoped):
         """The newest one."""
         found: PostVersion | None = self.versions.order_by("-number").first()
         return found
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether somebody wants it offline, and it is not yet."""
+        asked = Effect.objects.filter(company=self.company_id, kind=UNPUBLISH)
+        return bool(asked.exclude(state="done").filter(key=str(self.key)).exists())
+
+    def targets(self) -> dict[str, str]:
+        """The live posts that it may link to, by their ids: their addresses."""
+        rows = Post.objects.filter(company=self.company_id, language=self.language)
+        live_ones = rows.live().exclude(pk=self.pk).exclude(url="")
+        return {str(pk): url for pk, url in live_ones.values_list("pk", "url")}
+
+    # --- its states -----------------------------------------------------------------
+
+    @transaction.atomic
+    def move(
+        self,
+        before: Collection[str],
+        state: str,
+        *,
+        by: Actor,
+        at: datetime,
+        **columns: Any,
+    ) -> bool:
+        """From one of these states into another. False when it is in none of them, or
+        something else was approved since it was read: then nothing is changed."""
+        mine = Post.objects.filter(
+            pk=self.pk, state__in=before, approved_sha256=self.approved_sha256
+        )
+        columns |= {"state": state, "updated_at": now()}
+        if state != self.state:
+            columns["state_since"] = at
+        if not mine.update(**columns):
+            return False
+        was = self.state
+        self.refresh_from_db()
+        if was != state:
+            audit.record(by, f"post.{state}", self, title=str(self))
+        live.changed(self.company_id)
+        return True
+
+    def reject(self, reasons: list[str], *, by: Actor, at: datetime) -> bool:
+        """It does not go out, and says why. Its slug is free again."""
+        return self.move(
+            self.INSIDE, self.State.REJECTED, by=by, at=at, reasons=reasons,
+            slug=str(self.key),
+        )  # fmt: skip
+
+    def drafted(self, draft: Draft, site: Site, name: str, at: datetime) -> PostVersion:
+        """The next version of it, not saved: the file as it would be committed."""
+        from marketing import render
+
+        before = self.version
+        number = before.number + 1 if before else 1
+        if self.path == "" or self.state == self.State.REJECTED:
+            self.slug = slug_of(draft) or str(self.key)
+        self.title, self.path = draft.title, site.post_path.replace("{slug}", self.slug)
+        self.url = urljoin(site.base_url, site.post_url.replace("{slug}", self.slug))
+        secondary = self.brief.secondary if self.brief else []
+        place = render.Place(
+            site=site,
+            key=self.key,
+            slug=self.slug,
+            url=self.url,
+            language=self.language,
+            at=at,
+            keywords=(self.keyword, *secondary),
+            targets=self.targets(),
+        )
+        source = render.render(draft, place)
+        return PostVersion(
+            company_id=self.company_id,
+            post=self,
+            number=number,
+            document=draft.model_dump(),
+            source=source,
+            sha256=render.sha256(source),
+            by_name=name[:150],
+        )
+
+    @transaction.atomic
+    def take(
+        self,
+        version: PostVersion,
+        before: Collection[str],
+        state: str,
+        *,
+        by: Actor,
+        at: datetime,
+    ) -> bool:
+        """Make this its newest version. False when it is not in one of these states.
+        Conflict when its slug or keyword is another post's by now, or it has another
+        version."""
+        named = {name: getattr(self, name) for name in ("slug", "title", "path", "url")}
+        try:
+            with transaction.atomic():
+                moved = self.move(
+                    before, state, by=by, at=at, reasons=[], approved_sha256="", **named
+                )
+                if moved:
+                    version.save(force_insert=True)
+        except IntegrityError as error:
+            self.refresh_from_db()
+            if "versions_have_numbers" in str(error):
+                raise Conflict("It was edited meanwhile: look at it again.") from None
+            raise Conflict(
+                f"“{named['slug']}” or “{self.keyword}” is another post's.",
+                code="slug_taken",
+            ) from None
+        return moved
+
+    # --- what people do with it ------------------------------------------------------
+
+    def edit(self, document: Any, *, by: Actor) -> PostVersion:
+        """Another text: it goes through the gates again, and whatever was approved of
+        it before counts no more. A rejected one comes back by it.
+
+        Invalid, with what each gate says, for a text that does not pass: then nothing
+        is changed. Conflict for a post that is being published, or was.
+        """
+        from marketing import gates, publications
+        from marketing.draft import Draft
+
+        by.must_be_operator(self.company_id, "edit a post")
+        self.refresh_from_db()
+        self.must_be_editable()
+        draft, site, at = Draft.of(document), self.site(), now()
+        version = self.drafted(draft, site, by.name, at)
+        version.gates = gates.run(gates.Subject(site, self, draft, version.source, at))
+        # How many were published today is no fault of a text.
+        if wrong := [one for one in version.failed if one["rule"] != gates.QUOTA]:
+            said = {one["rule"]: one["said"] for one in wrong}
+            text = " ".join(said.values())
+            raise Invalid(f"It does not pass the gates: {text}", **said)
+        with transaction.atomic():
+            old = self.approval
+            state = self.State.AWAITING
+            if not self.take(version, self.EDITABLE, state, by=by, at=at):
+                self.refresh_from_db()
+                self.must_be_editable()
+                raise Conflict("It was changed meanwhile: look at it again.")
+            if old is not None and old.is_open:
+                old.cancel(by=SYSTEM, note="It was edited.")
+            publications.ask(self, version, at=at)
+            audit.record(by, "post.edited", self, sha256=version.sha256)
+        return version
+
+    def must_be_editable(self) -> None:
+        if self.state not in self.EDITABLE:
+            raise Conflict(f"It is {self.get_state_display()}: it cannot be edited.")
+
+    def site(self) -> Site:
+        found: Site = Site.objects.select_related("company").get(
+            company=self.company_id
+        )
+        return found
+
+    @transaction.atomic
+    def unpublish(self, *, by: Actor) -> None:
+        """Take it offline by a commit that takes it back, at once. Conflict for a post
+        of which nothing was published."""
+        from marketing import publications
+
+        by.must_be_operator(self.company_id, "edit a post")
+        self.refresh_from_db()
+        if self.state not in self.OUTSIDE:
+            raise Conflict(f"It is {self.get_state_display()}: it is not online.")
+        Effect.objects.get_or_create(
+            company_id=self.company_id, kind=UNPUBLISH, key=str(self.key)
+        )
+        audit.record(by, "post.unpublish_asked", self, title=str(self))
+        publications.hurry(self, by=by)
+
+
+def slug_of(draft: Draft) -> str:
+    """What stands for it in an address: a-z, 0-9 and hyphens, whatever it says."""
+    from slugify import slugify
+
+    told = draft.slug.strip() or draft.title
+    return str(slugify(told, max_length=80, word_boundary=True))
 
 
 class PostVersion(Scoped):

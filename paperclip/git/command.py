@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -29,6 +31,14 @@ CONFIG = {
 # What git asks a remote host with; it never asks a person.
 SSH = "ssh -o BatchMode=yes -o ConnectTimeout=10"
 TIMEOUT = 60.0
+# GitHub takes any name beside a token, GitLab and Gitea too.
+ASKPASS = """\
+#!/bin/sh
+case "$1" in
+Username*) echo x-access-token ;;
+*) printenv PAPERCLIP_GIT_TOKEN ;;
+esac
+"""
 
 
 class GitError(Refused):
@@ -45,16 +55,23 @@ def git(
     protocols: tuple[str, ...] = (),
     timeout: float = TIMEOUT,
     fine: tuple[int, ...] = (0,),
+    token: str = "",
+    env: Mapping[str, str] | None = None,
 ) -> bytes:
     """What git printed (nothing when it prints `to` a file). GitError when it ends with
-    a status that is not fine, or takes longer than `timeout` seconds."""
-    command = ["git", *(["-C", str(at)] if at else []), *settings(protocols), *args]
+    a status that is not fine, or takes longer than `timeout` seconds.
+
+    `token` is what a remote over https is told as the password: it is in git's
+    environment alone, and kept nowhere. `env` adds variables of git.
+    """
+    wanted = settings(protocols, stored=not token)
+    command = ["git", *(["-C", str(at)] if at else []), *wanted, *args]
     started = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
         stdout=to or subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment(),
+        env=environment() | asking(token) | dict(env or {}),
         start_new_session=True,
     )
     try:
@@ -75,9 +92,10 @@ def end(started: subprocess.Popen[bytes]) -> None:
         started.communicate()
 
 
-def settings(protocols: tuple[str, ...]) -> list[str]:
+def settings(protocols: tuple[str, ...], *, stored: bool = True) -> list[str]:
     wanted = CONFIG | {f"protocol.{name}.allow": "always" for name in protocols}
-    if {"http", "https"} & {*protocols}:
+    # A helper would be told a token that worked, and write it down.
+    if stored and {"http", "https"} & {*protocols}:
         wanted["credential.helper"] = f"store --file={credentials()}"
     return [part for name in wanted for part in ("-c", f"{name}={wanted[name]}")]
 
@@ -86,6 +104,24 @@ def credentials() -> Path:
     """Where an operator puts what remotes over https ask for, a line for each:
     `https://user:token@github.com`. Agents never see it."""
     return home.directory("secrets") / "git-credentials"
+
+
+def asking(token: str) -> dict[str, str]:
+    """What makes git answer a server that asks who it is with the token."""
+    if not token:
+        return {}
+    return {"GIT_ASKPASS": str(askpass()), "PAPERCLIP_GIT_TOKEN": token}
+
+
+def askpass() -> Path:
+    """The program that git asks. It says what is in its environment."""
+    file = home.directory("secrets") / "askpass"
+    if not file.exists():
+        draft = file.with_name(f".askpass-{os.getpid()}-{threading.get_ident()}")
+        draft.write_text(ASKPASS)
+        draft.chmod(0o700)
+        draft.rename(file)
+    return file
 
 
 def environment() -> dict[str, str]:
