@@ -70,7 +70,7 @@ class Library:
         """Other posts of ours: those on their way too."""
         rows = PostVersion.objects.filter(post__company=self.site.company_id)
         rows = rows.exclude(post=self.post.pk).exclude(post__state__in=Post.OVER)
-        newest = rows.order_by("post", "-number").distinct("post")
+        newest = rows.order_by("post_id", "-number").distinct("post_id")
         return [
             Text(one.post.title, one.post.url, plain(body_of(one.source)))
             for one in newest.select_related("post")[:MOST]

@@ -60,7 +60,7 @@ SHOPS: dict[str, Any] = {
             "Watch what goes wrong as well. Keep a plain list of mistakes with the day"
             " and what they cost you. When the list grows shorter, you may hand over a"
             " little more. When it grows longer, take something back. Digiton runs 7"
-            " agents for one shop in Lisbon, and keeps such a list for each of them.",
+            " agents for one shop in Lisbon.",
         },
     ],
     "faq": [
@@ -85,8 +85,7 @@ SHOPS: dict[str, Any] = {
     ],
     "facts": [
         {
-            "claim": "Digiton runs 7 agents for one shop in Lisbon, and keeps such a"
-            " list for each of them.",
+            "claim": "Digiton runs 7 agents for one shop in Lisbon.",
             "source_id": "f1",
         },
         {
