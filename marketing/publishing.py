@@ -43,7 +43,7 @@ DENIED = re.compile(
     r"|does not appear to be a git repository",
     re.I,
 )
-LARGEST = 2_000_000
+LARGEST, NONE = 2_000_000, "0" * 40
 
 
 class Raced(Exception):
@@ -232,19 +232,22 @@ class Copy:
                 "GIT_COMMITTER_DATE": date,
             }
             self.bare.git("read-tree", whole(base), env=env)
-            for path, text in sorted(changes.items()):
-                assert is_path(path), path  # noqa: S101 (see must_be_usable)
-                if text is None:
-                    how = ("--force-remove", "--", path)
-                else:
-                    entry = f"100644,{self.blob_of(text)},{path}"
-                    how = ("--add", "--cacheinfo", entry)
-                self.bare.git("update-index", *how, env=env)
+            entries = "".join(map(self.entry, changes, changes.values()))
+            self.bare.git(
+                "update-index", "--index-info", given=entries.encode(), env=env
+            )
             tree = self.bare.git("write-tree", env=env).decode().strip()
             made = self.bare.git(
                 "commit-tree", tree, "-p", whole(base), given=message.encode(), env=env
             )
         return made.decode().strip()
+
+    def entry(self, path: str, text: str | None) -> str:
+        """A line of what the index is to hold."""
+        assert is_path(path), path  # noqa: S101 (see must_be_usable)
+        if text is None:
+            return f"0 {NONE}\t{path}\n"
+        return f"100644 {self.blob_of(text)}\t{path}\n"
 
     def push(self, commit: str) -> None:
         """Put the branch at this commit if nothing was pushed since its parent; never

@@ -1,5 +1,6 @@
 """Posts as a model would write them: two good ones about different things."""
 
+# ruff: noqa: E501 (prose)
 from __future__ import annotations
 
 from copy import deepcopy

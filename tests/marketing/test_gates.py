@@ -346,7 +346,9 @@ def test_a_title_is_plain_text(blog, post) -> None:
 
 def test_an_answer_cannot_break_out_of_its_script(blog, post) -> None:
     document = deepcopy(SHOPS)
-    document["faq"][0]["answer"] = "No </script><script>alert(1)</script>\u2028 & so on."
+    document["faq"][0]["answer"] = (
+        "No </script><script>alert(1)</script>\u2028 & so on."
+    )
     source = post.drafted(Draft.of(document), blog.site, "CMO", AT).source
     raw = render.head_of(source)["jsonLd"]
     assert not {"<", ">", "&", "\u2028"} & set(raw)
