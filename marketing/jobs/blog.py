@@ -123,6 +123,7 @@ def watch(work: Work, post: Post) -> None:
     """Claim that it is live, and give the page some time to be so. Whether it is, its
     checker says."""
     claim(work, post)
+    work.did(f"“{post}” ({post.commit[:10]}) is to be seen at {post.url}.")
     at = work.clock()
     if post.pushed_at is None or at - post.pushed_at > PATIENCE:
         said = f"The page was not seen within {PATIENCE.seconds // 60} minutes."
