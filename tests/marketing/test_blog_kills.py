@@ -112,7 +112,10 @@ class Program:
         yield
 
 
-WAITING = f"SELECT 1 FROM pg_locks WHERE objid = {LOCK} AND NOT granted"  # noqa: S608
+WAITING = f"""
+SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database
+WHERE objid = {LOCK} AND NOT granted AND datname = current_database()
+"""  # noqa: S608
 
 
 @pytest.mark.parametrize("step", ["Begins", "Writes about", "Holds"])
