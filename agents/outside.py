@@ -7,9 +7,17 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.utils.timezone import now
+
+from agents import workspaces
+from agents.loop.desk import SESSIONS
+from agents.loop.marks import Span, source_below
 from agents.models.run import Run
 from paperclip.actors import Actor
 from paperclip.models import Activity
+
+# So many earlier runs are looked at: a run is told of them all.
+MOST = 1000
 
 
 def reader(by: Actor) -> Run | None:
@@ -31,6 +39,26 @@ def note_rows(by: Actor, *rows: Any) -> None:
     if ids and (run := reader(by)):
         acts = Activity.objects.filter(entity_id__in=ids, run_id__isnull=False)
         if source := of_runs(acts.values("run_id"), run):
+            run.note_outside(source)
+
+
+def spans_before(run: Run) -> list[Span]:
+    """When earlier runs of its agent had read text from outside, the newest first: what
+    was changed in its workspace meanwhile may hold some."""
+    others = Run.objects.filter(agent=run.agent_id, started_at__isnull=False)
+    rows = others.exclude(outside="").exclude(pk=run.pk).order_by("-started_at")
+    times = rows.values_list("started_at", "finished_at", "outside")[:MOST]
+    return [
+        (start.timestamp(), (end or now()).timestamp(), what)
+        for start, end, what in times
+    ]
+
+
+def note_workspace(run: Run) -> None:
+    """The run is given all of its agent's workspace."""
+    if not run.outside:
+        place = workspaces.of(run.agent)
+        if source := source_below(place, spans_before(run), SESSIONS):
             run.note_outside(source)
 
 
