@@ -15,6 +15,7 @@ from agents.loop import marks, offline
 from agents.loop.api import Api
 from agents.loop.clone import Clone
 from agents.loop.errors import ToolError
+from agents.loop.fence import one_line
 from agents.loop.web import Broken
 
 GITS_OWN = {".git", ".gitconfig"}
@@ -22,6 +23,7 @@ GITS_OWN = {".git", ".gitconfig"}
 SESSIONS = ".sessions"
 # Of what has to be allowed a person is shown so much; the hash stands for the rest.
 SHOWN = 20_000
+LONGEST_ERROR = 1000
 
 
 @dataclass
@@ -125,7 +127,9 @@ class Desk:
                 )
                 clone.prepare(self.api)
             except (ToolError, *Broken) as error:
-                return f"none, the repository cannot be had: {error}"
+                # Words of a server elsewhere may be in it.
+                said = one_line(str(error), LONGEST_ERROR)
+                return f"none, the repository cannot be had: {said}"
             self.clones[name] = clone
             left = clone.left_over()
             return f"{clone.described(issue)}\n{left}".strip()
