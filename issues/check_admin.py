@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from issues.check_form import TYPE_NAMES, CheckForm
 from issues.checkers import checker_class
 from issues.models import Check
+from paperclip import words
 from paperclip.admin import ConsoleAdmin
 from paperclip.desk import Desk
 from paperclip.models import Company
@@ -42,7 +43,7 @@ class CheckAdmin(ConsoleAdmin):
 
     @admin.display(description=_("for all work of"))
     def whose(self, check: Check) -> str:
-        return ", ".join(check.roles) or "-"
+        return ", ".join(map(words.role, check.roles)) or "-"
 
     @admin.display(description=_("offered"), boolean=True)
     def offered(self, check: Check) -> bool:

@@ -15,6 +15,7 @@ from agents.models import Secret
 from agents.models.roles import ROLES
 from issues.checkers import CHECKERS, checker_class
 from issues.models import Check
+from paperclip import words
 from paperclip.admin import ConsoleForm
 from paperclip.exceptions import Refused
 
@@ -141,7 +142,7 @@ class CheckForm(ConsoleForm):
     roles = forms.MultipleChoiceField(
         label=_("For all work of"),
         required=False,
-        choices=[(role, role) for role in ROLES],
+        choices=[(role, words.role(role)) for role in ROLES],
         widget=forms.CheckboxSelectMultiple,
         help_text=_("Where an issue has no criteria of its own."),
     )
