@@ -20,6 +20,7 @@ class CheckAdmin(ConsoleAdmin):
     form = CheckForm
     list_display = ["title", "key", "kind", "what", "whose", "offered"]
     list_title = _("Checks")
+    labelled = True
     search_fields = ["title", "key"]
     adds = changes = "change the catalogue of checks"
     add_label = _("New check")
@@ -33,7 +34,7 @@ class CheckAdmin(ConsoleAdmin):
     def url_of(self, row: Check) -> str:
         return self.list_url()
 
-    @admin.display(description=_("how it is seen"), ordering="type")
+    @admin.display(description=_("proof"), ordering="type")
     def kind(self, check: Check) -> Any:
         return TYPE_NAMES[check.type]
 

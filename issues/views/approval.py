@@ -192,10 +192,12 @@ def rules(request: HttpRequest) -> HttpResponse:
 
 def save_rules(desk: Desk, agent: Agent | None, posted: Any) -> None:
     company = desk.company
+    rows = EffectPolicy.objects.filter(company=company, agent=agent)
+    said = dict(rows.values_list("effect", "rule"))
     for effect in Effect:
-        EffectPolicy.objects.put(
-            company, effect, posted.get(effect, ""), by=desk.actor, agent=agent
-        )
+        rule = posted.get(effect, "")
+        if rule != said.get(effect, ""):
+            EffectPolicy.objects.put(company, effect, rule, by=desk.actor, agent=agent)
     if agent is None:
         company.change(
             by=desk.actor,
