@@ -23,7 +23,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from agents import found, notices, outcomes, sessions
-from agents.adapters import adapter_class
+from agents.adapters import program_of
 from agents.adapters.base import Context, Outcome
 from agents.models import Run, Session
 from agents.texts import storable
@@ -99,7 +99,7 @@ def carry_out(run: Run, token: str) -> None:
     """The claimed run, from its start to its outcome."""
     lease = Lease(run)
     progress.note_start(run)
-    adapter = adapter_class(run.agent.adapter_type)()
+    adapter = program_of(run)()
     env = environment(run, token)
     run.log_event("adapter.invoke", "adapter invocation", **invocation(run, env))
     end_predecessors(run, lease)

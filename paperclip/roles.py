@@ -32,6 +32,8 @@ TABLE: dict[Role, dict[Any, tuple[str, ...]]] = {
             *("set goals", "change goals", "plan projects", "change projects"),
             *("pause a project", "resume a project"),
             *("define routines", "manage routines", "run a routine"),
+            *("run a job", "switch a job", "edit a post", "change keywords"),
+            "write to people outside",
         ),
         _("Decisions"): (
             *("ask for an approval", "resubmit an approval", "withdraw an approval"),
@@ -59,6 +61,7 @@ TABLE: dict[Role, dict[Any, tuple[str, ...]]] = {
         _("Rules"): (
             *("change what needs an approval", "change the catalogue of checks"),
             *("say where a repository is", "open a webhook without a signature"),
+            *("set the site up", "change who is written to", "keep a mailbox"),
         ),
         _("Company"): (
             *("change the company", "leave the rehearsal", "resume everything"),

@@ -264,6 +264,10 @@ WEBHOOK_CALLS = env.int("PAPERCLIP_WEBHOOK_CALLS_A_MINUTE", default=60)
 WEBHOOK_SOURCE_CALLS = env.int("PAPERCLIP_WEBHOOK_SOURCE_CALLS_A_MINUTE", default=300)
 # More adapters: "name=package.module.Class", the class one of agents.adapters.base.
 ADAPTERS = env.dict("PAPERCLIP_ADAPTERS", default={})
+# What marketing jobs may read although it is on this machine: "127.0.0.1:8080".
+LOCAL_HOSTS = env.list("PAPERCLIP_LOCAL_HOSTS", default=[])
+# Where people outside reach us, for links in mails: https only. Empty: they cannot.
+PUBLIC_URL = env("PAPERCLIP_PUBLIC_URL", default="").rstrip("/")
 # Whether the built-in loop may run shell commands where no sandbox works.
 UNSANDBOXED_SHELL = env.bool("PAPERCLIP_UNSANDBOXED_SHELL", default=False)
 

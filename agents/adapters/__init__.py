@@ -12,6 +12,7 @@ from paperclip.exceptions import Invalid
 
 if TYPE_CHECKING:
     from agents.adapters.base import Adapter
+    from agents.models import Run
 
 ADAPTERS: dict[str, str] = {
     "litellm": "agents.adapters.litellm.LiteLLM",
@@ -19,9 +20,24 @@ ADAPTERS: dict[str, str] = {
     **settings.ADAPTERS,
 }
 
+# Runs that were woken for this are a program of ours, whatever their agent works with.
+PROGRAMS: dict[str, str] = {"job_due": "marketing.supervisor.JobProgram"}
+
+
+def program_of(run: Run) -> type[Adapter]:
+    """What runs when this run starts."""
+    for fact in run.wakes:
+        if fact["reason"] in PROGRAMS:
+            return class_named(PROGRAMS[fact["reason"]])
+    return adapter_class(run.agent.adapter_type)
+
 
 def adapter_class(adapter_type: str) -> type[Adapter]:
-    module, name = ADAPTERS[adapter_type].rsplit(".", 1)
+    return class_named(ADAPTERS[adapter_type])
+
+
+def class_named(dotted: str) -> type[Adapter]:
+    module, name = dotted.rsplit(".", 1)
     found: type[Adapter] = getattr(import_module(module), name)
     return found
 

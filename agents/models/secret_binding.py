@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 AGENT, TRIGGER, PROVIDER = "agent", "routine_trigger", "provider"
 CHECK = "check"
+# Of the marketing floor: a site's services, and a mailbox's password.
+SITE, MAILBOX = "site", "mailbox"
 
 
 class SecretBinding(Scoped):
@@ -24,6 +26,8 @@ class SecretBinding(Scoped):
         TRIGGER = TRIGGER, _("a routine's webhook")
         PROVIDER = PROVIDER, _("a model provider's key")
         CHECK = CHECK, _("a setting of a check")
+        SITE = SITE, _("a service of a site")
+        MAILBOX = MAILBOX, _("a mailbox")
 
     secret: models.ForeignKey[Secret, Secret] = models.ForeignKey(
         "agents.Secret", models.RESTRICT, related_name="bindings"

@@ -19,10 +19,20 @@ CHECKERS: dict[str, str] = {
     "children": "issues.checkers.children.Children",
     "human": "issues.checkers.human.Human",
 }
+# What the programs of jobs claim, and no person or agent can ask for. The names are
+# dotted, so that the floor above can be named without being imported.
+CLAIMS: dict[str, str] = {
+    "indexnow": "marketing.checkers.indexnow.IndexNow",
+    "post": "marketing.checkers.post.Post",
+    "sent": "marketing.checkers.sent.Sent",
+    "crawl": "marketing.checkers.crawl.Crawl",
+    "link": "marketing.checkers.link.Link",
+    "rank": "marketing.checkers.rank.Rank",
+}
 
 
 def checker_class(kind: str) -> type[Checker]:
-    module, name = CHECKERS[kind].rsplit(".", 1)
+    module, name = {**CHECKERS, **CLAIMS}[kind].rsplit(".", 1)
     found: type[Checker] = getattr(import_module(module), name)
     return found
 

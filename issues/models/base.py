@@ -29,6 +29,8 @@ class Priority(models.IntegerChoices):
 
 
 CLOSED = (Status.DONE, Status.CANCELLED)
+# The origin of an issue that tells of one run of a job: its program alone works on it.
+JOB = "job"
 
 
 class IssueBase(Created):

@@ -104,6 +104,7 @@ class Criterion(Scoped):
     class Origin(models.TextChoices):
         ISSUE = "issue", _("of the issue")
         ROLE = "role", _("of the role")
+        JOB = "job", _("of a job")
 
     issue = models.ForeignKey("issues.Issue", models.CASCADE, related_name="criteria")
     check_of = models.ForeignKey(

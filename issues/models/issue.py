@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent, Attempt
 from agents.models.base import NO_PROGRESS
-from issues.models.base import CLOSED, IssueBase, Priority, Status
+from issues.models.base import CLOSED, JOB, IssueBase, Priority, Status
 from issues.models.comment import Comment
 from issues.models.criterion import Criterion
 from issues.models.goal import Goal
@@ -45,7 +45,8 @@ class IssueQuerySet(ScopedQuerySet):
 
     def inbox_of(self, agent: Agent) -> Self:
         """What the agent may be working on, the most urgent first."""
-        mine = self.shown().filter(
+        mine = self.shown().exclude(origin_kind=JOB)
+        mine = mine.filter(
             assignee_agent=agent,
             status__in=["todo", "in_progress", "in_review", "blocked"],
         )
@@ -64,6 +65,7 @@ class IssueQuerySet(ScopedQuerySet):
             ~Exists(parts.filter(parent=OuterRef("pk"))),
             ~Exists(parked.filter(theirs)),
             Q(project=None) | Q(project__paused_at=None),
+            ~Q(origin_kind=JOB),
         )
 
     def with_blockers(self) -> Self:

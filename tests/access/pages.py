@@ -49,6 +49,11 @@ PROPERTIES = {
 RULE = {"spend_money": "ask"}
 
 PAGES = [
+    # --- marketing -------------------------------------------------------------------
+    ("GET", "/marketing/results/", PEOPLE),
+    # Without a site there is nothing to print.
+    ("GET", "/marketing/results/pdf", set(), {}, but(SIGNED_IN, 404)),
+    ("POST", "/marketing/results/mail", set(), {}, but(OPERATORS, WARNED)),
     # --- before anybody is signed in -------------------------------------------------
     ("GET", "/login/", EVERYBODY),
     ("POST", "/login/", set(), {"username": "nobody"}, but(EVERYBODY, 401)),

@@ -1,0 +1,26 @@
+"""The six jobs: a table, one class each, one way to run them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from marketing.models.job import JobName
+
+if TYPE_CHECKING:
+    from marketing.jobs.base import Job
+
+JOBS: dict[str, str] = {
+    JobName.CONTENT: "marketing.jobs.content.ContentEngine",
+    JobName.BLOG: "marketing.jobs.blog.BlogPublisher",
+    JobName.SPY: "marketing.jobs.spy.CompetitorSpy",
+    JobName.BACKLINKS: "marketing.jobs.backlinks.BacklinkOutreach",
+    JobName.RANKS: "marketing.jobs.ranks.RankMonitor",
+    JobName.PR: "marketing.jobs.pr.PrOutreach",
+}
+
+
+def job_class(name: str) -> type[Job]:
+    module, cls = JOBS[name].rsplit(".", 1)
+    found: type[Job] = getattr(import_module(module), cls)
+    return found

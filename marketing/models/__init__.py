@@ -1,0 +1,70 @@
+from marketing.models.blob import Blob
+from marketing.models.directory import (
+    Backlink,
+    BacklinkLook,
+    Directory,
+    Prospect,
+    SubmissionPacket,
+)
+from marketing.models.effect import Effect
+from marketing.models.job import JobName, JobRun, JobSchedule
+from marketing.models.keyword import Brief, Keyword, KeywordCluster
+from marketing.models.outreach import (
+    Category,
+    Contact,
+    CountryPolicy,
+    InboxMessage,
+    Mailbox,
+    MailEvent,
+    Message,
+    Suppression,
+    Template,
+)
+from marketing.models.page import HostCircuit, IndexNowSubmission, OwnPage
+from marketing.models.post import Post, PostVersion
+from marketing.models.rank import ProviderSpend, RankAlert, RankReading
+from marketing.models.rival import (
+    Competitor,
+    KeywordGap,
+    ObservedTerm,
+    PageSnapshot,
+)
+from marketing.models.site import Site
+
+__all__ = [
+    "Backlink",
+    "BacklinkLook",
+    "Blob",
+    "Brief",
+    "Category",
+    "Competitor",
+    "Contact",
+    "CountryPolicy",
+    "Directory",
+    "Effect",
+    "HostCircuit",
+    "InboxMessage",
+    "IndexNowSubmission",
+    "JobName",
+    "JobRun",
+    "JobSchedule",
+    "Keyword",
+    "KeywordCluster",
+    "KeywordGap",
+    "MailEvent",
+    "Mailbox",
+    "Message",
+    "ObservedTerm",
+    "OwnPage",
+    "PageSnapshot",
+    "Post",
+    "PostVersion",
+    "Prospect",
+    "ProviderSpend",
+    "RankAlert",
+    "RankReading",
+    "Site",
+    "SubmissionPacket",
+    "Suppression",
+    "Template",
+]

@@ -1,0 +1,318 @@
+"""The six jobs as rows: when each runs, and what came of every run."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import IntegrityError, models, transaction
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+from agents.models import Run, Wakeup
+from agents.models.attempt import Attempt
+from issues.models import Issue
+from issues.models.base import JOB
+from marketing.models.site import Site
+from paperclip import audit, live
+from paperclip.actors import SYSTEM
+from paperclip.exceptions import Conflict, Invalid, Missing
+from paperclip.models import Scoped, ScopedQuerySet
+
+if TYPE_CHECKING:
+    from paperclip.actors import Actor
+    from paperclip.models import Company
+
+# What wakes the agent for it: a run that is told so is the job's program.
+JOB_DUE = "job_due"
+# The origin of the one alert of a job that fails.
+ALERT = "job_alert"
+TICK = "marketing.tasks.tick"
+
+
+class JobName(models.TextChoices):
+    CONTENT = "content", _("Content Engine")
+    BLOG = "blog", _("Blog Publisher")
+    SPY = "spy", _("Competitor Spy")
+    BACKLINKS = "backlinks", _("Backlink Outreach")
+    RANKS = "ranks", _("Rank Monitor")
+    PR = "pr", _("PR Outreach")
+
+
+EVERY = {
+    JobName.CONTENT: timedelta(hours=1),
+    JobName.BLOG: timedelta(hours=2),
+    JobName.SPY: timedelta(hours=3),
+    JobName.BACKLINKS: timedelta(hours=4),
+    JobName.RANKS: timedelta(hours=6),
+    JobName.PR: timedelta(hours=8),
+}
+
+
+class JobScheduleQuerySet(ScopedQuerySet):
+    @transaction.atomic
+    def seed(self, site: Site) -> None:
+        """The rows that are missing: six jobs, each with its line in Celery Beat. What
+        an operator has changed stays."""
+        for job, every in EVERY.items():
+            if self.filter(company=site.company_id, job=job).exists():
+                continue
+            hours, _made = IntervalSchedule.objects.get_or_create(
+                every=int(every / timedelta(hours=1)), period=IntervalSchedule.HOURS
+            )
+            task, _made = PeriodicTask.objects.get_or_create(
+                name=f"{site.company.issue_prefix}: {job.label}",
+                defaults={
+                    "task": TICK,
+                    "interval": hours,
+                    "queue": "runs",
+                    "args": f'["{site.company_id}", "{job.value}"]',
+                    # A late tick still says that it is time.
+                    "expire_seconds": int(every.total_seconds()),
+                },
+            )
+            self.create(company_id=site.company_id, job=job, task=task)
+
+
+class JobSchedule(Scoped):
+    """When a job of a company runs by itself, and whether it may at all."""
+
+    job = models.CharField(max_length=12, choices=JobName.choices)
+    is_on = models.BooleanField(_("switched on"), default=True)
+    task = models.OneToOneField(PeriodicTask, models.CASCADE, related_name="+")
+
+    objects = JobScheduleQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("job")
+        ordering = ["company", "job"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "job"], name="one_schedule_per_job"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.get_job_display())
+
+    @property
+    def every(self) -> timedelta:
+        """How often; a day when it is by a cron line."""
+        interval = self.task.interval
+        if interval is None:
+            return timedelta(days=1)
+        return timedelta(**{interval.period: interval.every})
+
+    @transaction.atomic
+    def switch(self, on: bool, *, by: Actor) -> None:
+        """Let it run, or not: what runs of it ends before its next effect. The same
+        again changes nothing."""
+        by.must_be_operator(self.company_id, "switch a job")
+        rows = JobSchedule.objects.filter(pk=self.pk, is_on=not on)
+        if rows.update(is_on=on, updated_at=now()):
+            PeriodicTask.objects.filter(pk=self.task_id).update(enabled=on)
+            act = "job.switched_on" if on else "job.switched_off"
+            audit.record(by, act, self, job=self.job)
+        self.refresh_from_db()
+
+    @transaction.atomic
+    def run_every(self, hours: int, *, by: Actor) -> None:
+        """Another interval, from 1 to 168 hours. Invalid for any other."""
+        by.must_be_operator(self.company_id, "switch a job")
+        if not 1 <= hours <= 168:
+            raise Invalid("A job runs every 1 to 168 hours.")
+        interval, _made = IntervalSchedule.objects.get_or_create(
+            every=hours, period=IntervalSchedule.HOURS
+        )
+        self.task.interval, self.task.crontab = interval, None
+        self.task.save()
+        audit.record(by, "job.rescheduled", self, job=self.job, hours=hours)
+
+
+class JobRunQuerySet(ScopedQuerySet):
+    def live(self) -> Self:
+        return self.filter(status=JobRun.Status.RUNNING)
+
+    def tick(self, company_id: Any, job: str, at: datetime) -> JobRun | None:
+        """The clock says that it is time. None when this tick was taken, the job is
+        off, or its last run is not over: ticks are never made up for."""
+        schedule = JobSchedule.objects.filter(company=company_id, job=job).first()
+        site = Site.objects.filter(company=company_id).first()
+        if schedule is None or site is None or site.is_stopped or not schedule.is_on:
+            return None
+        moment = at.replace(second=0, microsecond=0)
+        try:
+            return self.start(site.company, job, by=SYSTEM, tick_at=moment)
+        except Conflict:
+            return None
+
+    @transaction.atomic
+    def start(
+        self,
+        company: Company,
+        job: str,
+        *,
+        by: Actor,
+        tick_at: datetime | None = None,
+        dry: bool = False,
+    ) -> JobRun:
+        """Begin a run of the job: its issue is opened, and its agent's next heartbeat
+        about that is the job's program. A dry one looks at everything and touches
+        nothing.
+
+        Conflict while the last run goes on, and for a tick that was taken; Missing
+        without a site. A run that may not start now (agent paused, company stopped,
+        budget spent) is there all the same, blocked, and says why.
+        """
+        by.must_write(company.pk, "run a job")
+        site = Site.objects.select_related("agent").filter(company=company).first()
+        if site is None:
+            raise Missing("Set the site up first: nobody knows whose marketing it is.")
+        if job not in JobName.values:
+            raise Missing(f"There is no job {job}. There are: {', '.join(JobName)}.")
+        self.end_lost(company, job)
+        row = JobRun(company=company, job=job, tick_at=tick_at or now(), is_dry=dry)
+        row.started_by = by.name[:150]
+        try:
+            with transaction.atomic():
+                row.save(force_insert=True)
+        except IntegrityError as error:
+            raise Conflict(
+                f"{JobName(job).label} is at work already.", code="job_at_work"
+            ) from error
+        if not dry:
+            row._wake(site, by=by)
+        audit.record(by, "job.started", row, job=job, dry=dry)
+        live.changed(company.pk)
+        return row
+
+    def end_lost(self, company: Company, job: str) -> None:
+        """Close what says "running" of a run that nobody carries on any more."""
+        for row in self.live().filter(company=company, job=job):
+            if row.is_lost:
+                row.finish(JobRun.Status.FAILED, "Its program was lost.", by=SYSTEM)
+
+
+class JobRun(Scoped):
+    """One run of one job, from its tick to what was verified of it."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", _("running")
+        OK = "ok", _("done")
+        NOOP = "noop", _("nothing to do")
+        PARTIAL = "partial", _("partly done")
+        FAILED = "failed", _("failed")
+        BLOCKED = "blocked", _("blocked")
+
+    job = models.CharField(max_length=12, choices=JobName.choices)
+    tick_at = models.DateTimeField()
+    status = models.CharField(
+        max_length=8, choices=Status.choices, default=Status.RUNNING
+    )
+    is_dry = models.BooleanField(default=False)
+    started_by = models.CharField(max_length=150)
+    issue = models.OneToOneField(
+        Issue, models.SET_NULL, null=True, related_name="job_run"
+    )
+    # What was counted, in order: {"pages read": 12, ...}.
+    counters = models.JSONField(default=dict)
+    # What it did, in sentences; what waits for people: {text, url}.
+    lines = models.JSONField(default=list)
+    waiting = models.JSONField(default=list)
+    progress = models.CharField(max_length=200, blank=True)
+    # Why it failed, is blocked, or was only partly done.
+    note = models.TextField(blank=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = JobRunQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("job run")
+        ordering = ["-tick_at", "-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "job", "tick_at"], name="one_run_per_tick"
+            ),
+            models.UniqueConstraint(
+                fields=["company", "job"],
+                condition=models.Q(status="running"),
+                name="one_run_of_a_job_at_a_time",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["company", "job", "-tick_at"], name="job_runs_of_job")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_job_display()} {self.tick_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it says "running" and nobody carries it on."""
+        if self.status != self.Status.RUNNING:
+            return False
+        if self.issue_id is None:
+            return self.created_at < now() - timedelta(minutes=5)
+        runs = Run.objects.open().filter(issue_id=self.issue_id)
+        waits = Attempt.objects.filter(issue_id=self.issue_id, parked_at=None)
+        return not runs.exists() and not waits.exists()
+
+    def _wake(self, site: Site, *, by: Actor) -> None:
+        if site.agent is None:
+            said = "No agent does the marketing: name one in the site's settings."
+            self.finish(self.Status.BLOCKED, said, by=by)
+            return
+        self.issue = Issue.objects.file(
+            self.company,
+            by=SYSTEM,
+            title=f"{self.get_job_display()}, {self.tick_at:%Y-%m-%d %H:%M} UTC",
+            origin_kind=JOB,
+            origin_id=str(self.pk),
+            project=site.project,
+            goal=site.goal,
+        )
+        self.save(update_fields=["issue", "updated_at"])
+        self.issue.change(by=SYSTEM, status="in_progress", assignee_agent=site.agent)
+        wakeup = Wakeup.objects.request(
+            site.agent,
+            Wakeup.Source.AUTOMATION,
+            JOB_DUE,
+            by=SYSTEM,
+            issue_id=self.issue.pk,
+            payload={"job": self.job, "jobRunId": str(self.pk)},
+        )
+        if wakeup.status == Wakeup.Status.SKIPPED:
+            self.finish(self.Status.BLOCKED, wakeup.note, by=SYSTEM)
+
+    def tell(self, progress: str) -> None:
+        """What it is at, for who looks on."""
+        self.progress = progress[:200]
+        JobRun.objects.filter(pk=self.pk).update(
+            progress=self.progress,
+            counters=self.counters,
+            lines=self.lines,
+            waiting=self.waiting,
+            updated_at=now(),
+        )
+        live.changed(self.company_id)
+
+    @transaction.atomic
+    def finish(self, status: str, note: str = "", *, by: Actor) -> bool:
+        """The end of it, once. False when it had ended already."""
+        mine = JobRun.objects.filter(pk=self.pk, status=self.Status.RUNNING)
+        if not mine.update(
+            status=status,
+            note=note,
+            counters=self.counters,
+            lines=self.lines,
+            waiting=self.waiting,
+            progress="",
+            finished_at=now(),
+            updated_at=now(),
+        ):
+            return False
+        self.refresh_from_db()
+        audit.record(by, f"job.{status}", self, job=self.job)
+        live.changed(self.company_id)
+        return True

@@ -1,0 +1,53 @@
+"""What a site asks of robots (RFC 9309)."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from protego import Protego
+
+from marketing.web.client import AGENT, Unreachable, Web
+
+# RFC 9309, 2.5: at least so much of it is read.
+LARGEST = 512 * 1024
+SERVER_FAULT, CLIENT_FAULT = 500, 400
+
+
+class Robots:
+    """The robots.txt of each host, read once in a run: not there (4xx) allows
+    everything, a server in trouble (5xx, no answer) nothing (RFC 9309, 2.3.1)."""
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+        self._known: dict[str, Protego | None] = {}
+
+    def may_read(self, url: str) -> bool:
+        rules = self._of(url)
+        return rules is not None and bool(rules.can_fetch(url, AGENT))
+
+    def delay(self, url: str) -> float:
+        """The seconds between two requests that the host asks for."""
+        rules = self._of(url)
+        return float((rules and rules.crawl_delay(AGENT)) or 0.0)
+
+    def sitemaps(self, url: str) -> list[str]:
+        rules = self._of(url)
+        return list(rules.sitemaps) if rules else []
+
+    def _of(self, url: str) -> Protego | None:
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if origin not in self._known:
+            self._known[origin] = self._read(f"{origin}/robots.txt")
+        return self._known[origin]
+
+    def _read(self, url: str) -> Protego | None:
+        try:
+            page = self._web.get(url, most=2 * LARGEST)
+        except Unreachable:
+            return None
+        if page.status >= SERVER_FAULT:
+            return None
+        if page.status >= CLIENT_FAULT:
+            return Protego.parse("")
+        return Protego.parse(page.body[:LARGEST].decode("utf-8", "replace"))
