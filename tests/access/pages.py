@@ -88,6 +88,7 @@ PAGES = [
     ("POST", "/company/:company/choose", PEOPLE),
     ("POST", "/company/:company/stop", OPERATORS),
     ("POST", "/company/:company/resume", set(), {}, but(OPERATORS, WARNED)),
+    ("POST", "/company/:company/archive", set(), {}, but(PEOPLE, WARNED)),
     ("POST", "/stop", OPERATORS),
     ("POST", "/resume", set(), {}, but(KEEPERS | {"stranger"}, WARNED)),
     ("GET", "/companies/", PEOPLE),
@@ -99,6 +100,7 @@ PAGES = [
     ("GET", "/people/", PEOPLE),
     ("POST", "/people/invite", KEEPERS, {"role": "viewer"}),
     ("POST", "/people/:place/role", KEEPERS, {"role": "viewer"}),
+    ("POST", "/people/:place/link", {"owner"}),
     ("POST", "/people/:place/remove", OPERATORS),
     ("POST", "/people/invites/:invite/revoke", KEEPERS),
     # --- money -----------------------------------------------------------------------
