@@ -38,7 +38,10 @@ class Robots:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._known:
-            self._known[origin] = self._read(f"{origin}/robots.txt")
+            self._known[origin] = rules = self._read(f"{origin}/robots.txt")
+            # From now on the client keeps to it by itself.
+            asked = float((rules and rules.crawl_delay(AGENT)) or 0.0)
+            self._web.delays[(parts.hostname or "").lower()] = asked
         return self._known[origin]
 
     def _read(self, url: str) -> Protego | None:
