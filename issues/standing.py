@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -89,11 +89,14 @@ class Turnaround:
     p90: timedelta
 
 
-def decisions_of(company: Company) -> QuerySet[Decision]:
-    """What was decided in the last 30 days, with how long it took."""
+def decisions_of(
+    company: Company, since: datetime | None = None, until: datetime | None = None
+) -> QuerySet[Decision]:
+    """What was decided in that time, the last 30 days if none is said, with how long
+    it took."""
     took = ExpressionWrapper(F("decided_at") - F("created_at"), DurationField())
-    since = now() - timedelta(days=DAYS)
-    rows = Decision.objects.decided().filter(company=company, decided_at__gt=since)
+    span = (since or now() - timedelta(days=DAYS), until or now())
+    rows = Decision.objects.decided().filter(company=company, decided_at__range=span)
     found: QuerySet[Decision] = rows.order_by().annotate(took=took)
     return found
 

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 
 from django.conf import settings
-from django.utils.timezone import now
+from django.db import transaction
 
 from agents.models import Run
 from agents.texts import storable
@@ -62,10 +62,16 @@ def conduct(work: Work) -> JobRun:
     if not work.is_live():
         # Somebody else carries it on, or it was cancelled: nothing more is ours to say.
         return work.job_run
-    verification.verify_run(work)
-    if work.job_run.finish(status, note, by=work.by):
-        report.close_issue(work)
-        alerts.note(work)
+    try:
+        verification.verify_run(work)
+    except Exception:
+        # Unverified as yet: the next run of the job looks again.
+        log.exception("the claims of %s could not be checked", work.job_run)
+    # All of its end or nothing: killed in between, it would never close its issue.
+    with transaction.atomic():
+        if work.job_run.finish(status, note, by=work.by):
+            report.close_issue(work)
+            alerts.note(work)
     return work.job_run
 
 
@@ -75,8 +81,3 @@ def done(work: Work) -> tuple[str, str]:
         return Status.PARTIAL, "\n".join(work.shortfalls)
     something = any(work.job_run.counters.values()) or work.job_run.lines
     return (Status.OK if something else Status.NOOP), ""
-
-
-def verify_again(company_id: object, job: str) -> None:
-    """Look again at what earlier runs of the job could not prove."""
-    verification.verify_open(company_id, job, now())

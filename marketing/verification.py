@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from issues import checking, verdicts
@@ -48,19 +49,31 @@ def look_at(issue: Issue) -> None:
     proof = issue.proof(criteria)
     known = {pk for pk, receipt in proof.items() if receipt.outcome != "unable"}
     left = [one for one in criteria if one.pk not in known]
-    if not left or Claim.open_of(issue.pk) is not None:
+    claim = begun(issue) if left else None
+    if claim is None:
         return
-    claim = Claim.objects.create(
-        issue_id=issue.pk,
-        company_id=issue.company_id,
-        status=Claim.Status.CHECKING,
-        lease_expires_at=lease_end(),
-        began_at=now(),
-        tries=1,
-    )
     stand, looks = issue.stand(), []
     for criterion in left:
         claim.renew(criterion.title)
         began = now()
         looks.append(Look(criterion, checking.look(issue, claim, criterion), began))
     verdicts.conclude(claim, stand, looks)
+
+
+@transaction.atomic
+def begun(issue: Issue) -> Claim | None:
+    """A claim that is ours to check; None when one is open already."""
+    if Claim.open_of(issue.pk) is not None:
+        return None
+    try:
+        with transaction.atomic():
+            return Claim.objects.create(
+                issue_id=issue.pk,
+                company_id=issue.company_id,
+                status=Claim.Status.CHECKING,
+                lease_expires_at=lease_end(),
+                began_at=now(),
+                tries=1,
+            )
+    except IntegrityError:
+        return None

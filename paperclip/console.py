@@ -60,6 +60,7 @@ def our_pages() -> list[tuple[str, Callable[..., HttpResponse], str]]:
     from agents.views import org_chart
     from issues.views import approval, budgets
     from issues.views.board import board
+    from marketing.views import results
 
     one, incident = "budgets/<uuid:pk>", "budgets/incidents/<uuid:pk>"
     account = "costs/account/<int:pk>"
@@ -80,6 +81,9 @@ def our_pages() -> list[tuple[str, Callable[..., HttpResponse], str]]:
         ),
         ("org/", org_chart, "org"),
         ("costs/", views.costs, "costs"),
+        ("marketing/results/", results.show, "results"),
+        ("marketing/results/pdf", results.pdf, "results_pdf"),
+        ("marketing/results/mail", results.send, "results_mail"),
         (f"{account}/open", views.open_account, "account_open"),
         (f"{account}/change", views.change_account, "account_change"),
         ("company/<uuid:pk>/choose", views.choose, "company_choose"),

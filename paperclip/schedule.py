@@ -42,6 +42,7 @@ BEAT: dict[str, tuple[str, timedelta | str, str]] = {
     "Verify the log of acts": ("issues.tasks.verify_acts", "25 4 * * *", "clock"),
     # Not on the clock's queue: it may take minutes, and the sweep does not wait.
     "Remove what is old": ("issues.tasks.retain", "15 3 * * *", "runs"),
+    "Mail the month's results": ("marketing.tasks.mail_results", "30 7 1 * *", "runs"),
     "Back up": ("issues.tasks.back_up", "45 3 * * *", "runs"),
 }
 FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")

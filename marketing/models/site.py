@@ -5,16 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
 from issues.models import Goal, Project
+from paperclip import audit, live
+from paperclip.exceptions import Invalid
 from paperclip.models import Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from paperclip.actors import Actor
+    from paperclip.models import Company
 
 # Where each service is, unless the site says otherwise: a rehearsal's are on loopback.
 ENDPOINTS = {
@@ -40,6 +46,51 @@ SECRETS = {
 
 def empty_list() -> list[Any]:
     return []
+
+
+def problems_of(row: models.Model, exclude: set[str]) -> None:
+    """Invalid when the row's fields do not fit, naming each. Whether there is another
+    like it is the database's to say."""
+    try:
+        row.clean_fields(exclude=exclude)
+    except ValidationError as error:
+        said = {name: " ".join(told) for name, told in error.message_dict.items()}
+        text = " ".join(f"{name}: {told}" for name, told in said.items())
+        raise Invalid(text, **said) from None
+
+
+class SiteQuerySet(ScopedQuerySet):
+    @transaction.atomic
+    def set_up(
+        self,
+        company: Company,
+        *,
+        by: Actor,
+        keywords: Iterable[str] = (),
+        rivals: Iterable[dict[str, str]] = (),
+        **fields: Any,
+    ) -> Site:
+        """The site of the company, with these fields; what is not named stays as it is.
+        The first time its six jobs get their lines in Celery Beat, and what is written
+        to outside its rules, templates and outlets (without addresses, and off).
+
+        `keywords` and `rivals` ({name, base_url}) are added. Without an agent it is the
+        company's CMO, without an IndexNow key a new one. Invalid for a field that does
+        not fit, and for rows of another company.
+        """
+        from marketing import setup
+
+        by.must_be_operator(company.pk, "set the site up")
+        site = self.select_for_update(of=("self",)).filter(company=company).first()
+        made, site = site is None, site or Site(company=company)
+        setup.fill(site, fields)
+        problems_of(site, exclude={"company", "agent"})
+        site.save(force_insert=made)
+        audit.record(by, "site.set_up", site, fields=sorted(fields), new=made)
+        setup.seed(site, keywords, rivals, by=by)
+        live.changed(company.pk)
+        kept: Site = site
+        return kept
 
 
 class Site(Scoped):
@@ -129,7 +180,7 @@ class Site(Scoped):
     # The switch for all jobs at once.
     is_stopped = models.BooleanField(_("all jobs stopped"), default=False)
 
-    objects = ScopedQuerySet.as_manager()
+    objects = SiteQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("site")
@@ -155,6 +206,17 @@ class Site(Scoped):
     def endpoint(self, service: str) -> str:
         """Where a service of ENDPOINTS is. KeyError for an unknown one."""
         return str(self.endpoints.get(service) or ENDPOINTS[service]).rstrip("/")
+
+    @transaction.atomic
+    def switch(self, on: bool, *, by: Actor) -> None:
+        """Let its jobs run, or none of them: what runs ends before its next effect. The
+        same again changes nothing."""
+        by.must_be_operator(self.company_id, "switch a job")
+        rows = Site.objects.filter(pk=self.pk, is_stopped=on)
+        if rows.update(is_stopped=not on):
+            audit.record(by, "site.jobs_resumed" if on else "site.jobs_stopped", self)
+            live.changed(self.company_id)
+        self.refresh_from_db()
 
     def is_ours(self, url: str) -> bool:
         return (urlsplit(url).hostname or "").lower() in self.own_hosts

@@ -249,7 +249,7 @@ class Web:
                     body = read(answer, most, until)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 said = str(error) or type(error).__name__
-                raise Unreachable(f"{url} does not answer: {said}") from None
+                raise Unreachable(f"{shown(url)} does not answer: {said}") from None
             return Page(
                 asked,
                 url,
@@ -258,7 +258,12 @@ class Web:
                 body,
                 time.monotonic() - began,
             )
-        raise Unreachable(f"{asked} sends one on and on.")
+        raise Unreachable(f"{shown(asked)} sends one on and on.")
+
+
+def shown(url: str) -> str:
+    """An address for people and logs: what stands behind a ? may be a key."""
+    return url.partition("?")[0]
 
 
 def read(answer: httpx.Response, most: int, until: float) -> bytes:
@@ -266,7 +271,9 @@ def read(answer: httpx.Response, most: int, until: float) -> bytes:
     for part in answer.iter_bytes():
         body += part
         if len(body) > most:
-            raise Unreachable(f"{answer.url} is larger than {most} bytes.")
+            where = shown(str(answer.url))
+            raise Unreachable(f"{where} is larger than {most} bytes.")
         if time.monotonic() > until:
-            raise Unreachable(f"{answer.url} takes too long.")
+            where = shown(str(answer.url))
+            raise Unreachable(f"{where} takes too long.")
     return bytes(body)

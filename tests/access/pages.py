@@ -49,6 +49,15 @@ PROPERTIES = {
 RULE = {"spend_money": "ask"}
 
 PAGES = [
+    # --- marketing -------------------------------------------------------------------
+    ("GET", "/marketing/results/", PEOPLE),
+    # Without a site there is nothing to print.
+    ("GET", "/marketing/results/pdf", set(), {}, but(SIGNED_IN, 404)),
+    ("POST", "/marketing/results/mail", set(), {}, but(OPERATORS, WARNED)),
+    # For people outside; a token that is none is answered like any other.
+    ("GET", "/u/:new", EVERYBODY),
+    ("POST", "/u/:new", EVERYBODY),
+    ("GET", "/u/probe/:new", EVERYBODY),
     # --- before anybody is signed in -------------------------------------------------
     ("GET", "/login/", EVERYBODY),
     ("POST", "/login/", set(), {"username": "nobody"}, but(EVERYBODY, 401)),
