@@ -3,16 +3,16 @@ of its blog."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-from marketing.crawl import fields, sitemaps
-from marketing.crawl.fields import Sight, href, is_post
+from marketing.crawl import fields
+from marketing.crawl.fields import Sight, href, is_post, joined
 from marketing.web.client import Page, Unreachable
+from marketing.web.sitemap import PLACES, Unreadable, parse, unpacked
 
 FEEDS = ("/feed", "/rss.xml", "/atom.xml", "/blog/feed")
-SITEMAPS = ("/sitemap.xml", "/sitemap_index.xml")
 # An index of sitemaps is followed so far: those that speak of a blog come first.
 MOST_SITEMAPS = 4
 
@@ -43,8 +43,9 @@ def told_by(kind: str, body: bytes, url: str) -> dict[str, dict[str, object]]:
 def posts_of_sitemap(body: bytes, url: str) -> list[dict[str, str]]:
     """The addresses below the blog, the newest first. A sitemap knows no titles: they
     are told by the last part of the address."""
-    pages, _further = sitemaps.read(body)
+    kind, entries = parse(unpacked(body))
     host = urlsplit(url).netloc.lower()
+    pages = entries if kind == "urlset" else []
     told = [(when, at) for at, when in pages if is_post(at, host)]
     told.sort(key=lambda one: one[0], reverse=True)
     return fields.posts(((spoken(at), at) for _when, at in told), url)
@@ -70,7 +71,7 @@ def feeds_of(home: Sight) -> list[str]:
     for node in home.nodes('link[rel~="alternate" i][href]'):
         kind = (node.attributes.get("type") or "").lower()
         if kind in ("application/rss+xml", "application/atom+xml"):
-            found.append(urljoin(home.url, href(node)))
+            found.append(joined(home.url, href(node)))
     return found
 
 
@@ -78,34 +79,36 @@ def source(kind: str, url: str, get: Get) -> Source | None:
     try:
         page = get(url)
         posts = READERS[kind](page.body, page.url) if page.is_ok else []
-    except (Unreachable, sitemaps.Unreadable):
+    except (Unreachable, Unreadable):
         return None
     return Source(kind, page, posts) if posts else None
 
 
 def sitemap(home: Sight, get: Get, named: list[str]) -> Source | None:
-    common = [urljoin(home.url, path) for path in SITEMAPS]
-    waiting, seen = list(dict.fromkeys([*named, *common])), 0
+    common = [urljoin(home.url, path) for path in PLACES]
+    waiting = list(dict.fromkeys([*named, *common]))
     done: set[str] = set()
-    while waiting and seen < MOST_SITEMAPS:
+    while waiting and len(done) < MOST_SITEMAPS:
         url = waiting.pop(0)
         if url in done:
             continue
         done.add(url)
-        seen += 1
-        if found := source("sitemap", url, get_once(get, url, further := [])):
+        further: list[str] = []
+        if found := source("sitemap", url, noting(get, further)):
             return found
         waiting = [*sorted(further, key=is_of_pages), *waiting]
     return None
 
 
-def get_once(get: Get, url: str, further: list[str]) -> Get:
+def noting(get: Get, further: list[str]) -> Get:
     """`get`, keeping which further sitemaps the one names."""
 
     def read(at: str) -> Page:
         page = get(at)
         if page.is_ok:
-            further.extend(sitemaps.read(page.body)[1])
+            kind, entries = parse(unpacked(page.body))
+            if kind == "sitemapindex":
+                further.extend(url for url, _when in entries)
         return page
 
     return read
@@ -120,7 +123,7 @@ def blog_index(home: Sight) -> str:
     """The address of the blog that a page links to; empty without one."""
     here = urlsplit(home.url).netloc.lower()
     for node in home.nodes("a[href]"):
-        url = urljoin(home.url, href(node)).partition("#")[0]
+        url = joined(home.url, href(node)).partition("#")[0]
         parts = [one for one in urlsplit(url).path.lower().split("/") if one]
         if parts and parts[-1] in fields.BLOG and urlsplit(url).netloc == here:
             return url
@@ -131,9 +134,3 @@ def spoken(url: str) -> str:
     """/blog/what-agents-cost as words."""
     last = [one for one in urlsplit(url).path.split("/") if one][-1]
     return last.rpartition(".")[0].replace("-", " ") or last.replace("-", " ")
-
-
-def addresses(source: Source | None, home: Sight) -> Iterator[str]:
-    """Posts to read, those of the source first."""
-    if source:
-        yield from (one["url"] for one in source.posts if one["url"])

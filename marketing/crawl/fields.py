@@ -77,9 +77,9 @@ def extract(sight: Sight) -> dict[str, dict[str, Any]]:
 
 
 def one_of(sight: Sight, name: str, chain: list[Step]) -> dict[str, Any]:
-    if css := sight.selectors.get(name):
-        if found := by_selector(sight, name, css):
-            return {"value": found, "step": "selector", "selector": css}
+    css = sight.selectors.get(name)
+    if css and (found := by_selector(sight, name, css)):
+        return {"value": found, "step": "selector", "selector": css}
     for step, find in chain:
         if found := find(sight):
             return {"value": found, "step": step}
@@ -235,7 +235,7 @@ def posts_in_articles(sight: Sight) -> Value:
 def posts_by_address(sight: Sight) -> Value:
     nodes = [n for n in sight.nodes("a[href]") if is_shown(n) and not is_around(n)]
     here = host_of(sight.url)
-    at = [n for n in nodes if is_post(urljoin(sight.url, href(n)), here)]
+    at = [n for n in nodes if is_post(joined(sight.url, href(n)), here)]
     return links(at, sight.url)
 
 
@@ -248,7 +248,7 @@ def posts(told: Iterable[tuple[str, str]], base: str) -> list[dict[str, str]]:
     """Titles with their addresses, each address once."""
     found: dict[str, dict[str, str]] = {}
     for name, at in told:
-        url = urljoin(base, at.strip()).partition("#")[0] if at else ""
+        url = joined(base, at).partition("#")[0]
         title = squeezed(name)[:LONGEST]
         if title and url not in found:
             found[url or title] = {"title": title, "url": url}
@@ -257,9 +257,9 @@ def posts(told: Iterable[tuple[str, str]], base: str) -> list[dict[str, str]]:
 
 def is_post(url: str, host: str) -> bool:
     """Whether an address of this host is that of something below its blog."""
-    parts = [one for one in urlsplit(url).path.split("/") if one]
-    if host_of(url) != host:
+    if not url or host_of(url) != host:
         return False
+    parts = [one for one in urlsplit(url).path.split("/") if one]
     return any(one.lower() in BLOG and parts[-1] != one for one in parts)
 
 
@@ -267,6 +267,15 @@ def is_article(thing: Mapping[str, Any]) -> bool:
     kind = thing.get("@type")
     kinds = kind if isinstance(kind, list) else [kind]
     return any(isinstance(one, str) and one in ARTICLES for one in kinds)
+
+
+def joined(base: str, told: str) -> str:
+    """Where a link leads, as it is written; empty for what leads to no page."""
+    try:
+        url = urljoin(base, told.strip()) if told.strip() else ""
+        return url if urlsplit(url).scheme in ("http", "https") else ""
+    except ValueError:
+        return ""
 
 
 def host_of(url: str) -> str:

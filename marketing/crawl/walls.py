@@ -36,7 +36,7 @@ def of_page(sight: Sight) -> str:
     if len(told) >= SHORT:
         return ""
     if any(title.startswith(one) for one in TITLES):
-        return f"It asks for proof of being human: “{sight.page.title[:80]}”."
+        return "It asks for proof of being human, by its title."
     html = sight.html.lower()
     for mark in MARKS:
         if mark in html:

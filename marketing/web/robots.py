@@ -21,6 +21,10 @@ class Robots:
         self._web = web
         self._known: dict[str, Protego | None] = {}
 
+    def answers(self, url: str) -> bool:
+        """Whether the host says what it asks for: it may well ask for nothing."""
+        return self._of(url) is not None
+
     def may_read(self, url: str) -> bool:
         rules = self._of(url)
         return rules is not None and bool(rules.can_fetch(url, AGENT))
