@@ -26,7 +26,7 @@ from marketing.web.client import Page, Unreachable
 from paperclip import browsers
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Playwright, Route
+    from playwright.sync_api import Browser, BrowserContext, Playwright, Request, Route
 
 SECONDS, QUIET = 20.0, 2.0
 # After so many crashes in a run it is done without.
@@ -208,12 +208,7 @@ def shown(context: BrowserContext, page: Page, fetch: Fetch) -> str:
         if is_page and not served:
             served.append(request.url)
             fulfil(route, page)
-        elif (
-            is_page
-            or request.resource_type in UNWANTED
-            or request.method != "GET"
-            or time.monotonic() > until
-        ):
+        elif is_page or not is_wanted(request) or time.monotonic() > until:
             route.abort()
         else:
             try:
@@ -235,3 +230,8 @@ def shown(context: BrowserContext, page: Page, fetch: Fetch) -> str:
 def fulfil(route: Any, page: Page) -> None:
     kept = {k: v for k, v in page.headers.items() if k.lower() not in OF_THE_WIRE}
     route.fulfill(status=page.status, headers=kept, body=page.body)
+
+
+def is_wanted(request: Request) -> bool:
+    """Whether the text of a page may depend on it."""
+    return request.method == "GET" and request.resource_type not in UNWANTED

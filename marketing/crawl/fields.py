@@ -111,7 +111,7 @@ def depth(name: str, step: str | None) -> int:
     return steps.index(step) if step in steps else len(steps)
 
 
-# --- finding ---------------------------------------------------------------------------
+# --- finding -----------------------------------------------------------------------
 
 
 def texts(nodes: Iterable[LexborNode]) -> list[str]:
@@ -203,7 +203,7 @@ def split(told: str) -> list[str]:
     return list(dict.fromkeys(one for one in found if one))[:MOST_HEADINGS]
 
 
-# --- posts -----------------------------------------------------------------------------
+# --- posts -------------------------------------------------------------------------
 
 
 def posts_of_feed(body: bytes, url: str) -> list[dict[str, str]]:

@@ -111,7 +111,7 @@ def told(reading: Reading, static: int) -> str:
     return "".join(f", {one}" for one in [*parts, *reading.notes[:3]]).rstrip(".")
 
 
-# --- keeping ---------------------------------------------------------------------------
+# --- keeping -----------------------------------------------------------------------
 
 
 def columns(work: Work, look: Look) -> dict[str, Any]:
@@ -233,7 +233,7 @@ def kind_of(row: PageSnapshot) -> str:
     return str(step if step in discovery.READERS else row.how)
 
 
-# --- comparing -------------------------------------------------------------------------
+# --- comparing ---------------------------------------------------------------------
 
 
 def compare(work: Work, read: Pages, scope: str) -> None:
