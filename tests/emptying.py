@@ -1,7 +1,7 @@
 """What tests committed is gone before the next one begins.
 
-Django truncates every table for that, full or not, and then makes all permissions again:
-after some hundred tests it is a minute."""
+Django truncates every table for that, full or not, and makes all permissions again: a
+quarter of a second, after each of some hundred tests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def tables() -> list[str]:
 def empty(_: Any = None) -> None:
     """Delete what there is, once the last of those who still write has ended. Foreign
     keys are looked at when all is gone."""
-    append_only = {connection.ops.quote_name(name) for name in APPEND_ONLY}
+    append_only = {*map(connection.ops.quote_name, APPEND_ONLY)}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {', '.join(tables())} IN ACCESS EXCLUSIVE MODE")
         looks = (f"EXISTS (SELECT FROM {table})" for table in tables())
