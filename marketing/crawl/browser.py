@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Playwright, Request, Route
 
 SECONDS, QUIET = 20.0, 2.0
+# What it may take beyond that, to start and to be read.
+GRACE = 30.0
 # After so many crashes in a run it is done without.
 MOST_CRASHES = 2
 UNWANTED = {"image", "font", "media", "ping", "websocket", "manifest", "eventsource"}
@@ -107,7 +109,7 @@ class Chromium:
             raise Broken(self.problem)
         work = self._thread.submit(self._render, page, fetch)
         try:
-            return work.result(2 * SECONDS + 10)
+            return work.result(SECONDS + GRACE)
         except Late:
             said = "A page held the browser up."
         except Exception as error:

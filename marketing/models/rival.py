@@ -96,7 +96,11 @@ class PageSnapshotQuerySet(ScopedQuerySet):
         self, competitor: Competitor, url: str, body_hash: str, **fields: Any
     ) -> tuple[PageSnapshot, bool]:
         """The row of this state of the page, and whether it is a new one."""
-        known = {"competitor": competitor, "url": url[:500], "body_hash": body_hash}
+        known: dict[str, Any] = {
+            "competitor": competitor,
+            "url": url[:500],
+            "body_hash": body_hash,
+        }
         row, made = self.update_or_create(
             **known, defaults={"company_id": competitor.company_id, **fields}
         )
