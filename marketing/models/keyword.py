@@ -6,7 +6,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from issues.models import Issue
+from marketing.models.managed import Managed
 from marketing.models.site import empty_list
+from marketing.words import stem_key
 from paperclip.models import Scoped, ScopedQuerySet
 
 
@@ -29,7 +31,7 @@ class KeywordCluster(Scoped):
         return self.name
 
 
-class Keyword(Scoped):
+class Keyword(Managed):
     class Device(models.TextChoices):
         DESKTOP = "desktop", _("desktop")
         MOBILE = "mobile", _("mobile")
@@ -55,7 +57,7 @@ class Keyword(Scoped):
         related_name="keywords",
     )
 
-    objects = ScopedQuerySet.as_manager()
+    TAKES = "change keywords"
 
     class Meta:
         verbose_name = _("keyword")
@@ -66,6 +68,10 @@ class Keyword(Scoped):
                 name="a_keyword_is_there_once",
             )
         ]
+
+    def prepare(self) -> None:
+        self.text = " ".join(self.text.lower().split())
+        self.stem_key = stem_key(self.text, self.language)
 
     def __str__(self) -> str:
         return self.text

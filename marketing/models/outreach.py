@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.models import Approval
 from marketing.models.job import JobName
+from marketing.models.managed import Managed
+from marketing.words import identity
 from paperclip.models import Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ class Category(models.TextChoices):
     LINK = "link", _("pages that could link to us")
 
 
-class Mailbox(Scoped):
+class Mailbox(Managed):
     """Where our mail is sent from. Its password is a secret, bound with the target type
     "mailbox"."""
 
@@ -68,7 +70,7 @@ class Mailbox(Scoped):
     closed_why = models.CharField(max_length=300, blank=True)
     tested_at = models.DateTimeField(null=True)
 
-    objects = ScopedQuerySet.as_manager()
+    TAKES = "keep a mailbox"
 
     class Meta:
         verbose_name = _("mailbox")
@@ -86,7 +88,7 @@ class Mailbox(Scoped):
         return self.address
 
 
-class Contact(Scoped):
+class Contact(Managed):
     """Whom we may write to. `identity` is their address without its disguises: whoever
     was written to by any job is never written to again."""
 
@@ -105,7 +107,7 @@ class Contact(Scoped):
     lawful_basis = models.CharField(max_length=200, blank=True)
     is_on = models.BooleanField(_("may be written to"), default=False)
 
-    objects = ScopedQuerySet.as_manager()
+    TAKES = "change who is written to"
 
     class Meta:
         verbose_name = _("contact")
@@ -122,11 +124,14 @@ class Contact(Scoped):
             ),
         ]
 
+    def prepare(self) -> None:
+        self.identity = identity(self.email) if self.email else ""
+
     def __str__(self) -> str:
         return f"{self.name or self.outlet}"
 
 
-class Template(Scoped):
+class Template(Managed):
     """The frame of the mails to one category. Places: {name}, {outlet}, {article},
     {pitch}."""
 
@@ -137,7 +142,7 @@ class Template(Scoped):
     # After ten approvals of single ones.
     auto_approve = models.BooleanField(default=False)
 
-    objects = ScopedQuerySet.as_manager()
+    TAKES = "change who is written to"
 
     class Meta:
         verbose_name = _("mail template")
@@ -152,7 +157,7 @@ class Template(Scoped):
         return str(self.get_category_display())
 
 
-class CountryPolicy(Scoped):
+class CountryPolicy(Managed):
     """Whether people in a country may be written to at all. Without a row: no."""
 
     class Rule(models.TextChoices):
@@ -164,7 +169,7 @@ class CountryPolicy(Scoped):
     rule = models.CharField(max_length=8, choices=Rule.choices)
     why = models.CharField(max_length=300, blank=True)
 
-    objects = ScopedQuerySet.as_manager()
+    TAKES = "change who is written to"
 
     class Meta:
         verbose_name = _("country policy")
@@ -174,6 +179,9 @@ class CountryPolicy(Scoped):
                 fields=["company", "country"], name="one_policy_per_country"
             )
         ]
+
+    def prepare(self) -> None:
+        self.country = self.country.strip().upper()
 
     def __str__(self) -> str:
         return f"{self.country}: {self.rule}"
@@ -320,7 +328,7 @@ class InboxMessage(Scoped):
         return f"{self.sender}: {self.kind}"
 
 
-class Suppression(Scoped):
+class Suppression(Managed):
     """Somebody, or a whole domain, that is never written to (again)."""
 
     class Reason(models.TextChoices):
@@ -336,7 +344,7 @@ class Suppression(Scoped):
     said = models.CharField(max_length=300, blank=True)
     by_name = models.CharField(max_length=150, blank=True)
 
-    objects = ScopedQuerySet.as_manager()
+    TAKES = "change who is written to"
 
     class Meta:
         verbose_name = _("suppression")
@@ -346,6 +354,11 @@ class Suppression(Scoped):
                 fields=["company", "value"], name="a_suppression_is_there_once"
             )
         ]
+
+    def prepare(self) -> None:
+        value = self.value.strip()
+        is_domain = value.startswith("@")
+        self.value = value.lower() if is_domain else identity(value) or value
 
     def __str__(self) -> str:
         return self.value

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from django.db import models
+from typing import TYPE_CHECKING
+
+from django.db import models, transaction
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from issues.models import Issue
 from marketing.models.blob import Blob
+from marketing.models.managed import Managed
 from marketing.models.site import empty_list
+from paperclip import audit
 from paperclip.models import Scoped, ScopedQuerySet
 
+if TYPE_CHECKING:
+    from paperclip.actors import Actor
 
-class Competitor(Scoped):
+
+class Competitor(Managed):
     """`pages` are addresses to read beside those that are found; `selectors` replace
     the first step of a field's chain: {"h1": "main h1", ...}."""
 
@@ -24,7 +32,7 @@ class Competitor(Scoped):
     said = models.CharField(max_length=300, blank=True)
     read_at = models.DateTimeField(null=True)
 
-    objects = ScopedQuerySet.as_manager()
+    TAKES = "change keywords"
 
     class Meta:
         verbose_name = _("competitor")
@@ -153,3 +161,13 @@ class KeywordGap(Scoped):
 
     def __str__(self) -> str:
         return self.term
+
+    @transaction.atomic
+    def dismiss(self, dismissed: bool, *, by: Actor) -> None:
+        """Put it aside, or take it back: no brief is made of it meanwhile."""
+        by.must_be_operator(self.company_id, "change keywords")
+        mine = KeywordGap.objects.filter(pk=self.pk, is_dismissed=not dismissed)
+        if mine.update(is_dismissed=dismissed, updated_at=now()):
+            act = "gap.dismissed" if dismissed else "gap.restored"
+            audit.record(by, act, self, term=self.term)
+        self.refresh_from_db()
