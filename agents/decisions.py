@@ -28,6 +28,10 @@ EFFECTS: dict[str, Effect] = {
     "budget_override_required": Effect(
         "issues.budgets.approved", "issues.budgets.rejected"
     ),
+    "send": Effect(
+        "marketing.outreach.approvals.approved",
+        "marketing.outreach.approvals.rejected",
+    ),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from marketing import forms
@@ -18,7 +19,7 @@ from marketing.models import (
     Suppression,
     Template,
 )
-from paperclip.admin import ConsoleAdmin
+from paperclip.admin import ConsoleAdmin, ConsoleForm
 from paperclip.desk import Desk
 from paperclip.models import Company
 
@@ -31,7 +32,7 @@ class ManagedAdmin(ConsoleAdmin):
 
 
 @admin.register(Keyword)
-class KeywordAdmin(ManagedAdmin):
+class KeywordAdmin(ConsoleAdmin):
     form = forms.KeywordForm
     adds = changes = "change keywords"
     list_display = ["text", "language", "country", "device", "is_tracked", "cluster"]
@@ -41,14 +42,22 @@ class KeywordAdmin(ManagedAdmin):
         "No keyword yet. The jobs need some to watch positions and to write about."
     )
 
+    def create(self, company: Company, desk: Desk, values: dict[str, Any]) -> Any:
+        text = values.pop("text", "")
+        row, _is_new = Keyword.objects.enter(company, text, by=desk.actor, **values)
+        return row
+
 
 @admin.register(Competitor)
-class CompetitorAdmin(ManagedAdmin):
+class CompetitorAdmin(ConsoleAdmin):
     form = forms.CompetitorForm
-    adds = changes = "change keywords"
+    adds = changes = "set the site up"
     list_display = ["name", "base_url", "is_on", "read_at"]
     add_label = _("New competitor")
     empty_text = _("No competitor yet. The Competitor Spy reads those named here.")
+
+    def create(self, company: Company, desk: Desk, values: dict[str, Any]) -> Any:
+        return Competitor.objects.add(company, by=desk.actor, **values)
 
 
 @admin.register(Directory)
@@ -81,16 +90,24 @@ class TemplateAdmin(ManagedAdmin):
 
 
 @admin.register(CountryPolicy)
-class CountryPolicyAdmin(ManagedAdmin):
+class CountryPolicyAdmin(ConsoleAdmin):
     form = forms.CountryPolicyForm
     adds = changes = "change who is written to"
     list_display = ["country", "rule", "why"]
     add_label = _("New country")
     empty_text = _("No country yet, so nobody is written to.")
 
+    def save_form_values(
+        self, desk: Desk, company: Company, row: Any, form: ConsoleForm
+    ) -> Any:
+        told = form.cleaned_data
+        return CountryPolicy.objects.put(
+            company, told["country"], told["rule"], by=desk.actor, why=told["why"]
+        )
+
 
 @admin.register(Suppression)
-class SuppressionAdmin(ManagedAdmin):
+class SuppressionAdmin(ConsoleAdmin):
     form = forms.SuppressionForm
     adds = changes = "change who is written to"
     list_display = ["value", "reason", "said", "created_at"]
@@ -98,13 +115,16 @@ class SuppressionAdmin(ManagedAdmin):
     add_label = _("Never write to")
     empty_text = _("Nobody has asked to be left alone.")
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None and super().has_change_permission(request, obj)
+
     def create(self, company: Company, desk: Desk, values: dict[str, Any]) -> Any:
-        told = {
-            **values,
-            "reason": Suppression.Reason.MANUAL,
-            "by_name": str(desk.user),
-        }
-        return super().create(company, desk, told)
+        value, said = values.get("value", ""), values.get("said", "")
+        manual = Suppression.Reason.MANUAL
+        return Suppression.objects.add(company, value, manual, by=desk.actor, said=said)
+
+    def url_of(self, row: Any) -> str:
+        return self.list_url()
 
 
 @admin.register(Mailbox)

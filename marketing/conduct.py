@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 
 from django.conf import settings
+from django.db import transaction
 
 from agents.models import Run
 from agents.texts import storable
@@ -66,9 +67,11 @@ def conduct(work: Work) -> JobRun:
     except Exception:
         # Unverified as yet: the next run of the job looks again.
         log.exception("the claims of %s could not be checked", work.job_run)
-    if work.job_run.finish(status, note, by=work.by):
-        report.close_issue(work)
-        alerts.note(work)
+    # All of its end or nothing: killed in between, it would never close its issue.
+    with transaction.atomic():
+        if work.job_run.finish(status, note, by=work.by):
+            report.close_issue(work)
+            alerts.note(work)
     return work.job_run
 
 

@@ -47,6 +47,14 @@ class Lines(forms.CharField):
 
 
 class KeywordForm(ConsoleForm):
+    """What it is about is told once: another text is another keyword."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance._state.adding:
+            for name in ("text", "language", "country", "device"):
+                self.fields[name].disabled = True
+
     class Meta:
         model = Keyword
         fields = ["text", "language", "country", "device", "target_url", "is_tracked"]

@@ -95,11 +95,13 @@ def our_pages() -> list[tuple[str, Callable[..., HttpResponse], str]]:
         ("company/<uuid:pk>/choose", views.choose, "company_choose"),
         ("company/<uuid:pk>/stop", views.stop, "company_stop"),
         ("company/<uuid:pk>/resume", views.resume, "company_resume"),
+        ("company/<uuid:pk>/archive", views.archive, "company_archive"),
         ("stop", views.stop_all, "instance_stop"),
         ("resume", views.resume_all, "instance_resume"),
         ("people/", people.people, "people"),
         ("people/invite", people.invite, "invite"),
         ("people/<uuid:pk>/role", people.change_role, "member_role"),
+        ("people/<uuid:pk>/link", people.give_link, "member_link"),
         ("people/<uuid:pk>/remove", people.remove, "member_remove"),
         ("people/invites/<uuid:pk>/revoke", people.revoke, "invite_revoke"),
     ]

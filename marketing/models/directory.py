@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from django.db import models
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from django.db import models, transaction
 from django.db.models import Q
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Approval
@@ -11,7 +15,12 @@ from issues.models import Issue
 from marketing.models.blob import Blob
 from marketing.models.managed import Managed
 from marketing.models.site import empty_list
+from paperclip import audit
+from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Scoped, ScopedQuerySet
+
+if TYPE_CHECKING:
+    from paperclip.actors import Actor
 
 
 class Directory(Managed):
@@ -60,6 +69,19 @@ class Directory(Managed):
     def __str__(self) -> str:
         return self.name
 
+    @transaction.atomic
+    def accept_terms(self, wanted: bool, *, by: Actor) -> None:
+        """Somebody has read its changed terms: we want to be listed there, or not.
+        Conflict for one that is not frozen."""
+        by.must_be_operator(self.company_id, "write to people outside")
+        frozen = Directory.objects.filter(pk=self.pk, state=self.State.FROZEN)
+        state = self.State.OPEN if wanted else self.State.DROPPED
+        # What they say now is read anew by the next run.
+        if not frozen.update(state=state, terms_hash="", updated_at=now()):
+            raise Conflict(f"{self} is not frozen.")
+        self.refresh_from_db()
+        audit.record(by, "directory.terms_read", self, wanted=wanted)
+
 
 class SubmissionPacket(Scoped):
     """Everything a person needs to submit us to a directory by hand."""
@@ -92,6 +114,40 @@ class SubmissionPacket(Scoped):
 
     def __str__(self) -> str:
         return f"{self.directory}: {self.state}"
+
+    @transaction.atomic
+    def submit(self, profile_url: str, *, by: Actor) -> None:
+        """A person has submitted us there. The address of our profile, when it is known
+        already, is looked at from then on. Conflict for one that is not open, or that
+        nobody has approved; Invalid for an address that is not the directory's."""
+        by.must_be_operator(self.company_id, "write to people outside")
+        host = (urlsplit(self.directory.url).hostname or "").removeprefix("www.")
+        there = (urlsplit(profile_url).hostname or "").removeprefix("www.")
+        if profile_url and there != host:
+            raise Invalid(f"The profile is at {host}: paste its address there.")
+        if self.approval is None or self.approval.status != "approved":
+            raise Conflict("Somebody has to approve the packet first.")
+        mine = SubmissionPacket.objects.filter(pk=self.pk, state=self.State.OPEN)
+        if not mine.update(state=self.State.SUBMITTED, updated_at=now()):
+            raise Conflict(f"It is {self.get_state_display()}.")
+        self.refresh_from_db()
+        state = Directory.State.SUBMITTED
+        Directory.objects.filter(pk=self.directory_id).update(
+            state=state, profile_url=profile_url[:500], updated_at=now()
+        )
+        audit.record(by, "packet.submitted", self)
+
+    @transaction.atomic
+    def drop(self, *, by: Actor) -> None:
+        """We do not want to be listed there. Conflict for one that is not open."""
+        by.must_be_operator(self.company_id, "write to people outside")
+        mine = SubmissionPacket.objects.filter(pk=self.pk, state=self.State.OPEN)
+        if not mine.update(state=self.State.DROPPED, updated_at=now()):
+            raise Conflict(f"It is {self.get_state_display()}.")
+        self.refresh_from_db()
+        state = Directory.State.DROPPED
+        Directory.objects.filter(pk=self.directory_id).update(state=state)
+        audit.record(by, "packet.dropped", self)
 
 
 class Prospect(Scoped):

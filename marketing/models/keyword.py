@@ -2,14 +2,59 @@
 
 from __future__ import annotations
 
-from django.db import models
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models, transaction
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from issues.models import Issue
-from marketing.models.managed import Managed
-from marketing.models.site import empty_list
-from marketing.words import stem_key
+from marketing import clusters
+from marketing.models.site import empty_list, problems_of
+from marketing.words import stem_key, words
+from paperclip import audit, live
+from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Scoped, ScopedQuerySet
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from paperclip.actors import Actor
+    from paperclip.models import Company
+
+LONGEST = 200
+# They are compared each with each other.
+MOST = 3000
+# So many posts of a cluster have to be approved by people before any goes out without.
+TRUSTED_AFTER = 10
+
+
+class KeywordClusterQuerySet(ScopedQuerySet):
+    @transaction.atomic
+    def regroup(self, company_id: UUID) -> int:
+        """Put each keyword into its group, and return how many groups there are. One
+        keeps its id while half of its members stay together; one without members goes,
+        unless something was made of it."""
+        groups = [
+            [row for n in group for row in rows[n]]
+            for rows, group in Keyword.objects.filter(company=company_id).by_meaning()
+        ]
+        before: dict[Any, set[Any]] = {}
+        for row in (row for group in groups for row in group if row.cluster_id):
+            before.setdefault(row.cluster_id, set()).add(row.pk)
+        kept = clusters.same_as_before(
+            [{row.pk for row in group} for group in groups], before
+        )
+        for n, group in enumerate(groups):
+            cluster_id = kept.get(n)
+            if cluster_id is None:
+                name = min((row.text for row in group), key=lambda t: (len(t), t))
+                cluster_id = self.create(company_id=company_id, name=name).pk
+            moved = [row.pk for row in group if row.cluster_id != cluster_id]
+            Keyword.objects.filter(pk__in=moved).update(cluster=cluster_id)
+        empty = self.filter(company=company_id, keywords=None, briefs=None, posts=None)
+        empty.delete()
+        return len(groups)
 
 
 class KeywordCluster(Scoped):
@@ -21,7 +66,7 @@ class KeywordCluster(Scoped):
     auto_approve = models.BooleanField(_("publish without approval"), default=False)
     approvals = models.PositiveIntegerField(default=0)
 
-    objects = ScopedQuerySet.as_manager()
+    objects = KeywordClusterQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("keyword cluster")
@@ -30,8 +75,66 @@ class KeywordCluster(Scoped):
     def __str__(self) -> str:
         return self.name
 
+    @transaction.atomic
+    def publish_unasked(self, on: bool, *, by: Actor) -> None:
+        """Let its posts out without an approval, or not. Conflict before people have
+        approved ten of them."""
+        by.must_be_operator(self.company_id, "set the site up")
+        self.refresh_from_db()
+        if on and self.approvals < TRUSTED_AFTER:
+            raise Conflict(
+                f"People have approved {self.approvals} posts of “{self}”; it takes"
+                f" {TRUSTED_AFTER} before any goes out without."
+            )
+        if self.auto_approve != on:
+            self.auto_approve = on
+            self.save(update_fields=["auto_approve", "updated_at"])
+            audit.record(by, "keyword_cluster.changed", self, autoApprove=on)
 
-class Keyword(Managed):
+
+class KeywordQuerySet(ScopedQuerySet):
+    @transaction.atomic
+    def enter(
+        self, company: Company, text: str, *, by: Actor, **fields: Any
+    ) -> tuple[Keyword, bool]:
+        """The keyword, and whether it is new: the same text, language, country and
+        device are one. Invalid for what has no words, or a field that does not fit;
+        Conflict when there are too many."""
+        by.must_write(company.pk, "change keywords")
+        row = Keyword(company=company, text=squeezed(text), **fields)
+        row.stem_key = stem_key(row.text, row.language)
+        place = ("text", "language", "country", "device")
+        same = self.filter(company=company, **{one: getattr(row, one) for one in place})
+        if (known := same.first()) is not None:
+            return known, False
+        row.must_fit()
+        if self.filter(company=company).count() >= MOST:
+            raise Conflict(f"There are {MOST} keywords already: remove some first.")
+        row.save(force_insert=True)
+        audit.record(by, "keyword.entered", row, text=row.text)
+        live.changed(company.pk)
+        return row, True
+
+    def by_meaning(self) -> list[tuple[list[list[Keyword]], list[int]]]:
+        """Groups of rows that mean the same: for each, the rows by text and the places
+        of the group's texts among them. Languages never mix."""
+        by_language: dict[str, dict[str, list[Keyword]]] = {}
+        for row in self.order_by("text", "pk"):
+            texts = by_language.setdefault(row.language, {})
+            # The same text for two countries is one text.
+            texts.setdefault(row.text, []).append(row)
+        return [
+            (list(texts.values()), group)
+            for language, texts in sorted(by_language.items())
+            for group in clusters.grouped(list(texts), language)
+        ]
+
+
+def squeezed(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+class Keyword(Scoped):
     class Device(models.TextChoices):
         DESKTOP = "desktop", _("desktop")
         MOBILE = "mobile", _("mobile")
@@ -57,7 +160,7 @@ class Keyword(Managed):
         related_name="keywords",
     )
 
-    TAKES = "change keywords"
+    objects = KeywordQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("keyword")
@@ -69,12 +172,42 @@ class Keyword(Managed):
             )
         ]
 
-    def prepare(self) -> None:
-        self.text = " ".join(self.text.lower().split())
-        self.stem_key = stem_key(self.text, self.language)
-
     def __str__(self) -> str:
         return self.text
+
+    def must_fit(self) -> None:
+        """Invalid, with what is wrong with each field."""
+        if not words(self.text) or len(self.text) > LONGEST:
+            raise Invalid(f"A keyword is 1 to {LONGEST} characters with a word in it.")
+        problems_of(self, exclude={"company", "cluster", "stem_key"})
+
+    @transaction.atomic
+    def change(self, *, by: Actor, **fields: Any) -> None:
+        """Change `is_tracked`, `target_url`, `engines` or `volume`. Its text is what it
+        is: remove it and enter another. Invalid for what does not fit."""
+        by.must_write(self.company_id, "change keywords")
+        if wrong := set(fields) - {"is_tracked", "target_url", "engines", "volume"}:
+            raise Invalid(f"A keyword's {', '.join(sorted(wrong))} cannot be changed.")
+        for name, value in fields.items():
+            setattr(self, name, value)
+        self.must_fit()
+        self.save(update_fields=[*fields, "updated_at"])
+        audit.record(by, "keyword.changed", self, fields=sorted(fields))
+        live.changed(self.company_id)
+
+    @transaction.atomic
+    def remove(self, *, by: Actor) -> None:
+        """Forget it, with its readings."""
+        by.must_write(self.company_id, "change keywords")
+        audit.record(by, "keyword.removed", self, text=self.text)
+        live.changed(self.company_id)
+        self.delete()
+
+
+class BriefQuerySet(ScopedQuerySet):
+    def waiting(self) -> Self:
+        """Those of which a post may still be made, or of which a person decides."""
+        return self.filter(state__in=(Brief.State.PROPOSED, Brief.State.APPROVED))
 
 
 class Brief(Scoped):
@@ -110,7 +243,7 @@ class Brief(Scoped):
     why = models.TextField(blank=True)
     issue = models.ForeignKey(Issue, models.SET_NULL, null=True, related_name="+")
 
-    objects = ScopedQuerySet.as_manager()
+    objects = BriefQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("brief")
@@ -123,3 +256,25 @@ class Brief(Scoped):
 
     def __str__(self) -> str:
         return self.primary
+
+    def approve(self, *, by: Actor) -> None:
+        """Let a post be made of it. Conflict unless it was only proposed."""
+        self._decide((self.State.PROPOSED,), self.State.APPROVED, by=by)
+
+    def drop(self, *, by: Actor) -> None:
+        """Nothing is made of it; its cluster is left alone for a while. Conflict when a
+        post was made of it already."""
+        open_ones = (self.State.PROPOSED, self.State.APPROVED)
+        self._decide(open_ones, self.State.DROPPED, by=by)
+
+    @transaction.atomic
+    def _decide(self, takes: tuple[str, ...], state: str, *, by: Actor) -> None:
+        by.must_be_operator(self.company_id, "edit a post")
+        mine = Brief.objects.filter(pk=self.pk, state__in=takes)
+        changed = mine.update(state=state, updated_at=now())
+        self.refresh_from_db()
+        if not changed and self.state != state:
+            raise Conflict(f"The brief is {self.get_state_display()} already.")
+        if changed:
+            audit.record(by, f"brief.{state}", self, keyword=self.primary)
+            live.changed(self.company_id)

@@ -1,4 +1,4 @@
-"""Mail to people outside: to whom, from where, what was sent, and what came back."""
+"""Mail to people outside: from where, and what it looks like."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.core.validators import MaxValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from agents.models import Approval
-from marketing.models.job import JobName
 from marketing.models.managed import Managed
-from marketing.words import identity
-from paperclip.models import Scoped, ScopedQuerySet
+from paperclip import audit
+from paperclip.exceptions import Invalid
 
 if TYPE_CHECKING:
-    from typing import Self
+    from datetime import datetime
+
+    from paperclip.actors import Actor
 
 # Never more attempts than this in any such span: the owner's rule, not a setting.
 MOST, SPAN = 20, timedelta(hours=1)
+# So many approvals of single ones come before a category is approved as such.
+SINGLE_ONES = 10
 
 
 class Category(models.TextChoices):
@@ -69,6 +72,7 @@ class Mailbox(Managed):
     closed_until = models.DateTimeField(null=True)
     closed_why = models.CharField(max_length=300, blank=True)
     tested_at = models.DateTimeField(null=True)
+    dkim_selector = models.CharField(_("DKIM selector"), max_length=63, blank=True)
 
     TAKES = "keep a mailbox"
 
@@ -87,53 +91,42 @@ class Mailbox(Managed):
     def __str__(self) -> str:
         return self.address
 
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2].lower()
 
-class Contact(Managed):
-    """Whom we may write to. `identity` is their address without its disguises: whoever
-    was written to by any job is never written to again."""
+    def close(self, until: datetime, why: str, *, by: Actor) -> None:
+        """Leave its server alone until then: it said no to us, not to a recipient."""
+        self.closed_until, self.closed_why = until, why[:300]
+        with transaction.atomic():
+            self.save(update_fields=["closed_until", "closed_why", "updated_at"])
+            audit.record(by, "mailbox.closed", self, until=until.isoformat())
 
-    name = models.CharField(_("name"), max_length=120, blank=True)
-    email = models.EmailField(_("address"), blank=True)
-    identity = models.CharField(max_length=254, blank=True, editable=False)
-    outlet = models.CharField(_("outlet"), max_length=120)
-    outlet_url = models.URLField(max_length=300, blank=True)
-    feed_url = models.URLField(max_length=300, blank=True)
-    category = models.CharField(max_length=8, choices=Category.choices)
-    country = models.CharField(max_length=2, blank=True)
-    timezone = models.CharField(max_length=40, default="Europe/Lisbon")
-    language = models.CharField(max_length=8, default="en")
-    source_url = models.URLField(_("where the address is from"), blank=True)
-    source_date = models.DateField(null=True, blank=True)
-    lawful_basis = models.CharField(max_length=200, blank=True)
-    is_on = models.BooleanField(_("may be written to"), default=False)
+    @transaction.atomic
+    def open_again(self, *, by: Actor) -> None:
+        """What made its server say no was put right."""
+        by.must_be_operator(self.company_id, "keep a mailbox")
+        self.closed_until, self.closed_why = None, ""
+        self.save(update_fields=["closed_until", "closed_why", "updated_at"])
+        audit.record(by, "mailbox.opened", self)
 
-    TAKES = "change who is written to"
+    def test(self, *, by: Actor) -> str:
+        """Send a mail to itself and look it up in Sent: what came of it, in a sentence.
+        Conflict, saying why, when either failed."""
+        from marketing.outreach.trial import send_to_oneself
 
-    class Meta:
-        verbose_name = _("contact")
-        ordering = ["category", "outlet", "name"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["company", "identity"],
-                condition=~Q(identity=""),
-                name="a_contact_is_there_once",
-            ),
-            models.CheckConstraint(
-                condition=Q(is_on=False) | ~Q(email=""),
-                name="who_is_written_to_has_an_address",
-            ),
-        ]
-
-    def prepare(self) -> None:
-        self.identity = identity(self.email) if self.email else ""
-
-    def __str__(self) -> str:
-        return f"{self.name or self.outlet}"
+        by.must_be_operator(self.company_id, "keep a mailbox")
+        said = send_to_oneself(self, by=by)
+        with transaction.atomic():
+            self.tested_at = now()
+            self.save(update_fields=["tested_at", "updated_at"])
+            audit.record(by, "mailbox.tested", self)
+        return said
 
 
 class Template(Managed):
-    """The frame of the mails to one category. Places: {name}, {outlet}, {article},
-    {pitch}."""
+    """The frame of the mails to one category. Places: {name}, {outlet}, {article} (its
+    title), {url}, {pitch}, {site}."""
 
     category = models.CharField(max_length=8, choices=Category.choices)
     language = models.CharField(max_length=8, default="en")
@@ -156,209 +149,27 @@ class Template(Managed):
     def __str__(self) -> str:
         return str(self.get_category_display())
 
+    @property
+    def approved_ones(self) -> int:
+        """How many mails of this category somebody approved one by one."""
+        from marketing.models.message import Message
 
-class CountryPolicy(Managed):
-    """Whether people in a country may be written to at all. Without a row: no."""
+        rows = Message.objects.filter(company=self.company_id, category=self.category)
+        return rows.filter(approval__status="approved").count()
 
-    class Rule(models.TextChoices):
-        ALLOW = "allow", _("may be written to")
-        ASK = "ask", _("each needs an approval")
-        DENY = "deny", _("is never written to")
-
-    country = models.CharField(max_length=2)
-    rule = models.CharField(max_length=8, choices=Rule.choices)
-    why = models.CharField(max_length=300, blank=True)
-
-    TAKES = "change who is written to"
-
-    class Meta:
-        verbose_name = _("country policy")
-        ordering = ["country"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["company", "country"], name="one_policy_per_country"
+    @transaction.atomic
+    def switch_approval(self, auto: bool, *, by: Actor) -> None:
+        """Let mails of this category go without a look at each, or not. Invalid before
+        ten of them were approved one by one. A first mail to a new domain that could
+        link to us, and one to a country that asks, needs its approval all the same."""
+        by.must_be_operator(self.company_id, "change who is written to")
+        if auto and (so_far := self.approved_ones) < SINGLE_ONES:
+            raise Invalid(
+                f"{so_far} mails of this category were approved one by one: it takes"
+                f" {SINGLE_ONES} before they may go without."
             )
-        ]
-
-    def prepare(self) -> None:
-        self.country = self.country.strip().upper()
-
-    def __str__(self) -> str:
-        return f"{self.country}: {self.rule}"
-
-
-class MessageQuerySet(ScopedQuerySet):
-    def holding(self) -> Self:
-        """Those that were sent, or may have been: nobody writes there again."""
-        return self.filter(state__in=Message.HOLDING)
-
-
-class Message(Scoped):
-    """One mail to one person, exactly as it goes out: `raw` is bound to the approval by
-    `sha256`."""
-
-    class State(models.TextChoices):
-        DRAFT = "draft", _("draft")
-        AWAITING = "awaiting_approval", _("waits for approval")
-        APPROVED = "approved", _("approved")
-        RESERVED = "reserved", _("about to be sent")
-        SENDING = "sending", _("being sent")
-        ACCEPTED = "accepted", _("accepted by the mail server")
-        DEFERRED = "deferred", _("put off by the mail server")
-        UNKNOWN = "unknown", _("nobody knows whether it was sent")
-        REJECTED = "rejected", _("rejected by the mail server")
-        DROPPED = "dropped", _("not sent")
-
-    HOLDING = (State.RESERVED, State.SENDING, State.ACCEPTED, State.UNKNOWN)
-
-    mailbox = models.ForeignKey(Mailbox, models.PROTECT, related_name="messages")
-    contact = models.ForeignKey(
-        Contact, models.SET_NULL, null=True, related_name="messages"
-    )
-    identity = models.CharField(max_length=254)
-    domain = models.CharField(max_length=253)
-    job = models.CharField(max_length=12, choices=JobName.choices)
-    job_run = models.ForeignKey(
-        "marketing.JobRun", models.SET_NULL, null=True, related_name="messages"
-    )
-    state = models.CharField(max_length=20, choices=State.choices, default=State.DRAFT)
-    message_id = models.CharField(max_length=200, unique=True)
-    to = models.EmailField()
-    subject = models.CharField(max_length=300)
-    body = models.TextField()
-    # The whole message with its headers, as it goes over the wire.
-    raw = models.TextField(blank=True)
-    sha256 = models.CharField(max_length=64, blank=True)
-    article_url = models.URLField(max_length=500, blank=True)
-    article_title = models.CharField(max_length=300, blank=True)
-    facts = models.JSONField(default=list)
-    approval = models.ForeignKey(Approval, models.SET_NULL, null=True, related_name="+")
-    tries = models.PositiveSmallIntegerField(default=0)
-    next_try_at = models.DateTimeField(null=True)
-    smtp_reply = models.CharField(max_length=500, blank=True)
-    sent_at = models.DateTimeField(null=True)
-    # When it was found in Sent, over another connection.
-    found_at = models.DateTimeField(null=True)
-    replied_at = models.DateTimeField(null=True)
-    unsubscribe_token = models.CharField(max_length=64, unique=True)
-    said = models.CharField(max_length=500, blank=True)
-
-    objects = MessageQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("outreach message")
-        ordering = ["-created_at"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["company", "identity"],
-                condition=Q(state__in=("reserved", "sending", "accepted", "unknown")),
-                name="nobody_is_written_to_twice",
-            )
-        ]
-        indexes = [models.Index(fields=["company", "state"], name="messages_by_state")]
-
-    def __str__(self) -> str:
-        return f"{self.to}: {self.state}"
-
-
-class MailEvent(Scoped):
-    """Every change of a message. Those of the kind "attempt" are what the limit counts,
-    so a crash can send too few and never too many."""
-
-    ATTEMPT = "attempt"
-
-    message = models.ForeignKey(Message, models.CASCADE, related_name="events")
-    mailbox = models.ForeignKey(Mailbox, models.CASCADE, related_name="events")
-    kind = models.CharField(max_length=24)
-    said = models.CharField(max_length=500, blank=True)
-    at = models.DateTimeField()
-
-    objects = ScopedQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("mail event")
-        ordering = ["-at"]
-        indexes = [
-            models.Index(
-                fields=["mailbox", "at"],
-                condition=Q(kind="attempt"),
-                name="attempts_of_mailbox",
-            ),
-            models.Index(fields=["message", "at"], name="events_of_message"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.message}: {self.kind}"
-
-
-class InboxMessage(Scoped):
-    """What came back. Its text is a stranger's: data, never an instruction."""
-
-    class Kind(models.TextChoices):
-        REPLY = "reply", _("reply")
-        BOUNCE = "bounce", _("bounce")
-        OPT_OUT = "opt_out", _("wants no more mail")
-        AUTO = "auto", _("automatic answer")
-        REVIEW = "needs_review", _("a person has to look")
-
-    mailbox = models.ForeignKey(Mailbox, models.CASCADE, related_name="inbox")
-    answered = models.ForeignKey(
-        Message, models.SET_NULL, null=True, related_name="answers"
-    )
-    kind = models.CharField(max_length=12, choices=Kind.choices)
-    message_id = models.CharField(max_length=300)
-    sender = models.CharField(max_length=254)
-    subject = models.CharField(max_length=300)
-    body = models.TextField(blank=True)
-    status_code = models.CharField(max_length=16, blank=True)
-    arrived_at = models.DateTimeField()
-
-    objects = ScopedQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("answer")
-        ordering = ["-arrived_at"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["mailbox", "message_id"], name="an_answer_is_read_once"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.sender}: {self.kind}"
-
-
-class Suppression(Managed):
-    """Somebody, or a whole domain, that is never written to (again)."""
-
-    class Reason(models.TextChoices):
-        UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
-        BOUNCED = "bounced", _("address does not exist")
-        SOFT = "soft_bounces", _("bounced three times")
-        COMPLAINT = "complaint", _("complained")
-        MANUAL = "manual", _("entered by a person")
-
-    # An identity, or a domain with its @ in front.
-    value = models.CharField(max_length=254)
-    reason = models.CharField(max_length=16, choices=Reason.choices)
-    said = models.CharField(max_length=300, blank=True)
-    by_name = models.CharField(max_length=150, blank=True)
-
-    TAKES = "change who is written to"
-
-    class Meta:
-        verbose_name = _("suppression")
-        ordering = ["-created_at"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["company", "value"], name="a_suppression_is_there_once"
-            )
-        ]
-
-    def prepare(self) -> None:
-        value = self.value.strip()
-        is_domain = value.startswith("@")
-        self.value = value.lower() if is_domain else identity(value) or value
-
-    def __str__(self) -> str:
-        return self.value
+        if self.auto_approve != auto:
+            self.auto_approve = auto
+            self.save(update_fields=["auto_approve", "updated_at"])
+            act = "template.auto_approved" if auto else "template.approved_singly"
+            audit.record(by, act, self, category=self.category)

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from django.db import models
+import hashlib
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from paperclip.models import Scoped, ScopedQuerySet
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+# A host that says "too many" and not for how long is left alone so long, then twice as
+# long, and so on up to a day.
+FIRST_REST, LONGEST_REST = timedelta(hours=1), timedelta(hours=24)
+
+
+def gone_hash(content_hash: str) -> str:
+    """The state of a page that was this and is no more."""
+    return hashlib.sha256(f"gone\n{content_hash}".encode()).hexdigest()
 
 
 class OwnPage(Scoped):
@@ -40,6 +56,27 @@ class OwnPage(Scoped):
         return self.url
 
 
+class IndexNowSubmissionQuerySet(ScopedQuerySet):
+    def pending(self) -> Self:
+        return self.filter(state=IndexNowSubmission.State.PENDING)
+
+    @transaction.atomic
+    def queue(self, company_id: UUID, host: str, url: str, content_hash: str) -> bool:
+        """Let the next run tell this state of the page. False when it was told (or
+        refused) already. An earlier state that nobody was told of is forgotten."""
+        mine = self.filter(company=company_id, host=host, url=url)
+        mine.pending().exclude(content_hash=content_hash).delete()
+        row, _made = self.get_or_create(
+            company_id=company_id, host=host, url=url, content_hash=content_hash
+        )
+        return bool(row.state == IndexNowSubmission.State.PENDING)
+
+    def was_told(self, company_id: UUID, url: str, content_hash: str) -> bool:
+        """Whether this state of the page needs no telling any more."""
+        rows = self.filter(company=company_id, url=url, content_hash=content_hash)
+        return rows.exclude(state=IndexNowSubmission.State.PENDING).exists()
+
+
 class IndexNowSubmission(Scoped):
     """One state of one page, told to IndexNow. Accepted is not crawled, and crawled is
     not indexed."""
@@ -67,7 +104,7 @@ class IndexNowSubmission(Scoped):
         "marketing.JobRun", models.SET_NULL, null=True, related_name="+"
     )
 
-    objects = ScopedQuerySet.as_manager()
+    objects = IndexNowSubmissionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("IndexNow submission")
@@ -83,6 +120,43 @@ class IndexNowSubmission(Scoped):
         return f"{self.url}: {self.state}"
 
 
+class HostCircuitQuerySet(ScopedQuerySet):
+    def closed(
+        self, company_id: UUID, host: str, job: str, at: datetime
+    ) -> HostCircuit | None:
+        """What keeps the job away from the host at this moment; None: nothing."""
+        rows = self.filter(company=company_id, host=host, job=job, until__gt=at)
+        found: HostCircuit | None = rows.first()
+        return found
+
+    @transaction.atomic
+    def close(
+        self,
+        company_id: UUID,
+        host: str,
+        job: str,
+        *,
+        at: datetime,
+        why: str,
+        rest: timedelta | None = None,
+    ) -> HostCircuit:
+        """Leave the host alone for `rest`; without one for an hour, and twice as long
+        each time until it answers well again, up to a day."""
+        mine: dict[str, Any] = {"company_id": company_id, "host": host, "job": job}
+        row, _made = self.select_for_update().get_or_create(**mine)
+        doubled: timedelta = FIRST_REST * 2 ** min(row.failures, 10)
+        row.until = at + (rest or min(doubled, LONGEST_REST))
+        row.failures, row.why = row.failures + 1, why[:300]
+        row.save()
+        closed: HostCircuit = row
+        return closed
+
+    def open(self, company_id: UUID, host: str, job: str) -> None:
+        """It answers well: the next trouble is the first again."""
+        mine = self.filter(company=company_id, host=host, job=job)
+        mine.update(until=None, failures=0, why="")
+
+
 class HostCircuit(Scoped):
     """A host that asked to be left alone by a job, and until when."""
 
@@ -92,7 +166,7 @@ class HostCircuit(Scoped):
     failures = models.PositiveSmallIntegerField(default=0)
     why = models.CharField(max_length=300, blank=True)
 
-    objects = ScopedQuerySet.as_manager()
+    objects = HostCircuitQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("closed host")

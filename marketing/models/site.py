@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
-from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
 from issues.models import Goal, Project
-from marketing.models.managed import Managed, ManagedQuerySet
-from paperclip import audit
+from paperclip import audit, live
 from paperclip.exceptions import Invalid
+from paperclip.models import Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,17 +48,52 @@ def empty_list() -> list[Any]:
     return []
 
 
-class SiteQuerySet(ManagedQuerySet):
+def problems_of(row: models.Model, exclude: set[str]) -> None:
+    """Invalid when the row's fields do not fit, naming each. Whether there is another
+    like it is the database's to say."""
+    try:
+        row.clean_fields(exclude=exclude)
+    except ValidationError as error:
+        said = {name: " ".join(told) for name, told in error.message_dict.items()}
+        text = " ".join(f"{name}: {told}" for name, told in said.items())
+        raise Invalid(text, **said) from None
+
+
+class SiteQuerySet(ScopedQuerySet):
     @transaction.atomic
-    def set_up(self, company: Company, *, by: Actor, **fields: Any) -> Site:
-        """The site of the company, with the line of each of its jobs in Celery Beat.
-        Invalid names each wrong field; Conflict when there is one."""
-        site: Site = self.enter(company, by=by, **fields)
-        apps.get_model("marketing.JobSchedule").objects.seed(site)
-        return site
+    def set_up(
+        self,
+        company: Company,
+        *,
+        by: Actor,
+        keywords: Iterable[str] = (),
+        rivals: Iterable[dict[str, str]] = (),
+        **fields: Any,
+    ) -> Site:
+        """The site of the company, with these fields; what is not named stays as it is.
+        The first time its six jobs get their lines in Celery Beat, and what is written
+        to outside its rules, templates and outlets (without addresses, and off).
+
+        `keywords` and `rivals` ({name, base_url}) are added. Without an agent it is the
+        company's CMO, without an IndexNow key a new one. Invalid for a field that does
+        not fit, and for rows of another company.
+        """
+        from marketing import setup
+
+        by.must_be_operator(company.pk, "set the site up")
+        site = self.select_for_update(of=("self",)).filter(company=company).first()
+        made, site = site is None, site or Site(company=company)
+        setup.fill(site, fields)
+        problems_of(site, exclude={"company", "agent"})
+        site.save(force_insert=made)
+        audit.record(by, "site.set_up", site, fields=sorted(fields), new=made)
+        setup.seed(site, keywords, rivals, by=by)
+        live.changed(company.pk)
+        kept: Site = site
+        return kept
 
 
-class Site(Managed):
+class Site(Scoped):
     """One per company. The lists are of texts; `facts` of {id, text, source_url}: what
     a post or a pitch may claim, and nothing else.
 
@@ -147,7 +181,6 @@ class Site(Managed):
     is_stopped = models.BooleanField(_("all jobs stopped"), default=False)
 
     objects = SiteQuerySet.as_manager()
-    TAKES = "set the site up"
 
     class Meta:
         verbose_name = _("site")
@@ -162,12 +195,6 @@ class Site(Managed):
     def __str__(self) -> str:
         return self.name
 
-    def prepare(self) -> None:
-        if self.base_url and not self.base_url.endswith("/"):
-            self.base_url += "/"
-        if self.agent is not None and self.agent.company_id != self.company_id:
-            raise Invalid("The agent works for another company.")
-
     @property
     def host(self) -> str:
         return (urlsplit(self.base_url).hostname or "").lower()
@@ -180,19 +207,19 @@ class Site(Managed):
         """Where a service of ENDPOINTS is. KeyError for an unknown one."""
         return str(self.endpoints.get(service) or ENDPOINTS[service]).rstrip("/")
 
+    @transaction.atomic
+    def switch(self, on: bool, *, by: Actor) -> None:
+        """Let its jobs run, or none of them: what runs ends before its next effect. The
+        same again changes nothing."""
+        by.must_be_operator(self.company_id, "switch a job")
+        rows = Site.objects.filter(pk=self.pk, is_stopped=on)
+        if rows.update(is_stopped=not on):
+            audit.record(by, "site.jobs_resumed" if on else "site.jobs_stopped", self)
+            live.changed(self.company_id)
+        self.refresh_from_db()
+
     def is_ours(self, url: str) -> bool:
         return (urlsplit(url).hostname or "").lower() in self.own_hosts
-
-    @transaction.atomic
-    def stop(self, stopped: bool, *, by: Actor) -> None:
-        """Stop all its jobs before their next effect, or let them run again. The same
-        again changes nothing."""
-        by.must_be_operator(self.company_id, "switch a job")
-        mine = Site.objects.filter(pk=self.pk, is_stopped=not stopped)
-        if mine.update(is_stopped=stopped, updated_at=now()):
-            act = "jobs.stopped" if stopped else "jobs.resumed"
-            audit.record(by, act, self, name=self.name)
-        self.refresh_from_db()
 
     def facts_by_id(self) -> dict[str, str]:
         told: Iterable[dict[str, str]] = self.facts

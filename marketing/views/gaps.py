@@ -52,7 +52,9 @@ def dismiss(request: HttpRequest, pk: str) -> HttpResponse:
     gap = desk.one(KeywordGap.objects.all(), pk)
     on = request.POST.get("on") != "1"
     word = _("“%(gap)s” is put aside.") if on else _("“%(gap)s” is back.")
-    attempt(request, lambda: gap.dismiss(on, by=desk.actor), word % {"gap": gap})
+    attempt(
+        request, lambda: gap.dismiss(by=desk.actor, again=not on), word % {"gap": gap}
+    )
     return redirect("admin:gaps")
 
 

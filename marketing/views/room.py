@@ -163,5 +163,5 @@ def stop(request: HttpRequest) -> HttpResponse:
     )
     stopped = request.POST.get("on") != "1"
     word = _("All jobs are stopped.") if stopped else _("The jobs run again.")
-    attempt(request, lambda: site.stop(stopped, by=desk.actor), word)
+    attempt(request, lambda: site.switch(not stopped, by=desk.actor), word)
     return redirect("admin:marketing")

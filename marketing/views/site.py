@@ -30,7 +30,7 @@ def site(request: HttpRequest) -> HttpResponse:
     form = SiteForm(request.POST or None, instance=row, company=company)
     if request.method == "POST" and form.is_valid():
         try:
-            save(desk, row, form)
+            save(desk, form)
         except Refused as no:
             form.refuse(no)
         else:
@@ -48,12 +48,7 @@ def site(request: HttpRequest) -> HttpResponse:
 
 
 @transaction.atomic
-def save(desk: Desk, row: Site | None, form: SiteForm) -> None:
-    values = form.site_values()
-    if row is None:
-        row = Site.objects.set_up(desk.company, by=desk.actor, **values)
-    else:
-        row = Site.objects.get(pk=row.pk)
-        row.change(by=desk.actor, **values)
+def save(desk: Desk, form: SiteForm) -> None:
+    row = Site.objects.set_up(desk.company, by=desk.actor, **form.site_values())
     for path, secret in form.secrets().items():
         keys.bind(row, path, secret, by=desk.actor)

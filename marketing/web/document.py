@@ -47,10 +47,11 @@ class Document:
 
     @cached_property
     def canonical(self) -> str:
-        """The address that the page says is its own; its address when it says none."""
+        """The address that the page says is its own; its address when it says none,
+        or nothing that is one."""
         node = self.tree.css_first('link[rel="canonical" i]')
         href = (node.attributes.get("href") or "") if node else ""
-        return normal(urljoin(self.url, href.strip())) if href.strip() else self.url
+        return joined(self.url, href) or self.url
 
     @property
     def is_noindex(self) -> bool:
@@ -103,6 +104,14 @@ def things(told: Any) -> list[dict[str, Any]]:
 
 def squeezed(text: str) -> str:
     return " ".join(text.split())
+
+
+def joined(base: str, href: str) -> str:
+    """Where a link leads, in one spelling; empty for what leads nowhere."""
+    try:
+        return normal(urljoin(base, href.strip())) if href.strip() else ""
+    except ValueError:
+        return ""
 
 
 def normal(url: str) -> str:
