@@ -144,7 +144,7 @@ def posts(site: Site) -> None:
 def ranks(site: Site) -> None:
     dice, today = random.Random(7), now().date()
     for word in WORDS:
-        keyword = Keyword.objects.enter(site.company, by=SYSTEM, text=word)
+        keyword, _is_new = Keyword.objects.enter(site.company, word, by=SYSTEM)
         position = dice.uniform(6, 24)
         for day in range(28, 0, -1):
             position = max(1.0, position + dice.uniform(-2, 1.6))

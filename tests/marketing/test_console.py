@@ -95,7 +95,7 @@ def test_what_comes_next_is_over_jobs_routines_and_agents() -> None:
     site = scene.site()
     routine = make.routine(site.company, assignee_agent=site.agent)
     make.schedule(routine)
-    site.agent.change(by=SYSTEM, heartbeat_enabled=True, heartbeat_seconds=600)
+    site.agent.change(by=SYSTEM, heartbeat_enabled=True, interval_seconds=600)
     kinds = {one.kind for one in coming_up(site.company, 20)}
     assert kinds == {"job", "routine", "agent"}
     site.company.pause(by=SYSTEM)
@@ -152,7 +152,7 @@ def test_the_site_is_set_up_and_its_secrets_are_chosen() -> None:
         "source_url": "https://us.example/about",
     }
     assert keys.bound(site, "bing_key").secret == kept
-    assert JobSchedule.objects.filter(company=company).count() == 6
+    assert JobSchedule.objects.filter(company=company).count() == 5
     assert "founded: Founded in 2019" in text(browser.get("/marketing/site/"))
 
 
