@@ -77,6 +77,9 @@ class Scale:
         mine = {one.stem_key: one for one in self.own}
         made = []
         for n, key in enumerate(keys):
+            if fit[n] == 0 and " " not in texts[n]:
+                # A word that has nothing to do with us is no keyword.
+                continue
             ours = mine.get(key) or (self.own[place[n]] if close[n] >= SAME else None)
             parts = self._parts(key, found[key], fit[n])
             weak = self._weak(ours) if ours else None

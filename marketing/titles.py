@@ -53,7 +53,7 @@ class Suggested(BaseModel):
 
 def suggest(work: Work, found: Sequence[KeywordGap], read: Any) -> None:
     """Titles for the best gaps that have none. What was suggested once, stays."""
-    bare = [one for one in found if not one.titles][:MOST]
+    bare = [one for one in found[:MOST] if not one.titles]
     if not bare:
         return
     known = [*of_rivals(read), *of_ours(work)]
@@ -124,4 +124,7 @@ def of_rivals(read: Any) -> Iterator[str]:
 def of_ours(work: Work) -> Iterator[str]:
     company = work.company
     yield from OwnPage.objects.filter(company=company).values_list("title", flat=True)
+    rows = KeywordGap.objects.filter(company=company)
+    for titles in rows.order_by("stem_key").values_list("titles", flat=True):
+        yield from titles
     yield from Post.objects.filter(company=company).values_list("title", flat=True)

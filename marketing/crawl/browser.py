@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
@@ -81,8 +83,11 @@ class Chromium:
         self._home = tempfile.TemporaryDirectory(
             prefix="crawl-", ignore_cleanup_errors=True
         )
-        self._thread = ThreadPoolExecutor(1, "chromium")
         self._play: Playwright | None = None
+        self._is_over = False
+        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+        # A daemon: should it hang, the program ends all the same.
+        threading.Thread(target=self._serve, daemon=True).start()
         self._browser: Browser | None = None
         if not self._path:
             self.problem = "There is no browser on this machine."
@@ -92,9 +97,8 @@ class Chromium:
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(Exception):
-            self._thread.submit(self._close).result(10)
+            self._aside(self._close).result(10)
         self._kill()
-        self._thread.shutdown(wait=False, cancel_futures=True)
         self._home.cleanup()
 
     @property
@@ -107,11 +111,14 @@ class Chromium:
         browser is not there, crashes, or takes too long."""
         if not self.works:
             raise Broken(self.problem)
-        work = self._thread.submit(self._render, page, fetch)
+        work = self._aside(lambda: self._render(page, fetch))
         try:
-            return work.result(SECONDS + GRACE)
+            rendered: Rendered = work.result(SECONDS + GRACE)
+            return rendered
         except Late:
             said = "A page held the browser up."
+        except Broken:
+            raise
         except Exception as error:
             said = f"The browser broke off: {str(error).splitlines()[0][:150]}"
         self._crashed(said)
@@ -126,7 +133,20 @@ class Chromium:
                     found += [one, *one.children(recursive=True)]
         return list(dict.fromkeys(found))
 
+    def _aside(self, call: Callable[[], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._calls.put((future, call))
+        return future
+
     # --- in its own thread ---------------------------------------------------------
+
+    def _serve(self) -> None:
+        while not self._is_over:
+            future, call = self._calls.get()
+            try:
+                future.set_result(call())
+            except BaseException as error:
+                future.set_exception(error)
 
     def _render(self, page: Page, fetch: Fetch) -> Rendered:
         began = time.monotonic()
@@ -166,6 +186,7 @@ class Chromium:
             self._browser.close()
         if self._play is not None:
             self._play.stop()
+        self._is_over = True
 
     # --- from outside ----------------------------------------------------------------
 
@@ -206,11 +227,14 @@ def shown(context: BrowserContext, page: Page, fetch: Fetch) -> str:
 
     def answer(route: Route) -> None:
         request = route.request
-        is_page = request.is_navigation_request() and request.frame.parent_frame is None
+        is_page = is_of_window(request)
         if is_page and not served:
             served.append(request.url)
             fulfil(route, page)
-        elif is_page or not is_wanted(request) or time.monotonic() > until:
+        elif is_page:
+            # “No content” leaves the page where it is; an error would take its place.
+            route.fulfill(status=204)
+        elif not is_wanted(request) or time.monotonic() > until:
             route.abort()
         else:
             try:
@@ -225,6 +249,8 @@ def shown(context: BrowserContext, page: Page, fetch: Fetch) -> str:
         # A page that never ends loading is read as far as it came.
         tab.goto(page.url, wait_until="load", timeout=1000 * SECONDS)
         tab.wait_for_load_state("networkidle", timeout=1000 * QUIET)
+    if tab.url.startswith("chrome-error:"):
+        raise Broken("The page did not open.")
     tab.evaluate(MARK)
     return str(tab.content())
 
@@ -232,6 +258,19 @@ def shown(context: BrowserContext, page: Page, fetch: Fetch) -> str:
 def fulfil(route: Any, page: Page) -> None:
     kept = {k: v for k, v in page.headers.items() if k.lower() not in OF_THE_WIRE}
     route.fulfill(status=page.status, headers=kept, body=page.body)
+
+
+def is_of_window(request: Request) -> bool:
+    """Whether it would fill a whole window, and not a part of the page."""
+    from playwright.sync_api import Error
+
+    if not request.is_navigation_request():
+        return False
+    try:
+        return request.frame.parent_frame is None
+    except Error:
+        # A window that is only just being opened.
+        return True
 
 
 def is_wanted(request: Request) -> bool:

@@ -26,7 +26,7 @@ MOST_HEADINGS, MOST_POSTS, LONGEST = 50, 50, 500
 # The browser marks what it does not show, before the page is stored.
 HIDDEN = "data-paperclip-hidden"
 UNSEEN = {"template", "noscript", "script", "style"}
-AROUND = {"header", "nav", "footer"}
+AROUND = {"header", "footer"}
 BLOG = ("blog", "articles", "insights", "news", "resources", "posts")
 ARTICLES = {"BlogPosting", "Article", "NewsArticle", "TechArticle"}
 
@@ -116,7 +116,12 @@ def depth(name: str, step: str | None) -> int:
 
 def texts(nodes: Iterable[LexborNode]) -> list[str]:
     found = (squeezed(node.text(separator=" ")) for node in nodes)
-    return [text[:LONGEST] for text in found if text]
+    return [cut(text) for text in found if text]
+
+
+def cut(text: str) -> str:
+    """No more of it than is kept, and no half words."""
+    return text if len(text) <= LONGEST else text[:LONGEST].rpartition(" ")[0]
 
 
 def is_shown(node: LexborNode) -> bool:
@@ -138,24 +143,21 @@ def is_shown(node: LexborNode) -> bool:
 def is_around(node: LexborNode) -> bool:
     """Whether it stands in what is around every page. The header of an article is
     part of the article."""
-    at = node.parent
+    above, at = set(), node.parent
     while at is not None:
-        if at.tag in ("article", "main"):
-            return False
-        if at.tag in AROUND:
-            return True
+        above.add(at.tag)
         at = at.parent
-    return False
+    return "nav" in above or bool(above & AROUND and not above & {"article", "main"})
 
 
 def meta(name: str) -> Callable[[Sight], Value]:
-    return lambda sight: sight.page.meta(name)[:LONGEST]
+    return lambda sight: cut(sight.page.meta(name))
 
 
 def data(*names: str) -> Callable[[Sight], Value]:
     def find(sight: Sight) -> Value:
         found = sight.data(*names)
-        return squeezed(found)[:LONGEST] if isinstance(found, str) else None
+        return cut(squeezed(found)) if isinstance(found, str) else None
 
     return find
 
@@ -249,7 +251,7 @@ def posts(told: Iterable[tuple[str, str]], base: str) -> list[dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name, at in told:
         url = joined(base, at).partition("#")[0]
-        title = squeezed(name)[:LONGEST]
+        title = cut(squeezed(name))
         if title and url not in found:
             found[url or title] = {"title": title, "url": url}
     return list(found.values())[:MOST_POSTS]
@@ -290,7 +292,7 @@ def technologies(sight: Sight) -> Value:
     return tech.found_in(sight.page, sight.headers)
 
 
-FIRST_PARAGRAPH = first("main p, article p", is_shown)
+IN_TEXT, ANYWHERE = first("main p, article p", is_shown), first("p", is_shown)
 CHAINS: dict[str, list[Step]] = {
     "title": [
         ("title", title_of),
@@ -304,7 +306,7 @@ CHAINS: dict[str, list[Step]] = {
         ("og:description", meta("og:description")),
         ("twitter:description", meta("twitter:description")),
         ("json-ld", data("description")),
-        ("first paragraph (derived)", lambda s: FIRST_PARAGRAPH(s) or first("p")(s)),
+        ("first paragraph (derived)", lambda s: IN_TEXT(s) or ANYWHERE(s)),
     ],
     "h1": [
         ("h1", first("h1", is_shown, outside)),

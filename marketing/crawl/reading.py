@@ -94,6 +94,7 @@ class Reader:
                 self._read()
             except Spent as no:
                 self.result.notes.append(str(no))
+                self.result.said = str(no)
             except Unreachable as no:
                 self._end("failed", str(no))
         if self.result.status == "failed" and self.result.read:

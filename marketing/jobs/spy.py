@@ -24,7 +24,6 @@ from marketing.models import (
 )
 from marketing.models.gap import builder_of
 from marketing.web.client import AGENT
-from paperclip.actors import Actor
 
 if TYPE_CHECKING:
     from marketing.jobs.base import Work
@@ -252,11 +251,10 @@ def compare(work: Work, read: Pages, scope: str) -> None:
 def hand_over(work: Work) -> None:
     """High gaps that a page of the site closes become issues of who builds it; the
     others are what the briefs for posts are made of."""
-    by = Actor.of_agent(work.agent, work.by.run) if work.agent else work.by
     if builder_of(work.company.pk) is None:
         return
     for gap in KeywordGap.objects.for_the_site(work.company.pk):
         work.must_go_on()
-        if issue := gap.hand_over(work.site, work.job_run.issue, by=by):
+        if issue := gap.hand_over(work.site, by=work.by):
             work.count("gaps handed over")
             work.did(f"“{gap.term}” is {issue.identifier} now.")

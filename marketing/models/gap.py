@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from paperclip.actors import Actor
 
 # The origin of the issues that gaps became.
-GAP = "keyword_gap"
+GAP, GAPS = "keyword_gap", "keyword_gaps"
 # So many a run, and so many that nobody has done yet.
 MOST_A_RUN, MOST_OPEN = 3, 6
 # Who searches for one of these wants to buy: that is a page of the site, not a post.
@@ -108,9 +108,9 @@ class KeywordGap(Scoped):
         self.refresh_from_db()
 
     @transaction.atomic
-    def hand_over(self, site: Site, parent: Issue | None, *, by: Actor) -> Issue | None:
+    def hand_over(self, site: Site, *, by: Actor) -> Issue | None:
         """Make it an issue for who builds the site, once; None when it is one already,
-        or nobody builds it."""
+        or nobody builds it. All of them are parts of one issue, which stays open."""
         row = KeywordGap.objects.select_for_update(no_key=True).get(pk=self.pk)
         dev = builder_of(self.company_id)
         if row.issue_id or row.is_dismissed or dev is None:
@@ -122,12 +122,14 @@ class KeywordGap(Scoped):
             description=self._task(),
             origin_kind=GAP,
             origin_id=str(self.pk),
-            parent=parent,
+            parent=whole_of(site, by=by),
             project=site.project,
             goal=site.goal,
             priority=2,
             status="todo",
             assignee_agent=dev,
+            # The job is the agent's, though its program needs no right to assign.
+            created_by_agent=site.agent,
         )
         self.save(update_fields=["issue", "updated_at"])
         audit.record(by, "gap.handed_over", self, issue=self.issue.identifier)
@@ -147,6 +149,23 @@ class KeywordGap(Scoped):
             f" us. {what}\n\nScore {self.score:.0f} of 100 ({self.get_kind_display()})."
             + (f"\n\nTitles that nobody has yet:\n{titles}" if titles else "")
         )
+
+
+def whole_of(site: Site, *, by: Actor) -> Issue:
+    """The issue that they are parts of: an open one, or a new one. A run's own issue
+    ends with the run, and cannot have parts that do not."""
+    rows = Issue.objects.open().filter(company=site.company_id, origin_kind=GAPS)
+    found: Issue | None = rows.first()
+    return found or Issue.objects.file(
+        site.company,
+        by=by,
+        title="Close the gaps to our competitors",
+        description="What they are found for and we are not, a part for each term.",
+        origin_kind=GAPS,
+        project=site.project,
+        goal=site.goal,
+        created_by_agent=site.agent,
+    )
 
 
 def builder_of(company_id: Any) -> Agent | None:

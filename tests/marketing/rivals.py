@@ -58,6 +58,32 @@ class Rival:
         told: dict[str, Any] = json.loads(text.replace("{base}", self.url))
         return told
 
+    def compared(
+        self, status: str, pages: list[tuple[str, dict[str, Any]]]
+    ) -> list[tuple[str, Any, Any]]:
+        """Each field with what it has to be, and what it is."""
+        told = self.golden()
+        found: list[tuple[str, Any, Any]] = [("status", told["status"], status)]
+        if told["status"] != "ok":
+            return found
+        home = dict(pages)[self.url]
+        for name, wanted in told["home"].items():
+            found.append((name, wanted, simple(home, name)))
+        posts = [simple(fields, "posts") for _url, fields in pages if "posts" in fields]
+        wanted = told["posts"]
+        return [*found, ("posts", wanted, wanted if wanted in posts else posts)]
+
+
+def simple(fields: dict[str, Any], name: str) -> list[Any]:
+    """A field as the golden answers have it: its value, and the step."""
+    told = fields[name]
+    value = told["value"]
+    if name == "tech" and value:
+        value = [one["name"] for one in value]
+    if name == "posts" and value:
+        value = [[one["title"], one["url"]] for one in value]
+    return [value, told["step"]]
+
 
 @contextmanager
 def running(names: str = "altair boreal cirrus dunaj eclipse fjord") -> Iterator[Any]:
@@ -248,7 +274,8 @@ def fjord(tracker: str) -> dict[str, Answer]:
 def based(text: str, *, pack: bool = False) -> Callable[[Request], Response]:
     def answer(request: Request) -> Response:
         body = text.replace("{base}", request.host_url).encode()
-        return Response(gzip.compress(body) if pack else body, mimetype="text/xml")
+        packed = gzip.compress(body, mtime=0) if pack else body
+        return Response(packed, mimetype="text/xml")
 
     return answer
 

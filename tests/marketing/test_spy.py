@@ -4,6 +4,8 @@ it."""
 from __future__ import annotations
 
 import signal
+import socket
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
@@ -14,9 +16,9 @@ import pytest
 from django.utils.timezone import now
 from werkzeug import Response
 
-from issues.models import Evidence
+from issues.models import Evidence, Issue
 from marketing import conduct, verification
-from marketing.crawl import browser
+from marketing.crawl import browser, reading
 from marketing.jobs import JOBS, spy
 from marketing.jobs.base import Work
 from marketing.models import (
@@ -29,13 +31,13 @@ from marketing.models import (
     PageSnapshot,
     Site,
 )
-from marketing.web.client import Web
+from marketing.web.client import Unreachable, Web
 from paperclip import browsers
 from paperclip.actors import SYSTEM, Actor
 from paperclip.exceptions import Invalid, NotAllowed
 from tests import make
 from tests.marketing import rivals, scene
-from tests.marketing.rivals import Rival, article, html
+from tests.marketing.rivals import Rival, article, html, simple
 
 pytestmark = pytest.mark.django_db
 Sites = dict[str, Rival]
@@ -81,41 +83,14 @@ def page_of(name: str, path: str = "/") -> PageSnapshot:
     return next(one for one in rival.pages_now() if one.url.endswith(path))
 
 
-def simple(fields: dict[str, Any], name: str) -> list[Any]:
-    told = fields[name]
-    value = told["value"]
-    if name == "tech" and value:
-        value = [one["name"] for one in value]
-    if name == "posts" and value:
-        value = [[one["title"], one["url"]] for one in value]
-    return [value, told["step"]]
-
-
-def golden_of(rival: Rival, row: Competitor) -> list[tuple[str, Any, Any]]:
-    """Each field with what it has to be, and what it is."""
-    told = rival.golden()
-    found: list[tuple[str, Any, Any]] = [("status", told["status"], row.status)]
-    if told["status"] != "ok":
-        return found
-    pages = row.pages_now()
-    home = next(one for one in pages if one.url == rival.url)
-    for name, wanted in told["home"].items():
-        found.append((name, wanted, simple(home.fields, name)))
-    posts = [simple(p.fields, "posts") for p in pages if p.fields.get("posts")]
-    best = told["posts"] if told["posts"] in posts else posts
-    found.append(("posts", told["posts"], best))
-    return found
-
-
 def test_six_broken_sites_are_read_as_they_have_to_be(sites, chromium) -> None:
     ours = watching(sites)
     row = run(ours)
-    wrong = [
-        (rival.name, *one)
-        for rival in Competitor.objects.order_by("name")
-        for one in golden_of(sites[rival.name.lower()], rival)
-        if one[1] != one[2]
-    ]
+    wrong = []
+    for rival in Competitor.objects.order_by("name"):
+        pages = [(one.url, one.fields) for one in rival.pages_now()]
+        told = sites[rival.name.lower()].compared(rival.status, pages)
+        wrong += [(rival.name, *one) for one in told if one[1] != one[2]]
     assert wrong == []
     assert row.status == "partial" and "Eclipse: blocked" in row.note
     assert "Fjord: skipped" in row.note
@@ -200,6 +175,44 @@ def kill_browser() -> list[int]:
     return [one.pid for one in found]
 
 
+def test_the_browser_reaches_nothing_by_itself(chromium, httpserver) -> None:
+    """Not even what route interception does not see: sockets and early connections."""
+    taken: list[Any] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+
+    def accept() -> None:
+        while True:
+            try:
+                taken.append(listener.accept())
+            except OSError:
+                return
+
+    threading.Thread(target=accept, daemon=True).start()
+    there = f"127.0.0.1:{port}"
+    page = f"""<link rel=preconnect href=http://{there}><link rel=dns-prefetch
+    href=http://localhost:{port}><script>new WebSocket('ws://{there}');
+    fetch('http://{there}/a').catch(() => 0); navigator.sendBeacon('http://{there}/b');
+    new RTCPeerConnection({{iceServers: [{{urls: 'stun:{there}'}}]}})
+      .createDataChannel('x'); window.open('http://{there}/c');
+    setTimeout(() => location = 'http://{there}/d', 50);</script><h1>Here</h1>"""
+    httpserver.expect_request("/").respond_with_data(page, content_type="text/html")
+    asked: list[str] = []
+
+    def fetch(url: str) -> Any:
+        asked.append(url)
+        raise Unreachable("no")
+
+    with Web("https://us.example", local=True, delay=0) as web:
+        sent = web.get(httpserver.url_for("/"))
+    with browser.Chromium("PaperclipBot/1.0", chromium) as running:
+        assert "<h1>Here</h1>" in running.render(sent, fetch).html
+        environment = [set(one.environ()) for one in running.processes()[:1]]
+    listener.close()
+    assert taken == [] and asked == [f"http://{there}/a"]
+    assert not {name for one in environment for name in one if "PAPERCLIP" in name}
+
+
 def test_a_page_that_never_comes_to_rest_is_ended(chromium, monkeypatch, httpserver):
     monkeypatch.setattr(browser, "SECONDS", 1.5)
     monkeypatch.setattr(browser, "GRACE", 1.5)
@@ -212,6 +225,38 @@ def test_a_page_that_never_comes_to_rest_is_ended(chromium, monkeypatch, httpser
             with pytest.raises(browser.Broken, match="held the browser up"):
                 running.render(sent, lambda url: sent)
         assert not running.works and running.processes() == []
+
+
+def test_pages_that_are_huge_drip_or_lead_in_circles_cost_only_themselves(
+    sites, monkeypatch
+) -> None:
+    static(monkeypatch)
+    monkeypatch.setattr(reading, "MOST_SECONDS", 1.0)
+    ours = watching(sites, "boreal")
+    Competitor.objects.update(pages=["/huge", "/drip", "/loop", "/blog/", "/gone"])
+    run(ours)
+    said = {
+        one.url.rpartition("/")[2]: one.said
+        for one in PageSnapshot.objects.exclude(status="ok")
+    }
+    assert "larger than" in said["huge"] and "timed out" in said["drip"]
+    assert "on and on" in said["loop"] and "404" in said["gone"]
+    assert page_of("boreal", "/blog/").fields["h1"]["value"] == "Blog"
+
+
+def test_a_site_has_its_budget_and_no_more(sites, monkeypatch) -> None:
+    static(monkeypatch)
+    monkeypatch.setattr(reading, "PAGES", 2)
+    run(watching(sites, "cirrus"))
+    assert PageSnapshot.objects.filter(status="ok").count() == 2
+    monkeypatch.setattr(reading, "BYTES", 400)
+    row = run(Site.objects.get())
+    assert row.status == "failed" and "larger than 400 bytes" in row.note
+    monkeypatch.undo()
+    static(monkeypatch)
+    monkeypatch.setattr(reading, "SECONDS", 0.0)
+    row = run(Site.objects.get())
+    assert row.status == "failed" and "90 seconds" in row.note
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 503])
@@ -244,6 +289,32 @@ def test_of_no_site_read_it_is_a_failure(sites, monkeypatch) -> None:
     assert row.status == "failed" and "0 of 2 sites" in row.note
     row = run(scene.site())
     assert row.status == "blocked" and "“Competitors” is empty" in row.note
+
+
+def test_a_second_run_changes_nothing(sites, monkeypatch) -> None:
+    static(monkeypatch)
+    ours = watching(sites, "altair boreal cirrus dunaj")
+
+    def state() -> list[Any]:
+        return [
+            [*PageSnapshot.objects.order_by("url").values_list("pk", "url")],
+            [*Blob.objects.order_by("sha256").values_list("sha256", flat=True)],
+            [*ObservedTerm.objects.order_by("pk").values_list("pk", "place")],
+            [
+                *KeywordGap.objects.order_by("stem_key").values_list(
+                    "pk", "score", "titles", "issue", "first_seen_at"
+                )
+            ],
+            Issue.objects.filter(origin_kind="keyword_gap").count(),
+        ]
+
+    at = now()
+    run(ours, clock=lambda: at)
+    first = state()
+    assert all(first[:4])
+    run(ours, clock=lambda: at + timedelta(hours=3))
+    again = state()
+    assert [n for n, part in enumerate(again) if part != first[n]] == []
 
 
 def test_what_changed_and_what_drifted_is_told(sites, monkeypatch) -> None:
@@ -296,9 +367,22 @@ def test_a_lie_about_a_page_is_refuted(sites, monkeypatch) -> None:
     assert receipt.outcome == "failed" and "does not say" in receipt.said
 
 
+def test_bytes_that_were_changed_or_are_gone_prove_nothing(sites, monkeypatch) -> None:
+    static(monkeypatch)
+    monkeypatch.setattr(verification, "verify_run", lambda work: None)
+    row = run(watching(sites, "cirrus"))
+    monkeypatch.undo()
+    blob = PageSnapshot.objects.filter(status="ok").first().blob
+    packed = bytes(blob.packed)
+    Blob.objects.filter(pk=blob.pk).update(sha256="0" * 64)
+    assert outcome(row) == "unable"
+    Blob.objects.filter(pk=blob.pk).update(sha256=blob.sha256, packed=packed[:40])
+    assert outcome(row) == "failed"
+
+
 def outcome(row: JobRun) -> str:
     verification.look_at(row.issue)
-    looks = Evidence.objects.filter(issue=row.issue).order_by("-checked_at")
+    looks = Evidence.objects.filter(issue=row.issue).order_by("-began_at")
     return str(looks.first().outcome)
 
 
@@ -362,6 +446,32 @@ def test_a_private_address_is_not_read_by_a_real_company(sites, monkeypatch) -> 
     ours = watching(sites, "cirrus", company=make.company())
     row = run(ours)
     assert row.status == "failed" and sites["cirrus"].hits == []
+
+
+def test_high_gaps_for_the_site_become_issues_of_dev(sites, monkeypatch) -> None:
+    static(monkeypatch)
+    ours = watching(sites, "cirrus dunaj")
+    titles = ["agency", "company", "services", "consulting", "pricing"]
+    for name in ("cirrus", "dunaj"):
+        heads = "".join(f"<h2>AI agents for retail {one}</h2>" for one in titles)
+        sites[name].pages["/"] = html(f"<title>Welcome</title>{heads}")
+    run(ours)
+    assert not Issue.objects.filter(origin_kind="keyword_gap").exists()
+    dev = make.agent(ours.company, name="Dev", role="engineer")
+    row = run(ours)
+    found = list(Issue.objects.filter(origin_kind="keyword_gap"))
+    whole = Issue.objects.get(origin_kind="keyword_gaps")
+    assert whole.assignee_agent is None and whole.goal_id == row.issue.goal_id
+    assert len(found) == 3 and row.counters["gaps handed over"] == 3
+    for one in found:
+        assert (one.assignee_agent, one.status) == (dev, "todo")
+        assert (one.parent, one.goal) == (whole, whole.goal)
+        assert one.created_by_agent_id == ours.agent_id
+    run(ours)
+    run(ours)
+    issues = Issue.objects.filter(origin_kind="keyword_gap")
+    gaps = [gap.issue_id for gap in KeywordGap.objects.exclude(issue=None)]
+    assert issues.count() == len(set(gaps)) <= 6
 
 
 def test_the_job_is_in_the_table() -> None:
