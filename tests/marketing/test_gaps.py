@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils.timezone import now
+from pytest_httpserver import HTTPServer
 
 from marketing import gaps, terms, titles
 from marketing.gaps import freshness, priority, score
@@ -19,6 +21,7 @@ from marketing.models import (
     RankReading,
     Site,
 )
+from marketing.writer import Writer
 from paperclip.actors import SYSTEM, Actor
 from paperclip.exceptions import NotAllowed
 from tests import make
@@ -228,6 +231,35 @@ def test_suggested_titles_are_nobodys() -> None:
     kept = list(gap.titles)
     titles.suggest(work, rows, {})
     assert gap.titles == kept
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_the_model_is_asked_once_for_the_high_ones(
+    httpserver: HTTPServer, answers: bool
+) -> None:
+    """Without its answer there are those by template."""
+    idea = "Inventory forecasting without tears"
+    told = {"suggestions": [{"keyword": "inventory forecasting", "titles": [idea]}]}
+    content = json.dumps(told) if answers else "I would rather not."
+    choice = {"message": {"role": "assistant", "content": content}}
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(
+        {"choices": [choice]}
+    )
+    site = ours()
+    pages = [page(rival(site, name), title="Inventory forecasting") for name in "XY"]
+    url = httpserver.url_for("").rstrip("/")
+    work = scene.work(site, "spy", writer=Writer(url, "token", "openai/test"))
+    rows = list(found(site, pages).values())
+    titles.suggest(work, rows, {})
+    gap = next(one for one in rows if one.term == "inventory forecasting")
+    assert (gap.titles[0] == idea) is answers and len(gap.titles) == 3
+    assert any("by template" in line for line in work.job_run.lines) is not answers
+    asked = [request.get_json() for request, _answer in httpserver.log]
+    assert len(asked) == (1 if answers else 2)
+    # What is others' is fenced.
+    assert "keywords from others' pages" in asked[0]["messages"][1]["content"]
+    titles.suggest(work, rows, {})
+    assert len(httpserver.log) == len(asked)
 
 
 def test_a_models_titles_are_held_to_the_same() -> None:
