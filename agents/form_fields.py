@@ -11,6 +11,7 @@ from agents.fields import DollarsField, EveryField, LinesField, PairsField
 from agents.models import Agent
 from agents.models.roles import ROLES
 from agents.tool_words import ACTS
+from paperclip import words
 from paperclip.admin import ConsoleForm
 
 # The keys of the adapters' configurations that have a field here.
@@ -50,13 +51,13 @@ PERMISSIONS = [
 
 
 def in_words(tool: str) -> str:
-    words = '<span><code>{}</code> <span class="quiet">{}</span></span>'
-    return format_html(words, tool, ACTS[tool].allows)
+    said = '<span><code>{}</code> <span class="quiet">{}</span></span>'
+    return format_html(said, tool, ACTS[tool].allows)
 
 
 class AgentFields(ConsoleForm):
     role = forms.ChoiceField(
-        label=_("Role"), choices=[(r, r) for r in ROLES], initial="general"
+        label=_("Role"), choices=[(r, words.role(r)) for r in ROLES], initial="general"
     )
     instructions = forms.CharField(
         label=_("Instructions"),

@@ -15,7 +15,7 @@ from agents import grants
 from agents.effects import rule_for
 from agents.models import Agent, Approval
 from agents.models.policy import Effect, Rule
-from paperclip import audit
+from paperclip import audit, words
 from paperclip.exceptions import Invalid, NotAllowed, TooMany
 from paperclip.models import Company
 
@@ -76,7 +76,7 @@ def hire(
         card(agent, reason),
         by=by,
         issue_ids=issue_ids,
-        summary=f"{agent.name}, {agent.role}",
+        summary=f"{agent.name}, {words.role(agent.role)}",
     )
     return agent, approval
 

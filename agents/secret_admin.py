@@ -94,6 +94,7 @@ class SecretAdmin(ConsoleAdmin):
         "rotated",
     ]
     list_display_links = None
+    labelled = True
     search_fields = ["name"]
     add_label = _("Keep a secret")
     create_label = _("Keep it")

@@ -237,6 +237,14 @@ class ProjectAdmin(PlanAdmin):
     add_label = _("Plan a project")
     empty_text = _("No project yet. A project holds issues that belong together.")
 
+    def make_form(
+        self, request: HttpRequest, row: Any, company: Company
+    ) -> ConsoleForm:
+        form = super().make_form(request, row, company)
+        if not Desk.of(request).may(company, "say where a repository is"):
+            del form.fields["repo_url"]
+        return form
+
     def create(self, company: Company, desk: Desk, values: dict[str, Any]) -> Project:
         return Project.objects.plan(company, by=desk.actor, **values)
 

@@ -19,25 +19,29 @@ LARGEST = 10**12
 
 class BudgetForm(forms.Form):
     scope = forms.ChoiceField(label=_("For"))
-    metric = forms.ChoiceField(label=_("Of"), choices=BudgetPolicy.Metric.choices)
+    metric = forms.ChoiceField(
+        label=_("What is limited"), choices=BudgetPolicy.Metric.choices
+    )
     amount = forms.DecimalField(
         label=_("At most"),
         min_value=0,
         max_value=LARGEST,
         decimal_places=2,
-        help_text=_("US dollars, tokens, runs or minutes. 0 is no limit."),
+        help_text=_("US dollars, tokens, runs or minutes. 0 takes the limit away."),
     )
     window_kind = forms.ChoiceField(
-        label=_("In"),
+        label=_("In what time"),
         choices=[
-            ("", _("as usual")),
+            ("", _("as usual: a month, for projects and issues for ever")),
             *BudgetPolicy.Window.choices,
         ],
         required=False,
-        help_text=_("As usual is a month; for projects and issues it is for ever."),
     )
     warn_percent = forms.IntegerField(
-        label=_("Warn at per cent"), min_value=1, max_value=100, initial=80
+        label=_("Warn when so many per cent are used"),
+        min_value=1,
+        max_value=100,
+        initial=80,
     )
     hard_stop = forms.BooleanField(
         label=_("Stop what is at work when it is spent"), required=False, initial=True
@@ -69,9 +73,11 @@ class BudgetForm(forms.Form):
             amount = Decimal(posted.get("amount", "").strip())
         except InvalidOperation:
             raise Invalid(str(_("Write a number."))) from None
-        if not 0 <= amount <= LARGEST:
-            raise Invalid(str(_("Write a number above 0.")))
-        return in_units(amount, incident.metric)
+        units = in_units(amount, incident.metric) if 0 <= amount <= LARGEST else 0
+        if not units:
+            said = _("Write a number above 0. To have no limit, remove it below.")
+            raise Invalid(str(said))
+        return units
 
 
 def in_units(amount: Decimal, metric: str) -> int:

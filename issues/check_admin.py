@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from issues.check_form import TYPE_NAMES, CheckForm
 from issues.checkers import checker_class
 from issues.models import Check
+from paperclip import words
 from paperclip.admin import ConsoleAdmin
 from paperclip.desk import Desk
 from paperclip.models import Company
@@ -19,6 +20,7 @@ class CheckAdmin(ConsoleAdmin):
     form = CheckForm
     list_display = ["title", "key", "kind", "what", "whose", "offered"]
     list_title = _("Checks")
+    labelled = True
     search_fields = ["title", "key"]
     adds = changes = "change the catalogue of checks"
     add_label = _("New check")
@@ -32,7 +34,7 @@ class CheckAdmin(ConsoleAdmin):
     def url_of(self, row: Check) -> str:
         return self.list_url()
 
-    @admin.display(description=_("how it is seen"), ordering="type")
+    @admin.display(description=_("proof"), ordering="type")
     def kind(self, check: Check) -> Any:
         return TYPE_NAMES[check.type]
 
@@ -42,7 +44,7 @@ class CheckAdmin(ConsoleAdmin):
 
     @admin.display(description=_("for all work of"))
     def whose(self, check: Check) -> str:
-        return ", ".join(check.roles) or "-"
+        return ", ".join(map(words.role, check.roles)) or "-"
 
     @admin.display(description=_("offered"), boolean=True)
     def offered(self, check: Check) -> bool:

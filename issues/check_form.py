@@ -15,6 +15,7 @@ from agents.models import Secret
 from agents.models.roles import ROLES
 from issues.checkers import CHECKERS, checker_class
 from issues.models import Check
+from paperclip import words
 from paperclip.admin import ConsoleForm
 from paperclip.exceptions import Refused
 
@@ -59,7 +60,11 @@ def parameter(line: str) -> dict[str, Any]:
     found = LINE.fullmatch(line)
     if found is None:
         raise forms.ValidationError(
-            _("Write name: type = default, not %(line)s."), params={"line": line}
+            _(
+                "“%(line)s” is not understood. Write a name, a colon and text, word,"
+                " path, number or choice, such as page: path."
+            ),
+            params={"line": line},
         )
     made: dict[str, Any] = {"name": found["name"], "type": found["type"]}
     if found["options"]:
@@ -80,43 +85,74 @@ class CheckForm(ConsoleForm):
     key = forms.SlugField(
         label=_("Key"),
         max_length=64,
-        help_text=_("A short name by which agents choose it, such as tests."),
+        help_text=_(
+            "Short, without spaces, such as tests: agents and routines choose it by"
+            " this name."
+        ),
     )
     type = forms.ChoiceField(
-        label=_("How it is seen"), choices=[(n, TYPE_NAMES[n]) for n in CHECKERS]
+        label=_("What proves it"),
+        choices=[(n, TYPE_NAMES[n]) for n in CHECKERS],
+        help_text=_("Paperclip looks itself. The fields below are what it needs."),
     )
     command = LinesField(
         label=_("Program and arguments"),
-        help_text=_("One per line; no shell reads them. {name} is a parameter."),
-    )
-    own_files = LinesField(
-        label=_("Its own files"),
         help_text=_(
-            "Tests and their settings, one path or pattern per line: they are taken"
-            " from before the change, so that its author cannot weaken them."
+            "The program on the first line, then one argument a line, as in"
+            " python3 / -m / unittest; no shell reads them, so no quotes are needed."
+            " {name} is a parameter of below. It ends well with exit code 0."
         ),
     )
-    expects = forms.CharField(label=_("It has to print"), required=False)
+    own_files = LinesField(
+        label=_("Files that the author may not weaken"),
+        help_text=_(
+            "Tests and their settings, one path or pattern per line, such as tests/**:"
+            " they are taken from before the change."
+        ),
+    )
+    expects = forms.CharField(
+        label=_("It has to print"),
+        required=False,
+        help_text=_("A text among what it prints. Empty: whatever it prints."),
+    )
     seconds = forms.IntegerField(
         label=_("Time limit in seconds"), required=False, min_value=1, max_value=3600
     )
     url = forms.CharField(
         label=_("Address"),
         required=False,
-        help_text=_("The host is fixed; {name} may stand behind it."),
+        help_text=_(
+            "Such as https://example.com/{page}: parameters may stand behind the host."
+        ),
     )
-    status = forms.IntegerField(label=_("Answers"), required=False)
-    contains = forms.CharField(label=_("Contains"), required=False)
-    changes = LinesField(label=_("Changes these"), rows=2)
-    untouched = LinesField(label=_("Leaves these as they are"), rows=2)
+    status = forms.IntegerField(
+        label=_("Status it answers with"),
+        required=False,
+        help_text=_("Empty: 200, the page is there."),
+    )
+    contains = forms.CharField(label=_("And contains this text"), required=False)
+    changes = LinesField(
+        label=_("Changes these"),
+        rows=2,
+        help_text=_("One path or pattern per line, such as site/**. Each is changed."),
+    )
+    untouched = LinesField(
+        label=_("Leaves these as they are"),
+        rows=2,
+        help_text=_("One path or pattern per line. None of them is changed."),
+    )
     merged = forms.BooleanField(label=_("Is merged already"), required=False)
     path = forms.CharField(label=_("File in the repository"), required=False)
-    document = forms.CharField(label=_("Or the key of a document"), required=False)
+    document = forms.CharField(
+        label=_("Or the key of a document of the issue"), required=False
+    )
     at_least = forms.IntegerField(label=_("Characters, at least"), required=False)
     host = forms.CharField(
         label=_("Mail server"), required=False, help_text=_("It is asked by IMAP.")
     )
-    port = forms.IntegerField(label=_("Port"), required=False)
+    port = forms.IntegerField(
+        label=_("Port"), required=False, help_text=_("Empty: as usual for that.")
+    )
     security = forms.ChoiceField(
         label=_("How it is reached"), required=False, choices=SECURITY
     )
@@ -126,24 +162,31 @@ class CheckForm(ConsoleForm):
         required=False,
         help_text=_("One of the company's secrets. Only this check reads it there."),
     )
-    folder = forms.CharField(label=_("Folder"), required=False)
-    to = forms.CharField(label=_("To"), required=False)
+    folder = forms.CharField(
+        label=_("Folder of the mailbox"),
+        required=False,
+        help_text=_("Empty: Sent, where what was sent is kept."),
+    )
+    to = forms.CharField(label=_("Sent to this address"), required=False)
     subject = forms.CharField(label=_("Its subject contains"), required=False)
-    verified = forms.BooleanField(label=_("And is verified"), required=False)
-    question = forms.CharField(label=_("What they look at"), required=False)
+    verified = forms.BooleanField(
+        label=_("And each part is proven, not only called done"), required=False
+    )
+    question = forms.CharField(label=_("What the person is asked"), required=False)
     parameters = ParametersField(
         label=_("Parameters"),
         help_text=_(
-            "What is asked for each time, one per line: page: path, or"
-            " lang: choice(de | en) = de. Types: text, word, path, number, choice."
+            "What is different each time, one a line: a name, a colon and what it is"
+            " (text, word, path, number or choice), such as page: path. With a default:"
+            " lang: choice(de | en) = de. Above they stand in braces: {page}."
         ),
     )
     roles = forms.MultipleChoiceField(
         label=_("For all work of"),
         required=False,
-        choices=[(role, role) for role in ROLES],
+        choices=[(role, words.role(role)) for role in ROLES],
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("Where an issue has no criteria of its own."),
+        help_text=_("For each of their issues that has no criteria of its own."),
     )
     archived = forms.BooleanField(label=_("Offer it no longer"), required=False)
 

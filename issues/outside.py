@@ -1,5 +1,5 @@
 """Text from outside goes from hand to hand: who reads what a run wrote that had read
-it, has read it too."""
+it, has read it too (see agents.outside). Here: issues, and what fires routines."""
 
 from __future__ import annotations
 
@@ -7,33 +7,47 @@ from collections.abc import Iterable
 from typing import Any
 
 from agents.models import Run
+from agents.outside import note_rows, of_runs, reader
 from issues.models import Issue, RoutineRun, WorkProduct
 from issues.models.work_product import OURS
 from paperclip.actors import Actor
 from paperclip.models import Activity
 
+CALLED = "what a webhook sent"
+
 
 def note_reading(by: Actor, *issues: Any) -> None:
     """The actor is shown these issues, or something that belongs to them. Nothing
     happens when it is no run, or is marked already."""
-    run: Any = by.run
-    if run is None or run.outside or not issues:
-        return
-    if source := brought_by(issues, run):
+    if issues and (run := reader(by)) and (source := brought_by(issues, run)):
         run.note_outside(source)
+
+
+def note_surroundings(by: Actor, issue: Any) -> None:
+    """The actor is shown an issue with what it is part of, waits for and holds up."""
+    if reader(by):
+        others = [edge.blocker for edge in issue.blocked_by.all()]
+        others += [edge.blocked for edge in issue.blocking.all()]
+        note_reading(by, *issue.ancestors(), *others)
+        project = issue.project
+        note_rows(by, project, issue.goal, project and project.goal)
 
 
 def note_cloning(by: Actor, project: Any) -> None:
     """The actor gets the branches of the project."""
-    run: Any = by.run
-    if run is None or run.outside:
-        return
-    branches = WorkProduct.objects.filter(project=project, provider=OURS)
-    if source := of_run(branches.values("created_by_run_id"), run):
-        run.note_outside(source)
+    if run := reader(by):
+        branches = WorkProduct.objects.filter(project=project, provider=OURS)
+        if source := of_runs(branches.values("created_by_run_id"), run):
+            run.note_outside(source)
 
 
-def brought_by(issues: Iterable[Issue], reader: Run) -> str:
+def note_firings(by: Actor, firings: Iterable[RoutineRun | None]) -> None:
+    """The actor is shown with what routines were fired."""
+    if (run := reader(by)) and any(one.trigger_payload for one in firings if one):
+        run.note_outside(CALLED)
+
+
+def brought_by(issues: Iterable[Issue], run: Run) -> str:
     """How text from outside came to be there; empty when none did that we know of."""
     ids = [issue.pk for issue in issues]
     about = Run.objects.filter(issue_id__in=ids).values("pk")
@@ -41,14 +55,7 @@ def brought_by(issues: Iterable[Issue], reader: Run) -> str:
     acts = Activity.objects.filter(entity_id__in=map(str, ids), run_id__isnull=False)
     filed = filter(None, [issue.origin_run_id for issue in issues])
     for pks in (about, acts.values("run_id"), list(filed)):
-        if source := of_run(pks, reader):
+        if source := of_runs(pks, run):
             return source
     fired = RoutineRun.objects.filter(linked_issue__in=ids, source="webhook")
-    return "what a webhook sent" if fired.exists() else ""
-
-
-def of_run(pks: Any, reader: Run) -> str:
-    """What one of these runs has read and another has now."""
-    others = Run.objects.exclude(outside="").exclude(pk=reader.pk)
-    other = others.filter(pk__in=pks).select_related("agent").first()
-    return f"text by {other.agent}, who read: {other.outside}" if other else ""
+    return CALLED if fired.exists() else ""

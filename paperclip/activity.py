@@ -3,6 +3,7 @@ sealed."""
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from django.views.decorators.http import require_GET
 
 from agents.models import Agent
 from issues.models import Issue
-from paperclip import feed
+from paperclip import checkpoints, feed
 from paperclip.desk import Desk, page
 from paperclip.models import Activity, Chain, Company, Unsealed
 
@@ -31,6 +32,19 @@ KINDS = {
     "heartbeat_run": gettext_lazy("Runs"),
     "company": gettext_lazy("Company"),
 }
+# What the acts of the log are about, where the code does not say it.
+AREAS = {
+    "membership": gettext_lazy("People"),
+    "invite": gettext_lazy("Invitations"),
+    "audit": gettext_lazy("The log itself"),
+    "instance": gettext_lazy("All companies"),
+    "provider_account": gettext_lazy("Model providers"),
+    "cost_event": gettext_lazy("Costs"),
+    "attempt": gettext_lazy("What was tried in vain"),
+    "effect": gettext_lazy("Effects outside"),
+    "heartbeat": gettext_lazy("Runs"),
+}
+PLACE = re.compile(r"%\(\w+\)s")
 DAY = forms.DateInput(attrs={"type": "date"})
 
 
@@ -41,14 +55,7 @@ class ActivityFilter(forms.Form):
     act = forms.IntegerField(required=False, widget=forms.HiddenInput)
     actor = forms.ChoiceField(label=gettext_lazy("Who"), required=False)
     agent = forms.ChoiceField(label=gettext_lazy("For agent"), required=False)
-    action = forms.CharField(
-        label=gettext_lazy("Did"),
-        required=False,
-        max_length=64,
-        widget=forms.TextInput(
-            attrs={"list": "actions", "placeholder": "issue.checked_out"}
-        ),
-    )
+    action = forms.ChoiceField(label=gettext_lazy("Did"), required=False)
     issue = forms.CharField(label=gettext_lazy("Issue"), required=False)
     run = forms.UUIDField(label=gettext_lazy("Run"), required=False)
     since = forms.DateField(
@@ -76,6 +83,7 @@ class ActivityFilter(forms.Form):
         members = company.memberships.order_by("user__username")
         people = members.values_list("user_id", "user__username")
         self.choices("agent", agents)
+        self.fields["action"].choices = acts_offered()  # type: ignore[attr-defined]
         self.choices(
             "actor",
             [
@@ -114,6 +122,21 @@ class ActivityFilter(forms.Form):
     def is_used(self) -> bool:
         """Whether anything is filled in that the tabs above do not say."""
         return any(self.data.get(name) for name in self.fields if name != "kind")
+
+
+def acts_offered() -> list[Any]:
+    """What one may have done, in words, by what it was done to."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for code, said in feed.WORDS.items():
+        area = code.partition(".")[0]
+        bare = PLACE.sub("…", str(said)).rstrip(":, ")
+        groups.setdefault(area, []).append((code, bare))
+    found: list[Any] = [("", _("Anything"))]
+    for area, acts in groups.items():
+        name = str(AREAS.get(area, area.replace("_", " ").capitalize()))
+        every = (f"{area}.", _("%(area)s: anything") % {"area": name})
+        found.append((name, [every, *acts]))
+    return found
 
 
 def by_actor(value: str) -> Q:
@@ -159,7 +182,6 @@ def show(request: HttpRequest) -> HttpResponse:
         kinds=KINDS.items(),
         kind=request.GET.get("kind", ""),
         form=form,
-        actions=sorted(feed.WORDS),
         older=older.urlencode() if len(shown) > PER_PAGE else "",
         is_first=not before,
         here=reverse("admin:activity"),
@@ -171,4 +193,5 @@ def state_of(company: Company) -> dict[str, Any]:
     """How far the log is sealed, signed and verified, and what was found wrong."""
     chain = Chain.objects.filter(pk=company.pk).first() or Chain(company=company)
     late = Unsealed.objects.filter(company=company).late().count()
-    return {"chain": chain, "late": late}
+    place = checkpoints.file_of(company.pk)
+    return {"chain": chain, "late": late, "place": place}

@@ -99,6 +99,9 @@ class ConsoleAdmin(ModelAdmin):
     add_label = _("New")
     create_label = _("Save")
     list_title: Any = ""
+    # Whether a narrow screen names each value of a row: where they do not explain
+    # themselves.
+    labelled = False
     empty_text = _("Nothing here yet.")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -247,6 +250,10 @@ class ConsoleAdmin(ModelAdmin):
 
 
 class CompanyForm(ConsoleForm):
+    @property
+    def beneath(self) -> str:
+        return "" if self.instance._state.adding else "console/_archive.html"
+
     class Meta:
         model = Company
         fields = ["name", "description", "max_concurrent_runs"]

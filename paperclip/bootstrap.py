@@ -64,7 +64,9 @@ def take_flags(argv: list[str]) -> list[str]:
 
 
 def keep_tests_apart() -> None:
-    """The tests get a home of their own, and nothing from the operator's .env."""
+    """The tests get a home of their own, and nothing from the operator's .env. They may
+    keep what they compile, or each of some hundred processes would do it again."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PAPERCLIP_TEST_HOME"] = tempfile.mkdtemp(prefix="paperclip-")
     os.environ["PAPERCLIP_HOME"] = os.environ["PAPERCLIP_TEST_HOME"]
     os.environ["PAPERCLIP_ENV_FILE"] = os.devnull

@@ -85,16 +85,17 @@ def file_of(company_id: UUID | str) -> Path:
 
 def read(company_id: UUID | str, file: Path | None = None, by: str = "") -> Signed:
     """Those in the file (the instance's own, unless another is given) that the public
-    key `by` has signed. A line that a crash cut off is passed over."""
+    key `by` has signed. A line that is no JSON, as one that a crash cut off, is passed
+    over."""
     found = Signed(file or file_of(company_id))
     if not found.file.exists():
         return found
     signed_by = signer(by)
-    for number, line in enumerate(found.file.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(found.file.read_bytes().split(b"\n"), 1):
         try:
             one = Checkpoint(**json.loads(line))
             signed_by.verify(base64.b64decode(one.signature), one.signed)
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
             continue
         except (InvalidSignature, TypeError, ValueError):
             found.forged.append(number)

@@ -44,6 +44,14 @@ ROUTES = {
     "issues/label/": "labels/",
     "issues/check/": "checks/",
     "paperclip/company/": "companies/",
+    "marketing/keyword/": "marketing/keywords/",
+    "marketing/competitor/": "marketing/competitors/",
+    "marketing/directory/": "marketing/directories/",
+    "marketing/contact/": "marketing/contacts/",
+    "marketing/template/": "marketing/templates/",
+    "marketing/countrypolicy/": "marketing/countries/",
+    "marketing/suppression/": "marketing/suppressions/",
+    "marketing/mailbox/": "marketing/mailboxes/",
 }
 
 # What is no member's alone: each of them looks at its token.
@@ -60,7 +68,7 @@ def our_pages() -> list[tuple[str, Callable[..., HttpResponse], str]]:
     from agents.views import org_chart
     from issues.views import approval, budgets
     from issues.views.board import board
-    from marketing.views import results
+    from marketing.views import PAGES
 
     one, incident = "budgets/<uuid:pk>", "budgets/incidents/<uuid:pk>"
     account = "costs/account/<int:pk>"
@@ -81,19 +89,19 @@ def our_pages() -> list[tuple[str, Callable[..., HttpResponse], str]]:
         ),
         ("org/", org_chart, "org"),
         ("costs/", views.costs, "costs"),
-        ("marketing/results/", results.show, "results"),
-        ("marketing/results/pdf", results.pdf, "results_pdf"),
-        ("marketing/results/mail", results.send, "results_mail"),
+        *PAGES,
         (f"{account}/open", views.open_account, "account_open"),
         (f"{account}/change", views.change_account, "account_change"),
         ("company/<uuid:pk>/choose", views.choose, "company_choose"),
         ("company/<uuid:pk>/stop", views.stop, "company_stop"),
         ("company/<uuid:pk>/resume", views.resume, "company_resume"),
+        ("company/<uuid:pk>/archive", views.archive, "company_archive"),
         ("stop", views.stop_all, "instance_stop"),
         ("resume", views.resume_all, "instance_resume"),
         ("people/", people.people, "people"),
         ("people/invite", people.invite, "invite"),
         ("people/<uuid:pk>/role", people.change_role, "member_role"),
+        ("people/<uuid:pk>/link", people.give_link, "member_link"),
         ("people/<uuid:pk>/remove", people.remove, "member_remove"),
         ("people/invites/<uuid:pk>/revoke", people.revoke, "invite_revoke"),
     ]
@@ -186,7 +194,19 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     ]
     if not desk.may(desk.company, "keep secrets"):
         company = [one for one in company if one[1] != "lock"]
-    return [group(_("Work"), work), group(_("Company"), company)]
+    marketing = [
+        (_("Control room"), "campaign", "admin:marketing"),
+        (_("Keyword gaps"), "search_insights", "admin:gaps"),
+        (_("Posts"), "article", "admin:posts"),
+        (_("Positions"), "trending_up", "admin:ranks"),
+        (_("Outreach"), "forward_to_inbox", "admin:outreach"),
+        (_("Results"), "insights", "admin:results"),
+    ]
+    return [
+        group(_("Work"), work),
+        group(_("Marketing"), marketing),
+        group(_("Company"), company),
+    ]
 
 
 def group(title: str, pages: list[tuple[str, str, str]]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ WORDS = {
     "membership.created": gettext_lazy("joined the company, by invitation:"),
     "membership.role_changed": gettext_lazy("gave the role of %(role)s to"),
     "membership.removed": gettext_lazy("removed from the company"),
+    "membership.link_given": gettext_lazy("gave a new sign-in link to"),
     "membership.left": gettext_lazy("left the company:"),
     "invite.created": gettext_lazy("invited somebody as"),
     "invite.revoked": gettext_lazy("withdrew an invitation as"),

@@ -75,6 +75,8 @@ def browser() -> dict[str, Any]:
 
 def backup() -> dict[str, Any]:
     """There is a backup that counts."""
+    if nightly.is_early():
+        return {"waits": True, "said": _("the first one is taken tonight")}
     return {"said": nightly.state()}
 
 
@@ -111,4 +113,6 @@ def state(name: Any, found: dict[str, Any] | None) -> State:
     if found is None:
         return State(name, None, _("being looked at"))
     works = found["status"] == "ok"
+    if works and found.get("waits"):
+        return State(name, None, str(found["said"]))
     return State(name, works, str(found.get("said" if works else "error", "")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.core.exceptions import ValidationError
@@ -23,7 +24,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from paperclip import invitations, roles
 from paperclip.desk import Desk, attempt, back, page
 from paperclip.exceptions import Invalid, Missing, Refused
-from paperclip.models import Invite, Membership, User
+from paperclip.models import Invite, Membership, SignInLink, User
 from paperclip.models.membership import may_give
 from paperclip.roles import Role
 
@@ -41,9 +42,11 @@ def people(request: HttpRequest) -> HttpResponse:
     return show(request)
 
 
-def show(request: HttpRequest, link: str = "", status: int = 200) -> HttpResponse:
+def show(
+    request: HttpRequest, link: str = "", status: int = 200, link_of: Any = None
+) -> HttpResponse:
     """Who is here, who is invited, and what each role may do. `link` is that of a new
-    invitation, on this answer and never again."""
+    invitation, or the one that signs `link_of` in, on this answer and never again."""
     desk = Desk.of(request)
     company, mine = desk.company, desk.role_in(desk.company)
     members = company.memberships.select_related("user").order_by("created_at", "id")
@@ -61,6 +64,7 @@ def show(request: HttpRequest, link: str = "", status: int = 200) -> HttpRespons
         title=_("People"),
         rows=rows,
         link=link,
+        link_of=link_of,
         given=[(role.value, role.label) for role in reversed(given)],
         invites=company.invites.open().select_related("invited_by")[:INVITES]
         if given
@@ -107,6 +111,21 @@ def remove(request: HttpRequest, pk: str) -> HttpResponse:
     if attempt(request, lambda: row.end(by=desk.actor), done) and is_me:
         return redirect("admin:index")
     return back(request, HOME)
+
+
+@never_cache
+@require_POST
+def give_link(request: HttpRequest, pk: str) -> HttpResponse:
+    """A link that signs a member in, shown on this answer and never again."""
+    row, desk = member(request, pk), Desk.of(request)
+    made: list[str] = []
+    done = _("The link is made. Hand it to %(user)s.") % {"user": row.user}
+    if not attempt(
+        request, lambda: made.append(SignInLink.give(row, by=desk.actor)), done
+    ):
+        return show(request, status=Refused.status)
+    place = reverse("admin:sign_in", args=made)
+    return show(request, link=settings.URL + place, link_of=row.user)
 
 
 @never_cache

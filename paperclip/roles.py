@@ -70,7 +70,7 @@ TABLE: dict[Role, dict[Any, tuple[str, ...]]] = {
         _("People"): ("invite people", "change a role", "remove a member"),
     },
     Role.OWNER: {
-        _("People"): ("decide about owners",),
+        _("People"): ("decide about owners", "give a new sign-in link"),
         _("Company"): ("archive the company",),
     },
 }

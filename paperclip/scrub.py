@@ -1,6 +1,7 @@
 """Secrets out of texts, by their value, however a program may have written it: as it
-is, percent-encoded, in hexadecimal, in JSON or HTML, in base64 with whatever stands
-around it, with either alphabet, broken into lines, and cut into chunks anywhere.
+is, percent-encoded once or twice, in hexadecimal, in JSON, HTML, SQL or quotes of a
+shell, with letters composed or not, in base64 with whatever stands around it, with
+either alphabet, broken into lines, and cut into chunks anywhere.
 
 Text and secrets are folded alike before they are compared, which makes one of many
 encodings; what is left is looked for byte by byte.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import unicodedata
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -29,6 +31,13 @@ JUNK = b" \t\r\n\v\f\0\\"
 FOLD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ-_", b"abcdefghijklmnopqrstuvwxyz+/")
 # The end of a line in JSON, however deep: where `base64` breaks a value.
 LINE_END = re.compile(rb"\\+[nrt]")
+# The same in a value: keys are kept on one line, and printed on many.
+LINES = re.compile(r"(?:\\+[nrt])+")
+# What encoders of JSON write as numbers: of what a page may hold, and .NET more.
+IN_NUMBERS = ("&<>", "&<>'+\"")
+# A quote, as HTML, shells and SQL write it.
+MARKED_UP = {"'": ("'", "&#x27;", "&#39;", "&apos;"), '"': ('"', "&quot;", "&#34;")}
+QUOTED = ("'\\''", "'\"'\"'", "''")
 # Characters that encoders leave as they are, beside letters, numbers and _.-~
 SAFE = ("", "/", "*", "!'()*", "!'()*;/?:@&=+$,#")
 # Characters of base64 that hold nothing of what comes before, by where it begins.
@@ -176,21 +185,54 @@ class Flow:
 def forms_of(values: Iterable[str]) -> set[bytes]:
     """Every folded form in which these may be written."""
     whole = {value for value in values if len(folded(value)) >= SHORTEST}
-    lines = {line for value in whole for line in value.splitlines()}
+    lines = {line for value in whole for line in lines_of(value)}
     whole |= {line for line in lines if len(folded(line)) >= SHORTEST_LINE}
     return {folded(form) for value in whole for form in written(value)}
+
+
+def lines_of(value: str) -> list[str]:
+    return [part for line in value.splitlines() for part in LINES.split(line)]
 
 
 def written(value: str) -> set[str]:
     """The value as different programs write it."""
     data = value.encode()
-    quoted = {quote(value, safe) for safe in SAFE}
-    quoted |= {form.replace("%20", "+") for form in quoted}
-    quoted |= {form.replace("~", "%7E") for form in quoted}
-    inside = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
-    marked_up = {html.escape(value), html.escape(value, quote=False)}
     based = {in_base64(data, at) for at in range(3)}
-    return {value, data.hex(), *quoted, *inside, *marked_up, *based}
+    alike = {unicodedata.normalize(form, value) for form in ("NFC", "NFD")}
+    alike |= {value.replace("'", quote) for quote in QUOTED}
+    alike |= {ascii(value)[1:-1], repr(data)[2:-1], data.hex()}
+    quoted = percent_encoded({value, *based})
+    return {value, *alike, *quoted, *in_json(value), *marked_up(value), *based}
+
+
+def percent_encoded(values: Iterable[str]) -> set[str]:
+    """Once, and what is an address in an address twice."""
+    once = {quote(value, safe) for value in values for safe in SAFE}
+    once |= {form.replace("%20", "+") for form in once}
+    once |= {form.replace("~", "%7E") for form in once}
+    return once | {quote(form, safe) for form in once for safe in ("", "/")}
+
+
+def in_json(value: str) -> set[str]:
+    found = {json.dumps(value, ensure_ascii=only)[1:-1] for only in (True, False)}
+    for characters in IN_NUMBERS:
+        found |= {in_numbers(form, characters) for form in found}
+    return found
+
+
+def in_numbers(text: str, characters: str) -> str:
+    for each in characters:
+        text = text.replace(json.dumps(each)[1:-1], f"\\u{ord(each):04x}")
+    return text
+
+
+def marked_up(value: str) -> set[str]:
+    text = html.escape(value, quote=False)
+    return {
+        text.replace("'", one).replace('"', other)
+        for one in MARKED_UP["'"]
+        for other in MARKED_UP['"']
+    }
 
 
 def in_base64(data: bytes, at: int) -> str:

@@ -8,7 +8,8 @@ of the database.
 **Canonical JSON** is an array of the act's thirteen values in the order of ENTRY, in
 UTF-8, as PostgreSQL's `json_build_array` and Python's `json.dumps(...,
 ensure_ascii=False)` both write it: `, ` between items, `: ` after a key, no other
-space. Ids are text. The time is `2026-11-26T16:35:07.199694Z`, always with six digits.
+space. Ids are text. The time is `2026-11-26T16:35:07.199694Z`, always with six digits
+(` BC` behind it would be an act from before Christ: nobody writes one).
 In `details` numbers keep the digits they were written with, and the keys of an object
 are ordered by their length in bytes, then bytewise, as jsonb has them. (RFC 8785 sorts
 by UTF-16 units and rewrites numbers, which PostgreSQL cannot.)
@@ -38,7 +39,8 @@ BATCH = 4000
 
 ENTRY = """json_build_array(a.seq, a.id, a.company_id, a.actor_type, a.actor_id,
     a.actor_name, a.action, a.entity_type, a.entity_id, a.agent_id, a.run_id, a.details,
-    to_char(a.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text"""
+    to_char(a.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+    || CASE WHEN a.created_at < '0001-01-01 UTC' THEN ' BC' ELSE '' END)::text"""
 
 BEGIN = """
 INSERT INTO paperclip_chain

@@ -31,6 +31,9 @@ LOT = 10_000
 KEPT = 20
 
 END = "SELECT length, head FROM paperclip_chain WHERE company_id = %(company)s"
+SIGNED = """
+SELECT checkpoint, checkpoint_at FROM paperclip_chain WHERE company_id = %(company)s
+"""
 LINKS = f"""
 SELECT s.number, s.seq, s.digest, CASE WHEN a.seq IS NOT NULL THEN {ENTRY} END
 FROM paperclip_seal s LEFT JOIN paperclip_activity a ON a.seq = s.seq
@@ -70,11 +73,17 @@ class Report:
 def verify(company_id: UUID, file: Path | None = None, key: str = "") -> Report:
     """Look at all that is sealed now; nobody waits for it. The checkpoints are the
     instance's own, unless a file and a public key are given."""
+    # In this order: the file is written before the row, and the chain grows after it.
+    last, at = (sql.planned(SIGNED, company=company_id) or [(0, None)])[0]
     signed = checkpoints.read(company_id, file, key)
     walk = Walk(signed.known)
     length, head = (sql.planned(END, company=company_id) or [(0, b"")])[0]
     walk.along(links(company_id, length))
     found = [*walk.findings(length, head), *strangers(company_id)]
+    # A copy may well be older than what was signed last.
+    if file is None and last > max((one.number for one in signed.known), default=0):
+        said = f"{last} entries were signed at {at}, which {signed.file} does not say."
+        found.append(Finding("checkpoint_removed", said))
     said = "Line {} of {} is no checkpoint that this instance signed."
     for line in signed.forged:
         found.append(Finding("checkpoint_forged", said.format(line, signed.file)))

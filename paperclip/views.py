@@ -18,10 +18,10 @@ from agents import spending, stopping
 from agents.models import Agent, ProviderAccount, Run
 from agents.spending import Month, Spend
 from issues import standing, worth
-from paperclip import first_start, live
+from paperclip import first_start, live, words
 from paperclip.desk import LIVE_SALT, Desk, attempt, back, page
-from paperclip.exceptions import Invalid, Refused
-from paperclip.models import Company, SignInLink
+from paperclip.exceptions import Conflict, Invalid, Refused
+from paperclip.models import Company, SignInLink, User
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -62,7 +62,11 @@ def version(request: HttpRequest, token: str) -> HttpResponse:
         user_id, company_id = signing.loads(token, salt=LIVE_SALT)
     except signing.BadSignature:
         return HttpResponse(status=404)
-    if not request.user.is_active or str(request.user.pk) != user_id:
+    user = request.user
+    # A page that was open when its reader was removed learns nothing more.
+    if not isinstance(user, User) or not user.is_active or str(user.pk) != user_id:
+        return HttpResponse(status=403)
+    if not user.role_in(company_id):
         return HttpResponse(status=403)
     tag = f'"{live.version(company_id)}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
@@ -98,6 +102,28 @@ def resume(request: HttpRequest, pk: str) -> HttpResponse:
     done = _("%(it)s works again. What was stopped stays stopped.") % {"it": company}
     attempt(request, lambda: stopping.resume_company(company, by=desk.actor), done)
     return back(request, "admin:index")
+
+
+@require_POST
+def archive(request: HttpRequest, pk: str) -> HttpResponse:
+    """Close a company for good; not the only one that this person can look at."""
+    desk = Desk.of(request)
+    company = desk.one(Company.objects.all(), pk)
+
+    def act() -> None:
+        company_must_be_one_of_several(desk)
+        stopping.archive_company(company, by=desk.actor)
+
+    done = _("%(it)s is archived. Nothing of it runs any more.") % {"it": company}
+    if attempt(request, act, done):
+        return redirect("admin:index")
+    return back(request, "admin:paperclip_company_changelist")
+
+
+def company_must_be_one_of_several(desk: Desk) -> None:
+    """Conflict: whoever archives the last one has no page left to look at."""
+    if len(desk.companies) < 2:
+        raise Conflict(_("It is your only company: found another one first."))
 
 
 @require_POST
@@ -200,12 +226,16 @@ def costs(request: HttpRequest) -> HttpResponse:
         most=max((getattr(spend, size) for spend in days.values()), default=0),
         accounts=ProviderAccount.objects.with_waiting(),
         worth_columns=[
-            (names_of[kind], rows)
+            (names_of[kind], [(called(kind, row.name), row) for row in rows])
             for kind, rows in worth.per_accepted(company, events, *month.span).items()
         ],
         turnaround=standing.turnaround(standing.decisions_of(company)),
         reviewers=standing.by_reviewer(company),
     )
+
+
+def called(kind: str, name: str) -> str:
+    return words.role(name) if kind == "roles" else name
 
 
 def account(pk: int) -> ProviderAccount:

@@ -77,6 +77,10 @@ REASONS = {
     "approval_commented": _("somebody commented on what it asked for"),
     "approval_cancelled": _("what it asked for was withdrawn"),
 }
+# The roles of agents that people do not write like a word.
+ROLES = {"devops": "DevOps"} | {
+    short: short.upper() for short in ("ceo", "cto", "cmo", "cfo", "pm", "qa")
+}
 TOOL_ICONS = {
     "shell": "terminal",
     "read_file": "description",
@@ -100,6 +104,12 @@ TOOL_ICONS = {
     "hand_over": "upload",
     "list_colleagues": "groups",
 }
+
+
+def role(code: str) -> str:
+    """What an agent is, as people write it: `cto` as `CTO`, `engineer` as
+    `Engineer`."""
+    return ROLES.get(code, code.capitalize())
 
 
 def reason(code: str) -> Any:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 from redis import RedisError
 
 from paperclip.live import valkey
-from tests import invariants
+from tests import emptying, invariants
 
 # Playwright leaves an event loop in the thread of the tests; it does not use the ORM.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -29,12 +30,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Never on the operator's own database and broker."""
     if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
         pytest.exit("The tests need servers: run `python3 manage.py test`.")
+    # Or each client of some thousand tests would begin by reading all static files.
+    settings.WHITENOISE_AUTOREFRESH = True
+    emptying.install()
 
 
 @receiver(connection_created)
 def may_truncate(connection: Any, **_: Any) -> None:
-    """Tests that commit are cleaned up after by TRUNCATE, which the log of acts refuses
-    everywhere else."""
+    """The log of acts is emptied after tests that commit; it refuses that elsewhere."""
     with connection.cursor() as cursor:
         cursor.execute("SET paperclip.truncate = 'allowed'")
 

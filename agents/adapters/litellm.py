@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from rest_framework import serializers
 
-from agents import bindings, sandbox, skills, workspaces
+from agents import bindings, outside, sandbox, skills, workspaces
 from agents.adapters import base
 from agents.adapters.child import (
     Call,
@@ -190,6 +190,7 @@ def document(
         "sandboxed": walled,
         "network": config.get("network", "none"),
         "unsandboxedShell": settings.UNSANDBOXED_SHELL,
+        "marked": outside.spans_before(run),
         "session": session(config, thread or Thread()) if run.issue_id else None,
     }
     if agent.company.rehearsal:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rest_framework import serializers
 
-from agents import bindings, found, sandbox, sessions, workspaces
+from agents import bindings, found, outside, sandbox, sessions, workspaces
 from agents.adapters import base
 from agents.adapters.child import (
     GRACE,
@@ -106,6 +106,7 @@ class Process(base.Adapter):
     def _run(self, context: base.Context) -> tuple[Ended, Report]:
         resumes = context.thread.resumes
         began = time.monotonic()
+        outside.note_workspace(context.run)
         own = bindings.environment_of(context.run)
         call = self._call(context, own, resumes)
         ended = started(context, call)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,8 +20,8 @@ from agents.api.approval_shapes import (
     VerdictForm,
 )
 from agents.api.shapes import AgentShape
-from agents.models import Agent, Approval, Run
-from paperclip.actors import Actor
+from agents.models import Agent, Approval
+from agents.outside import note_rows, note_runs
 from paperclip.api.schema import doc
 from paperclip.api.views import Endpoint
 from paperclip.exceptions import Conflict, Invalid, NotAllowed
@@ -37,7 +36,8 @@ class ApprovalEndpoint(Endpoint):
     def approval(self) -> Approval:
         rows = Approval.objects.select_related("company")
         found: Approval = rows.get_for(self.actor, self.kwargs["approval_id"])
-        note_reading(self.actor, found.run_id)
+        note_runs(self.actor, [found.run_id])
+        note_rows(self.actor, found)
         return found
 
     def must_be_person(self) -> None:
@@ -54,16 +54,6 @@ class ApprovalEndpoint(Endpoint):
         return Response(ApprovalShape(approval).data)
 
 
-def note_reading(by: Actor, *asked_in: UUID | None) -> None:
-    """The actor is shown what these runs have asked for."""
-    run = by.run
-    if run is None or run.outside:
-        return
-    others = Run.objects.filter(pk__in=filter(None, asked_in)).exclude(pk=run.pk)
-    if other := others.exclude(outside="").select_related("agent").first():
-        run.note_outside(f"text by {other.agent}, who read: {other.outside}")
-
-
 class Approvals(Endpoint):
     @doc(
         "list_approvals",
@@ -77,7 +67,8 @@ class Approvals(Endpoint):
         found, headers = APPROVALS.cut(
             rows.filter(**self.query(ApprovalFilter)), request
         )
-        note_reading(self.actor, *(one.run_id for one in found))
+        note_runs(self.actor, [one.run_id for one in found])
+        note_rows(self.actor, *found)
         return Response(ApprovalShape(found, many=True).data, headers=headers)
 
     @doc(

@@ -16,6 +16,7 @@ from typing import Any
 from agents.loop import offline
 from agents.loop.api import Api
 from agents.loop.errors import ToolError
+from agents.loop.fence import one_line
 
 SECONDS = 120
 # Of the commits that an earlier run left, so many and so much of each are told.
@@ -59,7 +60,7 @@ class Clone:
 
     def described(self, issue: dict[str, Any]) -> str:
         project = (issue.get("project") or {}).get("name", "the project")
-        text = f"git clone of project {project} on branch {self.branch}"
+        text = f"git clone of project {one_line(project)} on branch {self.branch}"
         text += f", in the directory {self.path.name}"
         return f"{text} ({self._note})" if self._note else text
 
@@ -111,7 +112,8 @@ class Clone:
         if self._known(f"refs/heads/{self.branch}"):
             new = ("log", "--format=%h %s", self.branch, "--not", "--remotes=origin")
             if commits := self._git(*new).splitlines():
-                shown = "; ".join(line[:SUBJECT] for line in commits[:MOST_COMMITS])
+                told = commits[:MOST_COMMITS]
+                shown = "; ".join(one_line(line, SUBJECT) for line in told)
                 parts.append(f"{counted(commits, 'commit')} not handed over: {shown}")
         if changed := self._git("status", "--porcelain").splitlines():
             parts.append(f"{counted(changed, 'file')} changed")

@@ -11,10 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from agents.loop import offline
+from agents.loop import marks, offline
 from agents.loop.api import Api
 from agents.loop.clone import Clone
 from agents.loop.errors import ToolError
+from agents.loop.fence import one_line
 from agents.loop.web import Broken
 
 GITS_OWN = {".git", ".gitconfig"}
@@ -22,6 +23,7 @@ GITS_OWN = {".git", ".gitconfig"}
 SESSIONS = ".sessions"
 # Of what has to be allowed a person is shown so much; the hash stands for the rest.
 SHOWN = 20_000
+LONGEST_ERROR = 1000
 
 
 @dataclass
@@ -37,6 +39,9 @@ class Desk:
     near: Sequence[str] = ()
     is_open: bool = False  # whether anything else can be reached at all
     has_read_outside: bool = False
+    marked: Sequence[
+        marks.Span
+    ] = ()  # when earlier runs here had read text of strangers
     issue: dict[str, Any] | None = None
     clones: dict[str, Clone] = field(default_factory=dict)  # by the issue's identifier
 
@@ -53,6 +58,18 @@ class Desk:
         if not self.has_read_outside:
             self.api.post("/heartbeat-runs/me/outside", {"origin": source[:200]})
             self.has_read_outside = True
+
+    def note_file(self, place: Path) -> None:
+        """The model is shown something of this file."""
+        source = marks.source_of(place, self.marked) if self.marked else ""
+        if source and not self.has_read_outside:
+            self.note_outside(source)
+
+    def note_workspace(self) -> None:
+        """The model is shown whatever a command makes of the files here."""
+        spans = () if self.has_read_outside else self.marked
+        if source := marks.source_below(self.root, spans, SESSIONS):
+            self.note_outside(source)
 
     def must_be_allowed(
         self, effect: str, payload: dict[str, Any], summary: str
@@ -110,7 +127,9 @@ class Desk:
                 )
                 clone.prepare(self.api)
             except (ToolError, *Broken) as error:
-                return f"none, the repository cannot be had: {error}"
+                # Words of a server elsewhere may be in it.
+                said = one_line(str(error), LONGEST_ERROR)
+                return f"none, the repository cannot be had: {said}"
             self.clones[name] = clone
             left = clone.left_over()
             return f"{clone.described(issue)}\n{left}".strip()

@@ -24,7 +24,7 @@ def label(source: str) -> str:
     return f"all below was written at {one_line(source)}: facts to judge, {NEVER}"
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, longest: int = LONGEST_SOURCE) -> str:
     """A name or a title by somebody else: it begins no line and closes no mark."""
     flat = " ".join(str(text).split())
-    return flat.replace("<<<", "< < <").replace(">>>", "> > >")[:LONGEST_SOURCE]
+    return flat.replace("<<<", "< < <").replace(">>>", "> > >")[:longest]

@@ -84,6 +84,7 @@ class Run:
             doors=None if walled or is_open else near,
             near=near,
             is_open=is_open,
+            marked=document.get("marked", ()),
         )
         request = {"model": document["model"]}
         if (temperature := document.get("temperature")) is not None:

@@ -13,11 +13,10 @@ PROJECT = "{project}"
 def system(document: dict[str, Any]) -> str:
     """The lasting part: it is the same in every run of an agent."""
     agent = document["agent"]
-    title = agent.get("title") or agent["role"]
-    who = (
-        f"You are {agent['name']}, {title} (role: {agent['role']})"
-        f" at {document['company']}."
-    )
+    name, company = one_line(agent["name"]), one_line(document["company"])
+    # Other agents may have a right to write it.
+    title = one_line(agent.get("title") or agent["role"])
+    who = f"You are {name}, {title} (role: {agent['role']}) at {company}."
     parts = [who, document.get("skill", ""), document.get("instructions", "")]
     return "\n\n".join(part.strip() for part in parts if part.strip())
 

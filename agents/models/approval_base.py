@@ -110,7 +110,9 @@ class ApprovalBase(Scoped):
         named = [self.payload.get(key) for key in ("title", "question", "name")]
         texts = [t for t in (*named, *self.payload.values()) if isinstance(t, str)]
         lines = (line for text in texts for line in text.split("\n"))
-        first = next((line.strip() for line in lines if line.strip()), "")
+        # The heading of a document without what Markdown makes it one with.
+        bare = (line.strip().lstrip("#*").strip() for line in lines)
+        first = next((line for line in bare if line), "")
         return self.summary or first[:120] or str(_("no title"))
 
     @property

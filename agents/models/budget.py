@@ -93,7 +93,7 @@ def subject_of(company: Company, scope_type: str, scope_id: Any) -> Any:
     rows: Any = apps.get_model(SCOPES[scope_type])._default_manager
     if scope_type != "company":
         rows = rows.filter(company=company)
-    elif scope_id != company.pk:
+    elif str(scope_id) != str(company.pk):
         rows = rows.none()
     found = rows.filter(pk=scope_id).first()
     if found is None:

@@ -15,8 +15,10 @@ from agents.api.approval_shapes import (
 from agents.api.approvals import APPROVALS, ApprovalEndpoint
 from agents.api.shapes import DoneShape
 from agents.models import Agent, Approval, Run
+from agents.outside import note_rows, note_runs
 from issues.api.issues import IssueEndpoint
 from issues.models import ApprovalLink, Issue
+from issues.outside import note_reading
 from paperclip.api.schema import doc
 from paperclip.api.views import Endpoint
 from paperclip.exceptions import NotAllowed
@@ -31,7 +33,9 @@ class ApprovalIssues(ApprovalEndpoint):
     )
     def get(self, request: Request, **path: str) -> Response:
         issues = Issue.objects.filter(approval_links__approval=self.approval())
-        return self.page(issues, ISSUES, LinkedIssueShape)
+        found, headers = ISSUES.cut(issues, request)
+        note_reading(self.actor, *found)
+        return Response(LinkedIssueShape(found, many=True).data, headers=headers)
 
 
 class LinkEndpoint(IssueEndpoint):
@@ -49,7 +53,10 @@ class IssueApprovals(LinkEndpoint):
     @doc("list_issue_approvals", "Its approvals", gives=ApprovalShape, pages=APPROVALS)
     def get(self, request: Request, **path: str) -> Response:
         rows = Approval.objects.filter(issue_links__issue=self.issue())
-        return self.page(rows, APPROVALS, ApprovalShape)
+        found, headers = APPROVALS.cut(rows, request)
+        note_runs(self.actor, [one.run_id for one in found])
+        note_rows(self.actor, *found)
+        return Response(ApprovalShape(found, many=True).data, headers=headers)
 
     @doc(
         "link_approval",

@@ -24,6 +24,7 @@ from issues.api.criteria_shapes import (
 )
 from issues.api.issues import IssueEndpoint
 from issues.models import Check, Criterion, Issue
+from issues.outside import note_reading
 from paperclip.api.schema import doc
 from paperclip.api.views import Endpoint
 from paperclip.pages import Pages
@@ -115,6 +116,7 @@ class CriterionEndpoint(Endpoint):
     def criterion(self) -> Criterion:
         rows = Criterion.objects.select_related("issue__project", "check_of")
         found: Criterion = rows.get_for(self.actor, self.kwargs["criterion_id"])
+        note_reading(self.actor, found.issue)
         return found
 
 

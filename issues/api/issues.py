@@ -29,7 +29,7 @@ from issues.api.shapes import (
 )
 from issues.models import Issue
 from issues.models.issue import IssueQuerySet
-from issues.outside import note_reading
+from issues.outside import note_reading, note_surroundings
 from paperclip.api.schema import doc
 from paperclip.api.views import Endpoint, is_uuid
 from paperclip.exceptions import BadRequest, NotAllowed, NotSignedIn
@@ -105,7 +105,9 @@ class OneIssue(IssueEndpoint):
         among = rows.with_products(rows.with_edges(rows.shown())).select_related(
             "project__goal", "goal", "parent"
         )
-        return Response(IssueDetail(self.issue(among)).data)
+        issue = self.issue(among)
+        note_surroundings(self.actor, issue)
+        return Response(IssueDetail(issue).data)
 
     @doc(
         "change_issue",
@@ -189,6 +191,7 @@ class Inbox(Endpoint):
     def get(self, request: Request) -> Response:
         mine = Issue.objects.inbox_of(must_be_agent(self)).defer("description")
         found, headers = INBOX.cut(mine, request)
+        note_reading(self.actor, *found)
         context = {
             "runs": rows.active_runs(found),
             "blockers": rows.open_blockers(found),

@@ -9,6 +9,7 @@ from django.utils.timezone import now
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agents.outside import note_rows
 from issues import webhooks
 from issues.api.routine_forms import (
     CallForm,
@@ -32,6 +33,7 @@ from issues.api.routine_shapes import (
     secret_of,
 )
 from issues.models import Routine, RoutineRevision, RoutineRun, RoutineTrigger
+from issues.outside import note_firings, note_reading
 from paperclip.actors import SYSTEM
 from paperclip.api.schema import doc, public
 from paperclip.api.views import Endpoint, Json
@@ -56,6 +58,8 @@ class Routines(Endpoint):
         rows = Routine.objects.filter(company=self.company())
         found, headers = ROUTINES.cut(rows, request)
         told = Routine.objects.tell(found)
+        note_rows(self.actor, *found)
+        note_firings(self.actor, [one.last_run for one in told])
         return Response(RoutineRow(told, many=True).data, headers=headers)
 
     @doc(
@@ -75,11 +79,14 @@ class RoutineEndpoint(Endpoint):
     def routine(self) -> Routine:
         rows = Routine.objects.select_related("company")
         routine: Routine = rows.get_for(self.actor, self.kwargs["routine_id"])
+        note_rows(self.actor, routine)
         return routine
 
     def detail(self, routine: Routine) -> dict[str, Any]:
         rows = Routine.objects.filter(pk=routine.pk)
-        return RoutineDetail(Routine.objects.tell(rows)[0]).data  # type: ignore[return-value]
+        told = Routine.objects.tell(rows)[0]
+        note_firings(self.actor, [told.last_run])
+        return RoutineDetail(told).data  # type: ignore[return-value]
 
 
 class OneRoutine(RoutineEndpoint):
@@ -133,7 +140,11 @@ class RoutineRuns(RoutineEndpoint):
     )
     def get(self, request: Request, **path: str) -> Response:
         runs = self.routine().runs.select_related("linked_issue", "trigger")
-        return self.page(runs, RUNS, RoutineRunRow)
+        found, headers = RUNS.cut(runs, request)
+        note_firings(self.actor, found)
+        issues = [one.linked_issue for one in found if one.linked_issue]
+        note_reading(self.actor, *issues)
+        return Response(RoutineRunRow(found, many=True).data, headers=headers)
 
 
 class RoutineRevisions(RoutineEndpoint):
@@ -194,6 +205,7 @@ class TriggerEndpoint(Endpoint):
     def trigger(self) -> RoutineTrigger:
         rows = RoutineTrigger.objects.select_related("routine__company")
         trigger: RoutineTrigger = rows.get_for(self.actor, self.kwargs["trigger_id"])
+        note_rows(self.actor, trigger.routine)
         return trigger
 
 

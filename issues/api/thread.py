@@ -18,7 +18,7 @@ from issues.api.shapes import (
     Products,
 )
 from issues.models import Comment, Issue
-from issues.outside import note_reading
+from issues.outside import note_surroundings
 from paperclip.api.schema import doc
 from paperclip.api.shapes import ActivityShape
 from paperclip.api.views import is_uuid
@@ -89,7 +89,7 @@ class HeartbeatContext(IssueEndpoint):
             "project__goal", "goal", "parent"
         )
         issue = self.issue(among)
-        note_reading(self.actor, *issue.ancestors())
+        note_surroundings(self.actor, issue)
         wanted = self.query(ContextFilter).get("wakeCommentId")
         context = {
             "issue": issue,

@@ -9,6 +9,7 @@ from issues.api.issues import IssueEndpoint
 from issues.api.work_forms import WorkProductChange, WorkProductForm
 from issues.api.work_shapes import WorkProductShape
 from issues.models import WorkProduct
+from issues.outside import note_reading
 from paperclip.api.schema import doc
 from paperclip.api.views import Endpoint
 from paperclip.pages import Pages
@@ -43,6 +44,7 @@ class OneWorkProduct(Endpoint):
     def product(self) -> WorkProduct:
         rows = WorkProduct.objects.select_related("issue", "project")
         product: WorkProduct = rows.get_for(self.actor, self.kwargs["product_id"])
+        note_reading(self.actor, product.issue)
         return product
 
     @doc(

@@ -64,19 +64,24 @@ def outlook(standing: Standing) -> str:
     lasts = found.lasts(max(0, left))
     if lasts is None or left <= 0 or standing.policy.metric == "runs":
         return ""
-    told = {
-        "p50": in_words(standing, found.p50),
-        "p90": in_words(standing, found.p90),
-        "few": f"{lasts[1]:,}",
-        "many": f"{lasts[0]:,}",
+    told = {"p50": in_words(standing, found.p50), "p90": in_words(standing, found.p90)}
+    use = _("Half of the runs take less than %(p50)s, nine in ten less than %(p90)s")
+    return f"{use % told}: {enough_for(lasts[1], lasts[0])}."
+
+
+def enough_for(few: int, many: int) -> str:
+    """For how many runs, told once where both are the same."""
+    if not many:
+        return _("not enough for another run")
+    if not few:
+        return _("enough for %(many)s more at best") % {"many": f"{many:,}"}
+    if few == many:
+        said = ngettext("enough for %(n)s more", "enough for %(n)s more", few)
+        return said % {"n": f"{few:,}"}
+    return _("enough for %(few)s to %(many)s more") % {
+        "few": f"{few:,}",
+        "many": f"{many:,}",
     }
-    return (
-        _(
-            "half of the runs take up to %(p50)s, one in ten more than %(p90)s: enough"
-            " for %(few)s to %(many)s runs"
-        )
-        % told
-    )
 
 
 @register.filter
@@ -87,14 +92,18 @@ def expected(found: Forecast, what: str) -> str:
     told = {"p50": dollars(found.p50), "p90": dollars(found.p90), "n": found.count}
     if what == "issue":
         said = ngettext(
-            "%(p50)s, with bad luck %(p90)s, by %(n)s done issue like it",
-            "%(p50)s, with bad luck %(p90)s, by %(n)s done issues like it",
+            "half of such issues cost less than %(p50)s, nine in ten less than"
+            " %(p90)s (%(n)s was looked at)",
+            "half of such issues cost less than %(p50)s, nine in ten less than"
+            " %(p90)s (%(n)s were looked at)",
             found.count,
         )
     else:
         said = ngettext(
-            "%(p50)s a run, with bad luck %(p90)s, by %(n)s that ended",
-            "%(p50)s a run, with bad luck %(p90)s, by %(n)s that ended",
+            "half of such runs cost less than %(p50)s, nine in ten less than"
+            " %(p90)s (%(n)s was looked at)",
+            "half of such runs cost less than %(p50)s, nine in ten less than"
+            " %(p90)s (%(n)s were looked at)",
             found.count,
         )
     return said % told

@@ -3,7 +3,6 @@ what is asked for."""
 
 from __future__ import annotations
 
-import json
 from difflib import unified_diff
 from typing import Any
 
@@ -12,12 +11,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from agents.models import Agent, Approval, ApprovalEvent, BudgetPolicy, EffectPolicy
+from agents.models import Agent, Approval, ApprovalEvent, EffectPolicy
 from agents.models.policy import Effect, Rule, default_rule
 from issues.models import ApprovalLink
+from issues.views import payload
 from issues.views.work import lines_of
 from paperclip.api.views import is_uuid
 from paperclip.desk import Desk, View, attempt, back, page
@@ -30,14 +29,6 @@ RELATED = (
     "requested_by_user",
     "decided_by_user",
 )
-# What the console does not show beside the rest of a payload.
-INNER = {"agentId", "effect"}
-# Of a budget the title says the rest.
-OF_BUDGET = {
-    "amount": gettext_lazy("limit"),
-    "observedAmount": gettext_lazy("used"),
-    "raiseTo": gettext_lazy("raise to"),
-}
 EVERYTHING = 1_000_000  # lines around a change: all of them
 
 
@@ -93,48 +84,9 @@ def approval(request: HttpRequest, pk: str) -> HttpResponse:
 
 def shown(row: Any) -> Any:
     """With its payload as people read it."""
-    shown_already = (
-        {row.title}
-        if row.type != row.Type.QUESTION
-        else {row.title, row.asked_default, "\n".join(row.options)}
-    )
-    told = budget_of(row.payload) if row.type == row.Type.BUDGET else row.payload
-    row.facts = [fact for fact in facts_of(told) if fact[1] not in shown_already]
+    row.facts = payload.of(row)
+    row.lines = payload.lines_of(row.payload)
     return row
-
-
-def budget_of(payload: dict[str, Any]) -> dict[str, Any]:
-    """What a budget's approval asks for, with its unit instead of ids and codes."""
-    policy = BudgetPolicy(metric=payload.get("metric", ""))
-    return {
-        str(name): policy.in_words(payload[key])
-        for key, name in OF_BUDGET.items()
-        if isinstance(payload.get(key), int)
-    }
-
-
-def facts_of(payload: dict[str, Any]) -> list[tuple[str, str]]:
-    """Name and text of each part of a payload, the long ones last."""
-    told = [
-        (words(key), text_of(value))
-        for key, value in payload.items()
-        if key not in INNER and value not in (None, "", [], {})
-    ]
-    return sorted(told, key=lambda fact: "\n" in fact[1] or len(fact[1]) > 120)
-
-
-def words(key: str) -> str:
-    """`recommendedAction` as `recommended action`."""
-    spread = "".join(f" {c.lower()}" if c.isupper() else c for c in key)
-    return spread.replace("_", " ").strip()
-
-
-def text_of(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return "\n".join(value)
-    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def diff_of(row: Approval) -> list[Any] | None:
@@ -143,8 +95,7 @@ def diff_of(row: Approval) -> list[Any] | None:
     if again is None or again.payload_before is None:
         return None
     was, now = (
-        [line for name, text in facts_of(p) for line in f"{name}: {text}".split("\n")]
-        for p in (again.payload_before, row.payload)
+        payload.lines_of(before) for before in (again.payload_before, row.payload)
     )
     return list(lines_of(unified_diff(was, now, lineterm="", n=EVERYTHING)))
 
@@ -241,10 +192,12 @@ def rules(request: HttpRequest) -> HttpResponse:
 
 def save_rules(desk: Desk, agent: Agent | None, posted: Any) -> None:
     company = desk.company
+    rows = EffectPolicy.objects.filter(company=company, agent=agent)
+    said = dict(rows.values_list("effect", "rule"))
     for effect in Effect:
-        EffectPolicy.objects.put(
-            company, effect, posted.get(effect, ""), by=desk.actor, agent=agent
-        )
+        rule = posted.get(effect, "")
+        if rule != said.get(effect, ""):
+            EffectPolicy.objects.put(company, effect, rule, by=desk.actor, agent=agent)
     if agent is None:
         company.change(
             by=desk.actor,

@@ -82,10 +82,12 @@ def put(request: HttpRequest) -> HttpResponse:
     form = BudgetForm(request.POST, company=desk.company)
     if not form.is_valid():
         return show(request, form)
+    values = form.values()
+    gone = _("There is no such limit any more.")
     attempt(
         request,
-        lambda: acts.put(desk.company, by=desk.actor, **form.values()),
-        _("The limit is set."),
+        lambda: acts.put(desk.company, by=desk.actor, **values),
+        _("The limit is set.") if values["amount"] else gone,
     )
     return back(request, "admin:budgets")
 

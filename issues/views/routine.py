@@ -115,13 +115,20 @@ def show(
         concurrency=dict(CONCURRENCY)[routine.concurrency_policy],
         catch_up=dict(CATCH_UP)[routine.catch_up_policy],
         criteria=[in_a_line(one) for one in routine.criteria],
-        signing=SIGNING,
+        signing=signing_for(request, routine),
         proofs=dict(SIGNING),
         secrets=Secret.objects.filter(company=routine.company),
         made=[(hook, s, HOW_TO_CALL[hook.signing_mode or "none"]) for hook, s in made],
         refusal=refusal,
         run_form=run_form or RunForm(routine),
     )
+
+
+def signing_for(request: HttpRequest, routine: Routine) -> list[tuple[str, Any]]:
+    """The proofs that this person may choose for a webhook."""
+    company = routine.company
+    may = Desk.of(request).may(company, "open a webhook without a signature")
+    return [one for one in SIGNING if may or one[0] != "none"]
 
 
 def times(trigger: RoutineTrigger) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from marketing.models.directory import (
     SubmissionPacket,
 )
 from marketing.models.effect import Effect
+from marketing.models.gap import KeywordGap
 from marketing.models.job import JobName, JobRun, JobSchedule
 from marketing.models.keyword import Brief, Keyword, KeywordCluster
 from marketing.models.message import InboxMessage, MailEvent, Message
@@ -15,12 +16,7 @@ from marketing.models.outreach import Category, Mailbox, Template
 from marketing.models.page import HostCircuit, IndexNowSubmission, OwnPage
 from marketing.models.post import Post, PostVersion
 from marketing.models.rank import ProviderSpend, RankAlert, RankReading
-from marketing.models.rival import (
-    Competitor,
-    KeywordGap,
-    ObservedTerm,
-    PageSnapshot,
-)
+from marketing.models.rival import Competitor, ObservedTerm, PageSnapshot
 from marketing.models.site import Site
 
 __all__ = [

@@ -8,6 +8,7 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from marketing.models.managed import Managed
 from marketing.models.outreach import Category
 from marketing.words import identity, masked_address
 from paperclip import audit
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from paperclip.models import Company
 
 
-class Contact(Scoped):
+class Contact(Managed):
     """Whom we may write to. `identity` is their address without its disguises: whoever
     was written to by any job is never written to again."""
 
@@ -45,7 +46,7 @@ class Contact(Scoped):
     lawful_basis = models.CharField(max_length=200, blank=True)
     is_on = models.BooleanField(_("may be written to"), default=False)
 
-    objects = ScopedQuerySet.as_manager()
+    TAKES = "change who is written to"
 
     class Meta:
         verbose_name = _("contact")

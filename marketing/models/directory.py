@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from agents.models import Approval
 from issues.models import Issue
 from marketing.models.blob import Blob
+from marketing.models.managed import Managed
 from marketing.models.site import empty_list
 from paperclip import audit
 from paperclip.exceptions import Conflict, Invalid
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from paperclip.actors import Actor
 
 
-class Directory(Scoped):
+class Directory(Managed):
     class Mode(models.TextChoices):
         MANUAL = "manual", _("by hand")
         API = "api", _("API")
@@ -53,7 +54,7 @@ class Directory(Scoped):
     score = models.FloatField(default=0)
     state = models.CharField(max_length=12, choices=State.choices, default=State.OPEN)
 
-    objects = ScopedQuerySet.as_manager()
+    TAKES = "change keywords"
 
     class Meta:
         verbose_name = _("directory")

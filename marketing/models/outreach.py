@@ -11,9 +11,9 @@ from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from marketing.models.managed import Managed
 from paperclip import audit
 from paperclip.exceptions import Invalid
-from paperclip.models import Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,7 +34,7 @@ class Category(models.TextChoices):
     LINK = "link", _("pages that could link to us")
 
 
-class Mailbox(Scoped):
+class Mailbox(Managed):
     """Where our mail is sent from. Its password is a secret, bound with the target type
     "mailbox"."""
 
@@ -74,7 +74,7 @@ class Mailbox(Scoped):
     tested_at = models.DateTimeField(null=True)
     dkim_selector = models.CharField(_("DKIM selector"), max_length=63, blank=True)
 
-    objects = ScopedQuerySet.as_manager()
+    TAKES = "keep a mailbox"
 
     class Meta:
         verbose_name = _("mailbox")
@@ -124,7 +124,7 @@ class Mailbox(Scoped):
         return said
 
 
-class Template(Scoped):
+class Template(Managed):
     """The frame of the mails to one category. Places: {name}, {outlet}, {article} (its
     title), {url}, {pitch}, {site}."""
 
@@ -135,7 +135,7 @@ class Template(Scoped):
     # After ten approvals of single ones.
     auto_approve = models.BooleanField(default=False)
 
-    objects = ScopedQuerySet.as_manager()
+    TAKES = "change who is written to"
 
     class Meta:
         verbose_name = _("mail template")

@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
-from django.db import models
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
-from issues.models import Issue
 from marketing.models.blob import Blob
 from marketing.models.site import empty_list
+from paperclip import audit
+from paperclip.exceptions import Invalid
 from paperclip.models import Scoped, ScopedQuerySet
+
+if TYPE_CHECKING:
+    from paperclip.actors import Actor
+    from paperclip.models import Company
+
+
+CHAINED = ("title", "description", "h1", "h2", "keywords", "posts", "tech")
+
+
+class CompetitorQuerySet(ScopedQuerySet):
+    @transaction.atomic
+    def add(
+        self, company: Company, name: str, base_url: str, *, by: Actor, **more: Any
+    ) -> Competitor:
+        """One more to read. A person says so, as it is a new domain to go to. Invalid
+        for what is no address; the same again is the same row."""
+        by.must_be_operator(company.pk, "set the site up")
+        row, made = self.get_or_create(
+            company=company,
+            base_url=address_of(base_url),
+            defaults={"name": name.strip()[:120] or base_url, **checked(more)},
+        )
+        if made:
+            audit.record(by, "competitor.added", row, address=row.base_url)
+        return cast(Competitor, row)
 
 
 class Competitor(Scoped):
@@ -22,9 +51,10 @@ class Competitor(Scoped):
     is_on = models.BooleanField(_("is read"), default=True)
     status = models.CharField(max_length=12, blank=True)
     said = models.CharField(max_length=300, blank=True)
+    # When it was last read; what could not be read since is in `said`.
     read_at = models.DateTimeField(null=True)
 
-    objects = ScopedQuerySet.as_manager()
+    objects = CompetitorQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("competitor")
@@ -37,6 +67,44 @@ class Competitor(Scoped):
 
     def __str__(self) -> str:
         return self.name
+
+    @transaction.atomic
+    def change(self, *, by: Actor, **fields: Any) -> None:
+        """Another name, further pages, selectors, or whether it is read at all."""
+        by.must_be_operator(self.company_id, "set the site up")
+        for name, value in checked(fields).items():
+            setattr(self, name, value)
+        self.save(update_fields=[*fields, "updated_at"])
+        audit.record(by, "competitor.changed", self, fields=sorted(fields))
+
+    def pages_now(self) -> list[PageSnapshot]:
+        """The last state of each page that could be read, with its date."""
+        rows = self.snapshots.filter(status=PageSnapshot.Status.OK)
+        latest = rows.order_by("url", "-last_seen_at").distinct("url")
+        return sorted(latest, key=lambda one: one.last_seen_at, reverse=True)
+
+    def source(self) -> str:
+        """The address of the feed that it was last read by; empty without one."""
+        for one in self.pages_now():
+            if one.fields.get("posts", {}).get("step") == "feed":
+                return str(one.url)
+        return ""
+
+
+class PageSnapshotQuerySet(ScopedQuerySet):
+    def keep(
+        self, competitor: Competitor, url: str, body_hash: str, **fields: Any
+    ) -> tuple[PageSnapshot, bool]:
+        """The row of this state of the page, and whether it is a new one."""
+        known: dict[str, Any] = {
+            "competitor": competitor,
+            "url": url[:500],
+            "body_hash": body_hash,
+        }
+        row, made = self.update_or_create(
+            **known, defaults={"company_id": competitor.company_id, **fields}
+        )
+        return cast(PageSnapshot, row), made
 
 
 class PageSnapshot(Scoped):
@@ -72,7 +140,7 @@ class PageSnapshot(Scoped):
     megabytes = models.FloatField(null=True)
     last_seen_at = models.DateTimeField()
 
-    objects = ScopedQuerySet.as_manager()
+    objects = PageSnapshotQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("snapshot of a page")
@@ -86,6 +154,78 @@ class PageSnapshot(Scoped):
 
     def __str__(self) -> str:
         return f"{self.url} ({self.status})"
+
+    def before(self) -> PageSnapshot | None:
+        """The state that this page was in before, if it could be read."""
+        rows = PageSnapshot.objects.filter(
+            competitor=self.competitor_id, url=self.url, status=self.Status.OK
+        ).exclude(pk=self.pk)
+        found: PageSnapshot | None = (
+            rows.filter(last_seen_at__lt=self.last_seen_at)
+            .order_by("-last_seen_at")
+            .first()
+        )
+        return found
+
+    def changes(self, was: PageSnapshot | None = None) -> list[dict[str, Any]]:
+        """What of its fields is another than before: {field, was, now}."""
+        was = was or self.before()
+        if was is None:
+            return []
+        old, new = was.fields, self.fields
+        return [
+            {"field": name, "was": value_of(old, name), "now": value_of(new, name)}
+            for name in CHAINED
+            if value_of(old, name) != value_of(new, name)
+        ]
+
+    def drift(self, was: PageSnapshot | None = None) -> list[str]:
+        """Fields that are not there any more, or were found only further down their
+        chain: the page is built another way, and a selector may have to be changed."""
+        from marketing.crawl.fields import depth
+
+        was = was or self.before()
+        if was is None:
+            return []
+        told = []
+        for name in CHAINED:
+            old, new = step_of(was.fields, name), step_of(self.fields, name)
+            if old and name in self.fields and depth(name, new) > depth(name, old):
+                told.append(f"{name}: {new or 'gone'}, before {old}")
+        return told
+
+
+def value_of(fields: dict[str, Any], name: str) -> Any:
+    return (fields.get(name) or {}).get("value")
+
+
+def step_of(fields: dict[str, Any], name: str) -> str | None:
+    return (fields.get(name) or {}).get("step")
+
+
+def address_of(told: str) -> str:
+    """As it is kept. Invalid when it is none."""
+    try:
+        parts = urlsplit(told.strip())
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = None
+    if not good or parts.username or len(told) > 300:
+        raise Invalid(f"“{told[:100]}” is no address: write https:// and the host.")
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path or '/'}"
+
+
+def checked(fields: dict[str, Any]) -> dict[str, Any]:
+    """What may be said of a competitor. Invalid names what is wrong."""
+    if strange := set(fields) - {"name", "pages", "selectors", "is_on"}:
+        raise Invalid(f"A competitor has no {', '.join(sorted(strange))} to change.")
+    for css in fields.get("selectors", {}).items():
+        if css[0] not in CHAINED or not isinstance(css[1], str):
+            raise Invalid(f"A selector is for one of: {', '.join(CHAINED)}.")
+    pages = fields.get("pages", [])
+    if not isinstance(pages, list) or not all(isinstance(one, str) for one in pages):
+        raise Invalid("Pages are a list of addresses.")
+    return fields
 
 
 class ObservedTerm(Scoped):
@@ -106,48 +246,6 @@ class ObservedTerm(Scoped):
         constraints = [
             models.UniqueConstraint(
                 fields=["competitor", "stem_key"], name="a_term_is_observed_once"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.term
-
-
-class KeywordGap(Scoped):
-    """A term of theirs that is none of ours. `components` are the parts of the score,
-    `titles` suggestions for a post."""
-
-    class Class(models.TextChoices):
-        MISSING = "missing", _("missing")
-        UNTAPPED = "untapped", _("untapped")
-        WEAK = "weak", _("weak")
-
-    class Priority(models.TextChoices):
-        HIGH = "high", _("high")
-        MEDIUM = "medium", _("medium")
-        LOW = "low", _("low")
-
-    term = models.CharField(max_length=200)
-    stem_key = models.CharField(max_length=200)
-    score = models.FloatField()
-    components = models.JSONField(default=dict)
-    kind = models.CharField(max_length=8, choices=Class.choices)
-    priority = models.CharField(max_length=8, choices=Priority.choices)
-    titles = models.JSONField(default=empty_list)
-    rivals = models.JSONField(default=empty_list)
-    first_seen_at = models.DateTimeField()
-    last_seen_at = models.DateTimeField()
-    is_dismissed = models.BooleanField(default=False)
-    issue = models.ForeignKey(Issue, models.SET_NULL, null=True, related_name="+")
-
-    objects = ScopedQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("keyword gap")
-        ordering = ["-score", "term"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["company", "stem_key"], name="a_gap_is_there_once"
             )
         ]
 

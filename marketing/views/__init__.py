@@ -1,0 +1,28 @@
+"""The pages of the marketing: address, view and name."""
+
+from collections.abc import Callable
+
+from django.http import HttpResponse
+
+from marketing.views import gaps, outreach, posts, ranks, results, room, site, told
+
+PAGES: list[tuple[str, Callable[..., HttpResponse], str]] = [
+    ("marketing/", room.room, "marketing"),
+    ("marketing/stop", room.stop, "marketing_stop"),
+    ("marketing/jobs/<str:job>/run", room.run, "job_run"),
+    ("marketing/jobs/<str:job>/switch", room.switch, "job_switch"),
+    ("marketing/jobs/<str:job>/every", room.every, "job_every"),
+    ("marketing/site/", site.site, "site_setup"),
+    ("marketing/gaps/", gaps.gaps, "gaps"),
+    ("marketing/gaps/<uuid:pk>/dismiss", gaps.dismiss, "gap_dismiss"),
+    ("marketing/rivals/<uuid:pk>", gaps.rival, "rival"),
+    ("marketing/posts/", posts.posts, "posts"),
+    ("marketing/posts/<uuid:pk>", posts.post, "post"),
+    ("marketing/ranks/", ranks.ranks, "ranks"),
+    ("marketing/outreach/", outreach.ledger, "outreach"),
+    ("marketing/outreach/<uuid:pk>", outreach.message, "message"),
+    ("marketing/indexnow/", told.told, "indexnow"),
+    ("marketing/results/", results.show, "results"),
+    ("marketing/results/pdf", results.pdf, "results_pdf"),
+    ("marketing/results/mail", results.send, "results_mail"),
+]

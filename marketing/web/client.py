@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import socket
+import ssl
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -69,6 +70,8 @@ class Guard(httpcore.NetworkBackend):
 
     def __init__(self, local: Callable[[str, int], bool]) -> None:
         self._inner, self._local = httpcore.SyncBackend(), local
+        # When the request that is under way has to be over.
+        self.until = float("inf")
 
     def connect_tcp(
         self,
@@ -88,12 +91,46 @@ class Guard(httpcore.NetworkBackend):
             raise httpcore.ConnectError(
                 f"{host} is {private[0]}, an address inside a private network."
             )
-        return self._inner.connect_tcp(
+        stream = self._inner.connect_tcp(
             addresses[0], port, timeout, local_address, socket_options
         )
+        return Hurried(stream, self)
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+class Hurried(httpcore.NetworkStream):
+    """A connection that waits no longer than the whole request may take: a server that
+    sends a byte now and then would hold one up for ever."""
+
+    def __init__(self, inner: httpcore.NetworkStream, guard: Guard) -> None:
+        self._inner, self._guard = inner, guard
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        left = self._guard.until - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("It takes too long.")
+        wait = left if timeout is None else min(left, timeout)
+        return self._inner.read(max_bytes, wait)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        inner = self._inner.start_tls(ssl_context, server_hostname, timeout)
+        return Hurried(inner, self._guard)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
 
 
 def is_private(address: str) -> bool:
@@ -103,10 +140,11 @@ def is_private(address: str) -> bool:
 class Guarded(httpx.HTTPTransport):
     def __init__(self, local: Callable[[str, int], bool]) -> None:
         super().__init__()
+        self.guard = Guard(local)
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(trust_env=False),
             max_connections=4,
-            network_backend=Guard(local),
+            network_backend=self.guard,
         )
 
 
@@ -121,6 +159,10 @@ class Web:
     local: bool = False
     delay: float = DELAY
     sleep: Callable[[float], None] = time.sleep
+    # How long each request may take.
+    seconds: float = SECONDS
+    # What hosts ask for themselves, in seconds; see Robots.
+    delays: dict[str, float] = field(default_factory=dict)
     _last: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -132,9 +174,11 @@ class Web:
         return cls(contact=site.base_url, **wanted)
 
     def __post_init__(self) -> None:
+        transport = Guarded(self._is_local)
+        self._guard = transport.guard
         self._client = httpx.Client(
-            transport=Guarded(self._is_local),
-            timeout=SECONDS,
+            transport=transport,
+            timeout=self.seconds,
             headers={"User-Agent": f"{AGENT} (+{self.contact})"},
             follow_redirects=False,
         )
@@ -160,7 +204,7 @@ class Web:
 
     def wait(self, host: str, delay: float | None = None) -> None:
         """Leave the host alone for as long as is polite since the last request."""
-        pause = max(self.delay, delay or 0.0)
+        pause = max(self.delay, delay or 0.0, self.delays.get(host, 0.0))
         since = time.monotonic() - self._last.get(host, float("-inf"))
         if since < pause:
             self.sleep(pause - since)
@@ -195,13 +239,14 @@ class Web:
         asked, began = url, time.monotonic()
         for _hop in range(MOST_REDIRECTS + 1):
             self.wait(self.must_be_allowed(url))
+            until = self._guard.until = time.monotonic() + self.seconds
             try:
                 with self._client.stream(method, url, **how) as answer:
                     to = answer.headers.get("location")
                     if follow and answer.is_redirect and to:
                         url = urljoin(url, to)
                         continue
-                    body = read(answer, most, began + SECONDS)
+                    body = read(answer, most, until)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 said = str(error) or type(error).__name__
                 raise Unreachable(f"{shown(url)} does not answer: {said}") from None
@@ -230,5 +275,5 @@ def read(answer: httpx.Response, most: int, until: float) -> bytes:
             raise Unreachable(f"{where} is larger than {most} bytes.")
         if time.monotonic() > until:
             where = shown(str(answer.url))
-            raise Unreachable(f"{where} takes longer than {SECONDS:.0f} s.")
+            raise Unreachable(f"{where} takes too long.")
     return bytes(body)

@@ -21,6 +21,10 @@ class Robots:
         self._web = web
         self._known: dict[str, Protego | None] = {}
 
+    def answers(self, url: str) -> bool:
+        """Whether the host says what it asks for: it may well ask for nothing."""
+        return self._of(url) is not None
+
     def may_read(self, url: str) -> bool:
         rules = self._of(url)
         return rules is not None and bool(rules.can_fetch(url, AGENT))
@@ -38,7 +42,10 @@ class Robots:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._known:
-            self._known[origin] = self._read(f"{origin}/robots.txt")
+            self._known[origin] = rules = self._read(f"{origin}/robots.txt")
+            # From now on the client keeps to it by itself.
+            asked = float((rules and rules.crawl_delay(AGENT)) or 0.0)
+            self._web.delays[(parts.hostname or "").lower()] = asked
         return self._known[origin]
 
     def _read(self, url: str) -> Protego | None:

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import CharField, ChoiceField, Serializer, UUIDField
 
 from agents import stopping
+from agents.outside import note_runs
 from paperclip.api.forms import Form, Text, Whole
 from paperclip.api.schema import doc
 from paperclip.api.shapes import ActivityShape, CompanyShape, MeShape
@@ -109,7 +110,9 @@ class CompanyActivity(Endpoint):
     def get(self, request: Request, **path: str) -> Response:
         rows = Activity.objects.filter(company=self.company())
         rows = rows.filter(**self.query(ActivityFilter))
-        return self.page(rows, ACTIVITY, ActivityShape)
+        found, headers = ACTIVITY.cut(rows, request)
+        note_runs(self.actor, [act.run_id for act in found])
+        return Response(ActivityShape(found, many=True).data, headers=headers)
 
 
 class Me(Endpoint):

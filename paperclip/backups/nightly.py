@@ -13,11 +13,13 @@ import time
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Min
 from django.utils.timezone import now
 
 from paperclip import home
 from paperclip.backups import store
 from paperclip.exceptions import Refused
+from paperclip.models import Company
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 MORE_SECONDS = 60
 # A good one is taken every night; so old, two nights have failed.
 OLDEST = timedelta(hours=50)
+# Until then the first night may not have come.
+FIRST = timedelta(hours=26)
 FAILURE = "failure.json"
 
 
@@ -60,6 +64,14 @@ def note(failure: str) -> None:
         file.write_text(json.dumps({"at": time.time(), "said": failure}))
     else:
         file.unlink(missing_ok=True)
+
+
+def is_early() -> bool:
+    """Whether the first night has not come yet, and nothing went wrong either."""
+    first = Company.objects.aggregate(at=Min("created_at"))["at"]
+    young = first is None or now() - first < FIRST
+    failed = (store.home() / FAILURE).exists()
+    return young and not failed and store.latest_good() is None
 
 
 def state() -> str:

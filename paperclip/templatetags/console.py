@@ -17,10 +17,11 @@ from django.utils.translation import ngettext
 from markdown_it import MarkdownIt
 
 from paperclip import roles
-from paperclip.words import LABELS, TONES, TOOL_ICONS, reason
+from paperclip.words import LABELS, TONES, TOOL_ICONS, reason, role
 
 register = template.Library()
 register.filter("reason", reason)
+register.filter("role", role)
 
 LONGEST = 20_000  # characters of one text of a transcript
 UNITS = (

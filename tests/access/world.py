@@ -21,6 +21,19 @@ from agents.models import (
     Session,
 )
 from issues.models import Check, Criterion, Document, RoutineTrigger, WorkProduct
+from marketing.models import (
+    Competitor,
+    Contact,
+    CountryPolicy,
+    Directory,
+    Keyword,
+    KeywordGap,
+    Mailbox,
+    Message,
+    Post,
+    Suppression,
+    Template,
+)
 from paperclip.actors import SYSTEM, Actor
 from paperclip.desk import LIVE_SALT
 from paperclip.models import Company, Invite, SignInLink, User
@@ -56,6 +69,7 @@ class World:
             **self.proofs(),
             **self.routines(),
             **self.governance(),
+            **outside(self.company),
             "paused": paused,
             "place": self.company.memberships.get(user=self.people["operator"]),
             "invite": Invite.objects.filter(company=self.company).get(),
@@ -230,3 +244,56 @@ def ended_run(agent: Agent, company: Company) -> str:
     run, token = claimed(agent, make.issue(company))
     run.finish("succeeded")
     return token
+
+
+def outside(company: Company) -> dict[str, Any]:
+    """A row of each kind that the marketing keeps."""
+    of: dict[str, Any] = {"company": company}
+    rival = Competitor.objects.create(**of, name="Rival", base_url="https://r.example/")
+    box = Mailbox.objects.create(
+        **of, name="Us", address="us@us.example", smtp_host="x", imap_host="x"
+    )
+    contact = Contact.objects.create(
+        **of, outlet="Press", category="eu", email="a@press.example"
+    )
+    mail = Message.objects.create(
+        **of,
+        mailbox=box,
+        contact=contact,
+        identity="a@press.example",
+        domain="press.example",
+        job="pr",
+        to="a@press.example",
+        message_id=f"{company.pk}@us.example",
+        unsubscribe_token=company.pk.hex,
+        subject="A pitch",
+        body="Hello",
+    )
+    return {
+        "rival": rival,
+        "mailbox": box,
+        "contact": contact,
+        "mail": mail,
+        "gap": KeywordGap.objects.create(
+            **of,
+            term="term",
+            stem_key="term",
+            score=1,
+            kind="missing",
+            priority="low",
+            first_seen_at=now(),
+            last_seen_at=now(),
+        ),
+        "post": Post.objects.create(**of, keyword="word", slug="word"),
+        "keyword": Keyword.objects.create(**of, text="word", stem_key="word"),
+        "directory": Directory.objects.create(**of, name="D", url="https://d.example/"),
+        "template": Template.objects.create(
+            **of, category="eu", subject="S", body="{pitch}"
+        ),
+        "policy_of_country": CountryPolicy.objects.create(
+            **of, country="PT", rule="ask"
+        ),
+        "suppression": Suppression.objects.create(
+            **of, value="b@press.example", reason="manual"
+        ),
+    }

@@ -10,6 +10,9 @@ from django.test import Client
 from paperclip.models import Company, User
 from tests import make
 
+# Before it the page of the log names all acts there are, in its filter.
+LOG = 'id="activity"'
+
 
 @pytest.fixture
 def company(db: Any) -> Company:

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from playwright.sync_api import BrowserContext, Page, expect
 
+from agents import hiring
 from agents.models import Agent, Approval, EffectPolicy
 from paperclip.actors import SYSTEM
 from tests import make
@@ -41,7 +42,7 @@ def test_a_card_says_all_there_is_to_know(console: Client, agent: Agent) -> None
     asked(agent, issue_ids=[issue.pk])
     asked(agent, {"title": "Another"})
     html = console.get("/approvals/").content.decode()
-    for text in ("Buy a domain", "recommended action", "Pay 9 euros", "Ada asked"):
+    for text in ("Buy a domain", "Recommended action", "Pay 9 euros", "Ada asked"):
         assert text in html
     assert issue.identifier in html and "If nobody decides" in html
     assert "It is about no issue." in html
@@ -82,6 +83,54 @@ def test_a_budget_is_asked_for_in_words(console: Client, agent: Agent) -> None:
     page = console.get("/approvals/").content.decode()
     assert "$25.50" in page and "$1.00" in page
     assert "1c0ffee1" not in page and "lifetime" not in page
+
+
+def test_a_payload_is_told_without_json(console: Client, agent: Agent) -> None:
+    payload = {
+        "title": "Which name?",
+        "summary": "**Two** are left.",
+        "costs": {"domainCents": 1250, "perMonth": {"hostingCents": 900}},
+        "steps": [{"name": "buy"}, {"name": "announce"}],
+        "risky": True,
+    }
+    approval = asked(agent, payload)
+    page = console.get("/approvals/").content.decode()
+    for text in ("<strong>Two</strong>", "<dd>$12.50</dd>", "<dt>Hosting</dt>"):
+        assert text in page
+    assert "<dd>yes</dd>" in page and "<dd>announce</dd>" in page
+    assert "domainCents" not in page and "{" not in page.partition('id="approvals"')[2]
+    page = console.get(f"/approvals/{approval.pk}").content.decode()
+    assert "summary: **Two** are left." in page  # to the letter
+
+
+def test_an_effect_is_told_to_the_letter(console: Client, agent: Agent) -> None:
+    """Whoever allows a command sees each of its signs."""
+    effect = {"effect": "post_to_internet", "summary": "rm *a* [x](y)"}
+    asked(agent, effect, type="send")
+    asked(agent, {"title": "Run?", "command": "rm *b* [x](y)"})
+    page = console.get("/approvals/").content.decode()
+    assert "rm *a* [x](y)" in page and "<dd>rm *b* [x](y)</dd>" in page
+
+
+def test_a_hire_is_told_in_words(console: Client, agent: Agent) -> None:
+    agent.change(by=SYSTEM, permissions={"canCreateAgents": True})
+    fields = {"name": "Bo", "role": "qa", "adapter_type": "process"}
+    config = {"command": "sh", "args": ["a.sh", "-v"], "env": {"TOKEN_FILE": "abc"}}
+    hiring.hire(agent.company, by=make.working(agent), **fields, adapter_config=config)
+    page = console.get("/approvals/").content.decode()
+    for text in ("Bo, QA", "<dd>QA</dd>", "a program on this machine", "a.sh\n-v"):
+        assert text in page
+    assert "<dt>Monthly budget</dt><dd>none of its own</dd>" in page
+    assert "(not shown)" in page and "REDACTED" not in page and "abc" not in page
+
+
+def test_a_bare_question_leaves_no_empty_box(console: Client, agent: Agent) -> None:
+    payload = {"question": "Which colour?", "options": ["red", "blue"]}
+    approval = asked(agent, payload, type="question")
+    page = console.get(f"/approvals/{approval.pk}").content.decode()
+    assert "The question above, with these answers: red, blue." in page
+    approval = asked(agent, {"plan": "# The plan\n\nDo it."})
+    assert approval.title == "The plan"
 
 
 def test_who_waits_to_be_hired_cannot_be_woken(console: Client, agent: Agent) -> None:

@@ -97,7 +97,7 @@ def test_how_long_reviews_take(company: Company, console: Client) -> None:
     assert (found.count, found.p50) == (10, timedelta(hours=5, minutes=30))
     assert found.p90 == timedelta(hours=9, minutes=6)
     agent = console.get(f"/agents/{qa.pk}").content.decode()
-    assert "It has decided 10 reviews: half of them take 5.5 h" in agent
+    assert "It has decided 10 reviews: half of them take at most 5.5 h" in agent
     costs = console.get("/costs/").content.decode()
     assert "How long reviews take" in costs and "9.1 h" in costs
 

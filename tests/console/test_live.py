@@ -29,7 +29,7 @@ def test_asking_costs_the_session_and_its_person(
     console, company, django_assert_num_queries
 ):
     url = f"/live/{address(console)}"
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert console.get(url).status_code == 200
 
 
@@ -38,6 +38,16 @@ def test_nobody_else_may_ask(console, stranger, company):
     assert Client().get(url).status_code == 403
     assert stranger.get(url).status_code == 403
     assert console.get(url + "x").status_code == 404
+
+
+def test_who_was_removed_may_ask_no_more(company):
+    user = make.operator(company)
+    client = seen_by(user)
+    url = f"/live/{address(client)}"
+    assert client.get(url).status_code == 200
+    make.company().memberships.create(user=user, role="viewer")
+    company.memberships.filter(user=user).delete()
+    assert client.get(url).status_code == 403
 
 
 def test_a_page_knows_how_new_it_is(console, company):

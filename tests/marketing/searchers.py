@@ -64,7 +64,8 @@ def search_console(server: HTTPServer, rows: Callable[[], list[Any]]) -> list[An
         ]
         for group in body.get("dimensionFilterGroups", []):
             for only in group["filters"]:
-                found = [one for one in found if one["keys"][1] == only["expression"]]
+                word = only["expression"].casefold()
+                found = [one for one in found if one["keys"][1].casefold() == word]
         start = body["startRow"]
         return Response(json.dumps({"rows": found[start : start + body["rowLimit"]]}))
 

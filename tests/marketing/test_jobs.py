@@ -69,7 +69,7 @@ def alerts() -> list[Issue]:
 
 def test_each_job_has_its_line_in_beat_and_an_edited_one_stays() -> None:
     site = scene.site()
-    assert JobSchedule.objects.filter(company=site.company).count() == 6
+    assert JobSchedule.objects.filter(company=site.company).count() == len(JOBS)
     task = JobSchedule.objects.get(company=site.company, job="pr").task
     assert (task.interval.every, task.interval.period) == (8, "hours")
     JobSchedule.objects.get(job="pr").run_every(12, by=SYSTEM)

@@ -11,6 +11,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from marketing import imports, setup, starters
+from marketing.jobs import JOBS
 from marketing.models import (
     Category,
     Competitor,
@@ -151,13 +152,13 @@ def test_a_site_is_set_up_with_its_jobs_and_starters(company) -> None:
     site = Site.objects.set_up(company, by=SYSTEM, **GOOD)
     assert site.base_url == "https://acme.example/"
     assert (site.agent, site.languages, len(site.indexnow_key)) == (cmo, ["en"], 32)
-    assert JobSchedule.objects.filter(company=company).count() == 6
+    assert JobSchedule.objects.filter(company=company).count() == len(JOBS)
     assert not Contact.objects.exclude(email="", is_on=False).exists()
     again = Site.objects.set_up(company, by=SYSTEM, tone="Plain.")
     assert (again.pk, again.name, again.indexnow_key) == (
         site.pk, "Acme", site.indexnow_key,
     )  # fmt: skip
-    assert JobSchedule.objects.filter(company=company).count() == 6
+    assert JobSchedule.objects.filter(company=company).count() == len(JOBS)
 
 
 @pytest.mark.parametrize(

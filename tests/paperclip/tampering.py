@@ -78,6 +78,14 @@ MUTATIONS: dict[str, tuple[str, *tuple[str, ...]]] = {
         f"edit {name}": ("act_edited", EDIT_ACT.format(f"{name} = {value}"))
         for name, value in FIELDS.items()
     },
+    # Nobody writes it otherwise, and no page can show it.
+    "move before Christ": (
+        "act_edited",
+        EDIT_ACT.format(
+            "created_at = (to_char(created_at, 'YYYY-MM-DD HH24:MI:SS.USOF')"
+            " || ' BC')::timestamptz"
+        ),
+    ),
     "edit seq": ("act_removed", EDIT_ACT.format("seq = seq + 1000000000")),
     "remove an act": (
         "act_removed",

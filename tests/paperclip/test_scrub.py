@@ -7,6 +7,7 @@ import html
 import json
 import re
 import string
+import unicodedata
 from collections.abc import Callable
 from itertools import pairwise
 from urllib.parse import quote, quote_plus
@@ -30,6 +31,18 @@ def lower_hex(quoted: str) -> str:
     return re.sub("%..", lambda found: found[0].lower(), quoted)
 
 
+def in_unicode(characters: str, *, ascii_only: bool) -> Way:
+    """As encoders of JSON do that leave a text safe inside of HTML."""
+
+    def encode(value: str) -> str:
+        text = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        for each in characters:
+            text = text.replace(json.dumps(each)[1:-1], f"\\u{ord(each):04x}")
+        return text
+
+    return encode
+
+
 WAYS: dict[str, Way] = {
     "raw": str,
     "upper": lambda value: value if "ü" in value else value.upper(),
@@ -45,6 +58,21 @@ WAYS: dict[str, Way] = {
     "json with its characters": lambda value: json.dumps(value, ensure_ascii=False),
     "json in json in json": lambda value: json.dumps(json.dumps(json.dumps(value))),
     "html": html.escape,
+    "html by numbers": lambda value: (
+        html.escape(value).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    ),
+    "json of Go": in_unicode("&<>", ascii_only=False),
+    "json in a page": in_unicode("&<>", ascii_only=True),
+    "json of .NET": in_unicode("&<>'+\"", ascii_only=True),
+    "url twice": lambda value: quote(quote(value, safe=""), safe=""),
+    "url twice, slashes kept": lambda value: quote(quote(value)),
+    "form twice": lambda value: quote_plus(quote_plus(value)),
+    "base64 in an address": lambda value: quote(in_based(0, 0)(value), safe=""),
+    "quoted by bash": lambda value: value.replace("'", "'\\''"),
+    "quoted by dash": lambda value: value.replace("'", "'\"'\"'"),
+    "in SQL": lambda value: value.replace("'", "''"),
+    "bytes of Python": lambda value: repr(value.encode())[2:-1],
+    "decomposed": lambda value: unicodedata.normalize("NFD", value),
     "base64 with line ends": lambda value: base64.encodebytes(
         b"z" * 50 + value.encode()
     ).decode(),
@@ -60,7 +88,9 @@ REST = 18
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("value", [CANARY, "s3cr3t-0123456789", "a~b_c.d-e/f+g=h&"])
+@pytest.mark.parametrize(
+    "value", [CANARY, "s3cr3t-0123456789", "a~b_c.d-e/f+g=h&", "???>>>~~~key"]
+)
 def test_it_is_found_however_it_is_written(way: str, value: str) -> None:
     text = WAYS[way](value)
     shown = Scrubber([value]).text(f"before {text} after")
@@ -87,6 +117,16 @@ def test_a_key_of_several_lines_is_found_by_each_of_them() -> None:
     assert scrubber.text("\r\n  ".join(lines)) == MASK
     shown = scrubber.text(f"> {lines[0]}\n> {lines[1]}\n")
     assert lines[1] not in shown
+
+
+def test_a_key_on_one_line_is_found_on_its_own_lines() -> None:
+    """So keys are kept in variables, and in the files of service accounts."""
+    lines = ["-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBgkqhki", "wBAQEFAASCBKcwggSj"]
+    pem = "\n".join([*lines, "-----END PRIVATE KEY-----", ""])
+    file = json.dumps({"type": "service_account", "private_key": pem})
+    for kept in (pem.replace("\n", "\\n"), file, json.dumps(file)):
+        shown = Scrubber([kept]).text(f"the key:\n{pem}\n")
+        assert lines[1] not in shown and lines[2] not in shown
 
 
 def test_names_and_values_of_json_are_scrubbed() -> None:

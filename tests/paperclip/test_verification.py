@@ -222,6 +222,34 @@ def test_a_checkpoint_nobody_signed_is_told(company: Company) -> None:
     assert verify(company.pk).checkpoints == 2
 
 
+@pytest.mark.parametrize("left", [None, b"", b"first", b"{spoilt}\n"])
+def test_checkpoints_that_are_gone_are_missed(
+    company: Company, left: bytes | None
+) -> None:
+    checkpoints.sign_all()
+    file = checkpoints.file_of(company.pk)
+    first, _second = file.read_bytes().splitlines(keepends=True)
+    file.unlink()
+    if left is not None:
+        file.write_bytes(first if left == b"first" else left)
+    [found] = verify(company.pk).findings
+    assert found.what == "checkpoint_removed"
+    assert found.said.startswith("60 entries were signed at ")
+
+
+@pytest.mark.parametrize("line", [b"\xff\xfe", b"[" * 100_000])
+def test_a_line_that_nobody_can_read_hides_nothing(
+    company: Company, line: bytes
+) -> None:
+    with checkpoints.file_of(company.pk).open("ab") as out:
+        out.write(line + b"\n")
+    arm(run, company.pk)
+    tamper(run, "edit details", 12)
+    verification.verify_all()
+    [found] = Chain.objects.get(pk=company.pk).findings
+    assert "Entry 12 " in found["said"]
+
+
 def test_the_checkpoint_of_another_company_is_none_of_ours(company: Company) -> None:
     other = Company.objects.exclude(pk=company.pk).get()
     line = checkpoints.file_of(other.pk).read_text()
@@ -265,6 +293,8 @@ def test_a_copy_of_the_checkpoints_proves_as_much(
     forge(company, 11)
     monkeypatch.setenv("PAPERCLIP_HOME", str(tmp_path / "new"))
     checkpoints.key.cache_clear()
+    assert kinds(company) == {"checkpoint_removed"}
+    Chain.objects.filter(pk=company.pk).update(checkpoint=0)
     assert kinds(company) == set()
     with pytest.raises(CommandError, match="Not as it was sealed"):
         command(capsys, "--checkpoints", str(copies), "--key", key)

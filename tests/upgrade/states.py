@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,8 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
+
+from paperclip.servers.postgres import program
 
 # The migrations that came in together, in order.
 LANDED = (
@@ -113,6 +116,14 @@ class Database:
                 cursor.execute(sql.SQL(ROWS).format(*named))
                 found[table] = {key: json.loads(row) for key, row in cursor.fetchall()}
         return found
+
+
+def schema(url: str) -> list[str]:
+    """All tables, columns, constraints, indexes, functions and triggers, as SQL."""
+    command = [str(program("pg_dump")), "--schema-only", url]
+    said = subprocess.check_output(command, text=True)
+    # Each dump restricts its reader by another word.
+    return [one for one in said.splitlines() if "restrict " not in one]
 
 
 @contextmanager

@@ -57,6 +57,7 @@ def list_files(desk: Desk, path: str = ".") -> str:
         if len(names) == MOST_FILES:
             names.append("[... and more]")
             break
+        desk.note_file(file)
         names.append(str(file.relative_to(place)))
     return "\n".join(names) or "(no files)"
 
@@ -71,6 +72,7 @@ def search_files(desk: Desk, pattern: str, path: str = ".") -> str:
     for file in files_below(place) if place.is_dir() else [place]:
         for number, line in enumerate(lines_of(file), 1):
             if wanted.search(line):
+                desk.note_file(file)
                 hits.append(f"{desk.named(file)}:{number}: {line.rstrip()[:300]}")
             if len(hits) == MOST_HITS:
                 return "\n".join([*hits, "[... and more]"])
@@ -83,6 +85,7 @@ def text_of(desk: Desk, path: str) -> str:
         # A fifo or a device would never end.
         if not place.is_file():
             raise ToolError(f"There is no file {path}.")
+        desk.note_file(place)
         size = place.stat().st_size
         if size > LARGEST:
             raise ToolError(f"{path} has {size} bytes; {LARGEST} can be read.")

@@ -26,6 +26,7 @@ def shell(
             "There is no sandbox on this machine, so commands are refused. Work with"
             " the other tools, or ask a person."
         )
+    desk.note_workspace()
     argv = ["/bin/sh", "-c", command]
     if desk.is_open:
         argv = reaching_out(desk, argv, network)

@@ -1,0 +1,136 @@
+"""What people keep by hand, in the console."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from marketing import forms
+from marketing.models import (
+    Competitor,
+    Contact,
+    CountryPolicy,
+    Directory,
+    Keyword,
+    Mailbox,
+    Suppression,
+    Template,
+)
+from paperclip.admin import ConsoleAdmin, ConsoleForm
+from paperclip.desk import Desk
+from paperclip.models import Company
+
+
+class ManagedAdmin(ConsoleAdmin):
+    """Rows with the verbs `enter` and `change`."""
+
+    def create(self, company: Company, desk: Desk, values: dict[str, Any]) -> Any:
+        return self.model._default_manager.enter(company, by=desk.actor, **values)
+
+
+@admin.register(Keyword)
+class KeywordAdmin(ConsoleAdmin):
+    form = forms.KeywordForm
+    adds = changes = "change keywords"
+    list_display = ["text", "language", "country", "device", "is_tracked", "cluster"]
+    search_fields = ["text"]
+    add_label = _("New keyword")
+    empty_text = _(
+        "No keyword yet. The jobs need some to watch positions and to write about."
+    )
+
+    def create(self, company: Company, desk: Desk, values: dict[str, Any]) -> Any:
+        text = values.pop("text", "")
+        row, _is_new = Keyword.objects.enter(company, text, by=desk.actor, **values)
+        return row
+
+
+@admin.register(Competitor)
+class CompetitorAdmin(ConsoleAdmin):
+    form = forms.CompetitorForm
+    adds = changes = "set the site up"
+    list_display = ["name", "base_url", "is_on", "read_at"]
+    add_label = _("New competitor")
+    empty_text = _("No competitor yet. The Competitor Spy reads those named here.")
+
+    def create(self, company: Company, desk: Desk, values: dict[str, Any]) -> Any:
+        return Competitor.objects.add(company, by=desk.actor, **values)
+
+
+@admin.register(Directory)
+class DirectoryAdmin(ManagedAdmin):
+    form = forms.DirectoryForm
+    adds = changes = "change keywords"
+    list_display = ["name", "state", "score", "mode", "profile_url"]
+    add_label = _("New directory")
+    empty_text = _("No directory yet: places that list companies like ours.")
+
+
+@admin.register(Contact)
+class ContactAdmin(ManagedAdmin):
+    form = forms.ContactForm
+    adds = changes = "change who is written to"
+    list_display = ["outlet", "name", "category", "country", "email", "is_on"]
+    list_filter = ["category", "is_on"]
+    search_fields = ["outlet", "name", "email"]
+    add_label = _("New contact")
+    empty_text = _("Nobody yet. Enter whom a pitch may be sent to, or import a list.")
+
+
+@admin.register(Template)
+class TemplateAdmin(ManagedAdmin):
+    form = forms.TemplateForm
+    adds = changes = "change who is written to"
+    list_display = ["category", "language", "subject"]
+    add_label = _("New template")
+    empty_text = _("No template yet: one for each category of contacts is needed.")
+
+
+@admin.register(CountryPolicy)
+class CountryPolicyAdmin(ConsoleAdmin):
+    form = forms.CountryPolicyForm
+    adds = changes = "change who is written to"
+    list_display = ["country", "rule", "why"]
+    add_label = _("New country")
+    empty_text = _("No country yet, so nobody is written to.")
+
+    def save_form_values(
+        self, desk: Desk, company: Company, row: Any, form: ConsoleForm
+    ) -> Any:
+        told = form.cleaned_data
+        return CountryPolicy.objects.put(
+            company, told["country"], told["rule"], by=desk.actor, why=told["why"]
+        )
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(ConsoleAdmin):
+    form = forms.SuppressionForm
+    adds = changes = "change who is written to"
+    list_display = ["value", "reason", "said", "created_at"]
+    search_fields = ["value"]
+    add_label = _("Never write to")
+    empty_text = _("Nobody has asked to be left alone.")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None and super().has_change_permission(request, obj)
+
+    def create(self, company: Company, desk: Desk, values: dict[str, Any]) -> Any:
+        value, said = values.get("value", ""), values.get("said", "")
+        manual = Suppression.Reason.MANUAL
+        return Suppression.objects.add(company, value, manual, by=desk.actor, said=said)
+
+    def url_of(self, row: Any) -> str:
+        return self.list_url()
+
+
+@admin.register(Mailbox)
+class MailboxAdmin(ManagedAdmin):
+    form = forms.MailboxForm
+    adds = changes = "keep a mailbox"
+    list_display = ["address", "name", "smtp_host", "per_hour", "tested_at"]
+    add_label = _("New mailbox")
+    empty_text = _("No mailbox yet. Without one nothing is sent.")

@@ -1,0 +1,136 @@
+"""Where a competitor keeps what it writes: its feed, else its sitemap, else the index
+of its blog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+from marketing.crawl import fields
+from marketing.crawl.fields import Sight, href, is_post, joined
+from marketing.web.client import Page, Unreachable
+from marketing.web.sitemap import PLACES, Unreadable, parse, unpacked
+
+FEEDS = ("/feed", "/rss.xml", "/atom.xml", "/blog/feed")
+# An index of sitemaps is followed so far: those that speak of a blog come first.
+MOST_SITEMAPS = 4
+
+Get = Callable[[str], Page]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A document that names posts: what it says is stored and can be read again."""
+
+    kind: str
+    page: Page
+    posts: list[dict[str, str]]
+
+    @property
+    def told(self) -> dict[str, dict[str, object]]:
+        return told_by(self.kind, self.page.body, self.page.url)
+
+
+def told_by(kind: str, body: bytes, url: str) -> dict[str, dict[str, object]]:
+    """The one field of a feed or a sitemap."""
+    found = READERS[kind](body, url)
+    if found:
+        return {"posts": {"value": found, "step": kind}}
+    return {"posts": {"value": None, "step": None, "reason": f"The {kind} is empty."}}
+
+
+def posts_of_sitemap(body: bytes, url: str) -> list[dict[str, str]]:
+    """The addresses below the blog, the newest first. A sitemap knows no titles: they
+    are told by the last part of the address."""
+    kind, entries = parse(unpacked(body))
+    host = urlsplit(url).netloc.lower()
+    pages = entries if kind == "urlset" else []
+    told = [(when, at) for at, when in pages if is_post(at, host)]
+    told.sort(key=lambda one: one[0], reverse=True)
+    return fields.posts(((spoken(at), at) for _when, at in told), url)
+
+
+READERS = {"feed": fields.posts_of_feed, "sitemap": posts_of_sitemap}
+
+
+def find(home: Sight, get: Get, named: list[str], known: str = "") -> Source | None:
+    """The first source that names posts. `get` reads an address, or says Unreachable;
+    `named` are the sitemaps of robots.txt; `known` is where it was found last."""
+    tries = [*feeds_of(home), *([known] if known else [])]
+    common = [urljoin(home.url, path) for path in FEEDS]
+    for url in dict.fromkeys([*tries, *common]):
+        if found := source("feed", url, get):
+            return found
+    return sitemap(home, get, named)
+
+
+def feeds_of(home: Sight) -> list[str]:
+    """The feeds that a page names in its head."""
+    found = []
+    for node in home.nodes('link[rel~="alternate" i][href]'):
+        kind = (node.attributes.get("type") or "").lower()
+        if kind in ("application/rss+xml", "application/atom+xml"):
+            found.append(joined(home.url, href(node)))
+    return found
+
+
+def source(kind: str, url: str, get: Get) -> Source | None:
+    try:
+        page = get(url)
+        posts = READERS[kind](page.body, page.url) if page.is_ok else []
+    except (Unreachable, Unreadable):
+        return None
+    return Source(kind, page, posts) if posts else None
+
+
+def sitemap(home: Sight, get: Get, named: list[str]) -> Source | None:
+    common = [urljoin(home.url, path) for path in PLACES]
+    waiting = list(dict.fromkeys([*named, *common]))
+    done: set[str] = set()
+    while waiting and len(done) < MOST_SITEMAPS:
+        url = waiting.pop(0)
+        if url in done:
+            continue
+        done.add(url)
+        further: list[str] = []
+        if found := source("sitemap", url, noting(get, further)):
+            return found
+        waiting = [*sorted(further, key=is_of_pages), *waiting]
+    return None
+
+
+def noting(get: Get, further: list[str]) -> Get:
+    """`get`, keeping which further sitemaps the one names."""
+
+    def read(at: str) -> Page:
+        page = get(at)
+        if page.is_ok:
+            kind, entries = parse(unpacked(page.body))
+            if kind == "sitemapindex":
+                further.extend(url for url, _when in entries)
+        return page
+
+    return read
+
+
+def is_of_pages(url: str) -> bool:
+    """Whether a sitemap does not look like one of posts."""
+    return not any(word in url.lower() for word in ("post", *fields.BLOG))
+
+
+def blog_index(home: Sight) -> str:
+    """The address of the blog that a page links to; empty without one."""
+    here = urlsplit(home.url).netloc.lower()
+    for node in home.nodes("a[href]"):
+        url = joined(home.url, href(node)).partition("#")[0]
+        parts = [one for one in urlsplit(url).path.lower().split("/") if one]
+        if parts and parts[-1] in fields.BLOG and urlsplit(url).netloc == here:
+            return url
+    return ""
+
+
+def spoken(url: str) -> str:
+    """/blog/what-agents-cost as words."""
+    last = [one for one in urlsplit(url).path.split("/") if one][-1]
+    return last.rpartition(".")[0].replace("-", " ") or last.replace("-", " ")

@@ -1,0 +1,293 @@
+"""A competitor's site, read within its budget: what was found, and what was not and
+why."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tld import get_fld
+
+from marketing.crawl import discovery, walls
+from marketing.crawl.browser import Broken, Chromium
+from marketing.crawl.discovery import Source
+from marketing.crawl.fields import Sight, extract, joined
+from marketing.web.client import SECONDS as MOST_SECONDS
+from marketing.web.client import NotAllowed, Page, Unreachable, Web
+from marketing.web.document import Document
+from marketing.web.robots import Robots
+
+if TYPE_CHECKING:
+    from marketing.models import Competitor, Site
+
+PAGES, BYTES, SECONDS = 15, 5_000_000, 90.0
+ASSET_SECONDS, LONGEST_TEXT = 5.0, 20_000
+KEPT = ("content-type", "server", "x-powered-by", "x-generator", "via", "x-vercel-id")
+COOKIE = re.compile(r"(?:^|,\s*)([!#$%&'*+.^_`|~0-9A-Za-z-]+)=")
+
+
+class Spent(Unreachable):
+    """The budget of the site is used up."""
+
+
+@dataclass
+class Look:
+    """One document as it was read; see PageSnapshot for what the columns mean."""
+
+    url: str
+    status: str
+    sight: Sight | None = None
+    fields: dict[str, dict[str, object]] = field(default_factory=dict)
+    http_status: int | None = None
+    how: str = ""
+    said: str = ""
+    text: str = ""
+    seconds: float | None = None
+    megabytes: float | None = None
+
+
+@dataclass
+class Reading:
+    """What came of one site. `status` is ok, blocked, skipped or failed."""
+
+    status: str = "failed"
+    said: str = ""
+    looks: list[Look] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    # What the host asked for with its wall, in seconds.
+    retry_after: float | None = None
+
+    @property
+    def read(self) -> list[Look]:
+        return [one for one in self.looks if one.status == "ok"]
+
+
+class Reader:
+    """Reads one site."""
+
+    def __init__(
+        self, site: Site, rival: Competitor, chromium: Chromium, known: str = ""
+    ) -> None:
+        self.rival, self.chromium, self.known = rival, chromium, known
+        self.home = rival.base_url
+        hosts = {urlsplit(self.home).netloc.lower()}
+        hosts |= {f"www.{one}" for one in hosts} | {
+            h.removeprefix("www.") for h in hosts
+        }
+        self.web = Web.of(site, hosts)
+        # What belongs to a page is asked for with it, as by any browser.
+        self.assets = Web.of(site, None, seconds=ASSET_SECONDS)
+        self.assets.delay = 0
+        self.robots, self.others = Robots(self.web), Robots(self.assets)
+        self.bytes, self.until = 0, time.monotonic() + SECONDS
+        self.result = Reading()
+
+    def read(self) -> Reading:
+        """All of it, or as much as the budget is for. Never raises for what the site
+        does."""
+        with self.web, self.assets:
+            try:
+                self._read()
+            except Spent as no:
+                self.result.notes.append(str(no))
+                self.result.said = str(no)
+            except Unreachable as no:
+                self._end("failed", str(no))
+        if self.result.status == "failed" and self.result.read:
+            self.result.status = "ok"
+        return self.result
+
+    def _read(self) -> None:
+        if not self.robots.answers(self.home):
+            return self._end("skipped", "Its robots.txt is in trouble.")
+        if not self.robots.may_read(self.home):
+            return self._end("skipped", "Its robots.txt asks robots to stay away.")
+        home = self._look(self.home)
+        if home.status != "ok" or home.sight is None:
+            return self._end(home.status, home.said)
+        self.result.status = "ok"
+        source = self._source(home.sight)
+        for url in self._addresses(home.sight, source):
+            if len(self.result.looks) - (source is not None) >= PAGES:
+                self.result.notes.append(f"{PAGES} pages were read, and no more.")
+                return None
+            if self._look(url).status == "blocked":
+                return self._end("blocked", self.result.looks[-1].said)
+        return None
+
+    def _end(self, status: str, said: str) -> None:
+        self.result.status, self.result.said = status, said[:300]
+
+    # --- what is read ----------------------------------------------------------------
+
+    def _source(self, home: Sight) -> Source | None:
+        named = self.robots.sitemaps(self.home)
+        source = discovery.find(home, self._get, named, self.known)
+        if source is not None:
+            sight = Sight(source.page.body, source.page.url)
+            self.result.looks.append(
+                Look(
+                    source.page.url,
+                    "ok",
+                    sight,
+                    source.told,
+                    source.page.status,
+                    "static",
+                    seconds=source.page.seconds,
+                )
+            )
+        return source
+
+    def _addresses(self, home: Sight, source: Source | None) -> Iterator[str]:
+        """Pages to read, each once: the operator's, the blog's index, the posts."""
+        told = [joined(self.home, str(one)) for one in self.rival.pages]
+        told.append(discovery.blog_index(home))
+        told += [one["url"] for one in source.posts] if source else []
+        known = {plain(self.home), plain(home.url)}
+        yield from self._fresh(told, known)
+        if source is None:
+            posts = [
+                str(one["url"])
+                for look in list(self.result.read)
+                for one in listed(look.fields.get("posts", {}).get("value"))
+            ]
+            yield from self._fresh(posts, known)
+
+    def _fresh(self, told: list[str], known: set[str]) -> Iterator[str]:
+        for url in told:
+            if url and plain(url) not in known and self._is_theirs(url):
+                known.add(plain(url))
+                if self.robots.may_read(url):
+                    yield url
+                else:
+                    self.result.notes.append(f"robots.txt: {urlsplit(url).path}")
+
+    def _is_theirs(self, url: str) -> bool:
+        try:
+            self.web.must_be_allowed(url)
+        except NotAllowed:
+            return False
+        return True
+
+    # --- how -------------------------------------------------------------------------
+
+    def _get(self, url: str) -> Page:
+        """A document of the site, within its robots and its budget."""
+        if not self.robots.may_read(url):
+            raise NotAllowed(f"robots.txt asks not to read {url}.")
+        left = self.until - time.monotonic()
+        wait = self.web.delays.get((urlsplit(url).hostname or "").lower(), 0.0)
+        if left <= wait or self.bytes >= BYTES:
+            raise Spent("The site has had its 90 seconds or 5 MB.")
+        self.web.seconds = min(MOST_SECONDS, left)
+        page = self.web.get(url, most=BYTES - self.bytes)
+        self.bytes += len(page.body)
+        if not self.robots.may_read(page.url):
+            raise NotAllowed(f"robots.txt asks not to read {page.url}.")
+        return page
+
+    def _asset(self, url: str) -> Page:
+        """What a page needs: of the same site only, and within the same budget."""
+        self._must_be_same_site(url)
+        if self.bytes >= BYTES or time.monotonic() > self.until:
+            raise Spent("The site has had its 90 seconds or 5 MB.")
+        is_home = urlsplit(url).netloc == urlsplit(self.home).netloc
+        robots = self.robots if is_home else self.others
+        if not robots.may_read(url):
+            raise NotAllowed(f"robots.txt asks not to read {url}.")
+        page = self.assets.get(url, most=BYTES - self.bytes)
+        self._must_be_same_site(page.url)
+        self.bytes += len(page.body)
+        return page
+
+    def _must_be_same_site(self, url: str) -> None:
+        if site_of(url) != site_of(self.home):
+            raise NotAllowed(f"{url} is somebody else's.")
+
+    def _look(self, url: str) -> Look:
+        """Read one page and put it down."""
+        try:
+            look = self._page(url)
+        except Spent:
+            raise
+        except Unreachable as no:
+            look = Look(url, "failed", said=str(no)[:300])
+        self.result.looks.append(look)
+        return look
+
+    def _page(self, url: str) -> Look:
+        page = self._get(url)
+        headers = kept(page)
+        sight = Sight(page.body, page.url, headers, selectors=self.rival.selectors)
+        look = Look(url, "ok", sight, {}, page.status, "static", seconds=page.seconds)
+        wall = walls.of_status(page.status)
+        if wall:
+            self.result.retry_after = seconds_of(page.headers.get("retry-after"))
+            look.status, look.said = "blocked", wall
+            return look
+        if not page.is_ok or "html" not in headers.get("content-type", "html"):
+            look.status, look.said = "failed", f"It answers {page.status}."
+            return look
+        self._render(page, look)
+        if wall := walls.of_page(look.sight or sight):
+            look.status, look.said = "blocked", wall
+            return look
+        self._take(look)
+        return look
+
+    def _render(self, page: Page, look: Look) -> None:
+        """Through the browser, if there is one; as it was sent, if not."""
+        if look.sight is None:
+            return
+        try:
+            seen = self.chromium.render(page, self._asset)
+        except Broken as no:
+            look.said = f"Read without a browser: {no}"[:300]
+            return
+        look.sight = Sight(
+            seen.html.encode(),
+            page.url,
+            look.sight.headers,
+            is_rendered=True,
+            selectors=self.rival.selectors,
+        )
+        look.how, look.megabytes = "browser", seen.megabytes
+        look.seconds = round(page.seconds + seen.seconds, 3)
+
+    def _take(self, look: Look) -> None:
+        if look.sight is not None:
+            look.fields = extract(look.sight)
+            document: Document = look.sight.page
+            look.text = document.main_text[:LONGEST_TEXT].replace("\x00", "")
+
+
+def kept(page: Page) -> dict[str, str]:
+    """Of the headers, what is looked at; of cookies, their names."""
+    told = {name.lower(): value for name, value in page.headers.items()}
+    found = {name: told[name][:200] for name in KEPT if told.get(name)}
+    if names := COOKIE.findall(told.get("set-cookie", "")):
+        found["cookies"] = " ".join(sorted(set(names)))[:300]
+    return found
+
+
+def seconds_of(told: str | None) -> float | None:
+    return float(told) if told and told.strip().isdigit() else None
+
+
+def site_of(url: str) -> str:
+    """What belongs to one owner: the registered domain; for an address in numbers, and
+    for what is no domain, with its port."""
+    name = get_fld(url, fail_silently=True)
+    return str(name) if name else urlsplit(url).netloc.lower()
+
+
+def plain(url: str) -> str:
+    return url.partition("#")[0].rstrip("/")
+
+
+def listed(value: object) -> list[dict[str, str]]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,167 @@
+"""The marketing control room: the six jobs, what they did, and what comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from issues.models import Issue
+from marketing import upcoming
+from marketing.models import JobName, JobRun, JobSchedule, Post, Site
+from marketing.models.job import ALERT
+from paperclip.desk import Desk, attempt, page
+
+RUNS, SHOWN = 120, 25
+# A run of these has nothing to tell.
+QUIET = (JobRun.Status.NOOP,)
+
+
+@dataclass
+class Card:
+    """A job as it stands."""
+
+    schedule: JobSchedule
+    last: JobRun | None
+    next: datetime | None
+
+    @property
+    def hours(self) -> int:
+        return round(self.schedule.every.total_seconds() / 3600)
+
+
+@dataclass
+class Quiet:
+    """Runs one after the other that had nothing to do."""
+
+    runs: list[JobRun]
+
+    @property
+    def first(self) -> JobRun:
+        return self.runs[-1]
+
+    @property
+    def last(self) -> JobRun:
+        return self.runs[0]
+
+
+def cards(company: Any) -> list[Card]:
+    rows = JobSchedule.objects.filter(company=company)
+    rows = rows.select_related("task__interval", "task__crontab")
+    by_job = {row.job: row for row in rows}
+    found = []
+    for job in JobName:
+        if (schedule := by_job.get(job)) is None:
+            continue
+        runs = JobRun.objects.filter(company=company, job=job, is_dry=False)
+        last = runs.select_related("issue").first()
+        found.append(Card(schedule, last, upcoming.next_run(schedule)))
+    return found
+
+
+def timeline(rows: list[JobRun]) -> list[JobRun | Quiet]:
+    """The runs, with those that had nothing to tell put together."""
+    found: list[JobRun | Quiet] = []
+    for row in rows:
+        before = found[-1] if found else None
+        if row.status not in QUIET:
+            found.append(row)
+        elif isinstance(before, Quiet):
+            before.runs.append(row)
+        else:
+            found.append(Quiet([row]))
+    return found
+
+
+@require_GET
+def room(request: HttpRequest) -> HttpResponse:
+    company = Desk.of(request).company
+    site = Site.objects.filter(company=company).select_related("agent").first()
+    runs = JobRun.objects.filter(company=company).select_related("issue")[:RUNS]
+    open_ones = Issue.objects.open().filter(company=company)
+    return page(
+        request,
+        "marketing/room.html",
+        title=_("Marketing"),
+        site=site,
+        cards=cards(company),
+        timeline=timeline(list(runs))[:SHOWN],
+        coming=upcoming.coming_up(company),
+        alerts=open_ones.filter(origin_kind=ALERT).order_by("-updated_at")[:10],
+        unproven=JobRun.objects.filter(company=company, issue__status="in_review")
+        .select_related("issue")
+        .order_by("-tick_at")[:10],
+        posts_waiting=Post.objects.filter(
+            company=company, state=Post.State.AWAITING
+        ).count(),
+    )
+
+
+def schedule_of(request: HttpRequest, job: str) -> JobSchedule:
+    """404 for a job that there is not, or is another company's."""
+    desk = Desk.of(request)
+    rows = JobSchedule.objects.filter(company=desk.company, job=job)
+    found: JobSchedule = desk.one(rows, rows.values_list("pk", flat=True).first())
+    return found
+
+
+@require_POST
+def run(request: HttpRequest, job: str) -> HttpResponse:
+    desk, schedule = Desk.of(request), schedule_of(request, job)
+
+    def act() -> JobRun:
+        desk.actor.must_be_operator(schedule.company_id, "run a job")
+        return JobRun.objects.start(schedule.company, job, by=desk.actor)
+
+    def said(row: JobRun) -> str:
+        if row.status == JobRun.Status.BLOCKED:
+            return row.note
+        return _("%(job)s begins as soon as its agent is free.") % {"job": schedule}
+
+    attempt(request, act, said)
+    return redirect("admin:marketing")
+
+
+@require_POST
+def switch(request: HttpRequest, job: str) -> HttpResponse:
+    desk, schedule = Desk.of(request), schedule_of(request, job)
+    on = request.POST.get("on") == "1"
+    word = _("%(job)s runs again.") if on else _("%(job)s is switched off.")
+    attempt(
+        request,
+        lambda: schedule.switch(on, by=desk.actor),
+        word % {"job": schedule},
+    )
+    return redirect("admin:marketing")
+
+
+@require_POST
+def every(request: HttpRequest, job: str) -> HttpResponse:
+    desk, schedule = Desk.of(request), schedule_of(request, job)
+    told = request.POST.get("hours", "")
+    hours = int(told) if told.isdecimal() else 0
+    attempt(
+        request,
+        lambda: schedule.run_every(hours, by=desk.actor),
+        _("%(job)s: every %(n)s hours.") % {"job": schedule, "n": hours},
+    )
+    return redirect("admin:marketing")
+
+
+@require_POST
+def stop(request: HttpRequest) -> HttpResponse:
+    """All jobs at once, or on again."""
+    desk = Desk.of(request)
+    site = desk.one(
+        Site.objects.filter(company=desk.company),
+        Site.objects.filter(company=desk.company).values_list("pk", flat=True).first(),
+    )
+    stopped = request.POST.get("on") != "1"
+    word = _("All jobs are stopped.") if stopped else _("The jobs run again.")
+    attempt(request, lambda: site.switch(not stopped, by=desk.actor), word)
+    return redirect("admin:marketing")
