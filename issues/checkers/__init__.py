@@ -23,6 +23,7 @@ CHECKERS: dict[str, str] = {
 # dotted, so that the floor above can be named without being imported.
 CLAIMS: dict[str, str] = {
     "indexnow": "marketing.checkers.indexnow.IndexNow",
+    "post": "marketing.checkers.post.Post",
     "sent": "marketing.checkers.sent.Sent",
     "crawl": "marketing.checkers.crawl.Crawl",
     "link": "marketing.checkers.link.Link",

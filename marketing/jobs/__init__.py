@@ -1,5 +1,4 @@
-"""The jobs there are: a table, one class each, one way to run them. The Blog
-Publisher is not among them yet: nothing schedules or starts it."""
+"""The six jobs: a table, one class each, one way to run them."""
 
 from __future__ import annotations
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 
 JOBS: dict[str, str] = {
     JobName.CONTENT: "marketing.jobs.content.ContentEngine",
+    JobName.BLOG: "marketing.jobs.blog.BlogPublisher",
     JobName.SPY: "marketing.jobs.spy.CompetitorSpy",
     JobName.BACKLINKS: "marketing.jobs.backlinks.BacklinkOutreach",
     JobName.RANKS: "marketing.jobs.ranks.RankMonitor",

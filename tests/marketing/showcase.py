@@ -69,7 +69,7 @@ def fill(site: Site) -> None:
 def runs(site: Site) -> None:
     states = ["ok", "noop", "noop", "partial", "failed", "noop", "ok", "blocked"]
     for number in range(24):
-        job = ["content", "spy", "backlinks", "ranks", "pr"][number % 5]
+        job = ["content", "blog", "spy", "backlinks", "ranks", "pr"][number % 6]
         row = JobRun.objects.start(
             site.company, job, by=SYSTEM, tick_at=now() - timedelta(hours=2 * number)
         )
