@@ -77,10 +77,14 @@ def call_hook(site: Site, *, by: Actor) -> str:
         return ""
 
 
-def deployments(site: Site, *, by: Actor) -> list[Deployment] | None:
+def token_of(site: Site, *, by: Actor) -> str:
+    """What Vercel is asked with. Each reading is on record: read it once."""
+    return keys.read(site, "vercel_token", by=by)
+
+
+def deployments(site: Site, token: str) -> list[Deployment] | None:
     """The latest of the project, the newest first; None without a token to ask with.
     Unreachable when nobody knows."""
-    token = keys.read(site, "vercel_token", by=by)
     if not token or not site.vercel_project:
         return None
     base = site.endpoint("vercel")

@@ -123,13 +123,25 @@ def graph(draft: Draft, place: Place) -> list[dict[str, Any]]:
         "wordCount": len(words(draft.prose)),
         "identifier": str(place.key),
     }
-    blog = urljoin(url, ".")
-    steps = [(site.name, site.base_url), ("Blog", blog), (draft.title, "")]
+    return [post, breadcrumbs(draft, place), questions(draft, place)]
+
+
+def breadcrumbs(draft: Draft, place: Place) -> dict[str, Any]:
+    blog = urljoin(place.url, ".")
+    steps = [(place.site.name, place.site.base_url), ("Blog", blog), (draft.title, "")]
     crumbs = [
         {"@type": "ListItem", "position": n, "name": name}
         | ({"item": item} if item else {})
         for n, (name, item) in enumerate(steps, 1)
     ]
+    return {
+        "@type": "BreadcrumbList",
+        "@id": f"{place.url}#breadcrumbs",
+        "itemListElement": crumbs,
+    }
+
+
+def questions(draft: Draft, place: Place) -> dict[str, Any]:
     asked = [
         {
             "@type": "Question",
@@ -138,15 +150,7 @@ def graph(draft: Draft, place: Place) -> list[dict[str, Any]]:
         }
         for one in draft.faq
     ]
-    return [
-        post,
-        {
-            "@type": "BreadcrumbList",
-            "@id": f"{url}#breadcrumbs",
-            "itemListElement": crumbs,
-        },
-        {"@type": "FAQPage", "@id": f"{url}#faq", "mainEntity": asked},
-    ]
+    return {"@type": "FAQPage", "@id": f"{place.url}#faq", "mainEntity": asked}
 
 
 def json_ld(things: list[dict[str, Any]]) -> str:

@@ -123,7 +123,9 @@ class Look:
         """What Vercel says of it, if that is not good; None when it is, or there is no
         token to ask with."""
         self.facts["hookJob"] = self.told.get("hook_job", "")
-        rows = deploying.deployments(self.site, by=SYSTEM)
+        rows = deploying.deployments(
+            self.site, deploying.token_of(self.site, by=SYSTEM)
+        )
         if rows is None:
             return None
         commit = self.told["commit"]

@@ -133,21 +133,22 @@ def watch(work: Work, post: Post) -> None:
             work.falls_short(f"“{post}”: {said}")
         return
     pause = LOCAL_PAUSE if work.site.company.rehearsal else PAUSE
+    token = deploying.token_of(work.site, by=work.by)
     for number in range(LOOKS):
         if number:
             time.sleep(pause)
         work.at(f"Looks for “{post}” on the site.")
-        if is_decided(work, post):
+        if is_decided(work, post, token):
             return
 
 
-def is_decided(work: Work, post: Post) -> bool:
+def is_decided(work: Work, post: Post, token: str) -> bool:
     """Whether there is something to see, good or bad: no more waiting then."""
     graph = render.graph_hash(graph_of(post))
     with Web.of(work.site, {urlsplit(post.url).hostname or ""}, delay=0.0) as web:
         seen = deploying.look(web, post.url, str(post.key), post.title, graph)
     try:
-        rows = deploying.deployments(work.site, by=work.by) or []
+        rows = deploying.deployments(work.site, token) or []
     except Unreachable:
         rows = []
     mine = next((one for one in rows if one.commit == post.commit), None)

@@ -14,10 +14,11 @@ from marketing.models.keyword import Brief, Keyword, KeywordCluster
 from marketing.models.message import InboxMessage, MailEvent, Message
 from marketing.models.outreach import Category, Mailbox, Template
 from marketing.models.page import HostCircuit, IndexNowSubmission, OwnPage
-from marketing.models.post import Post, PostVersion
+from marketing.models.post import Post
 from marketing.models.rank import ProviderSpend, RankAlert, RankReading
 from marketing.models.rival import Competitor, ObservedTerm, PageSnapshot
 from marketing.models.site import Site
+from marketing.models.version import PostVersion
 
 __all__ = [
     "Backlink",

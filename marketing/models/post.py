@@ -16,6 +16,7 @@ from issues.models import Issue
 from marketing.models.effect import Effect
 from marketing.models.keyword import Brief, KeywordCluster
 from marketing.models.site import Site, empty_list
+from marketing.models.version import PostVersion
 from paperclip import audit, live
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict, Invalid
@@ -306,35 +307,3 @@ def slug_of(draft: Draft) -> str:
 
     told = draft.slug.strip() or draft.title
     return str(slugify(told, max_length=80, word_boundary=True))
-
-
-class PostVersion(Scoped):
-    """One text of a post. `document` is the draft as the model gave it, or as a person
-    edited it; `source` the bytes of the file that is committed; `gates` are {rule,
-    passed, said} in order."""
-
-    post = models.ForeignKey(Post, models.CASCADE, related_name="versions")
-    number = models.PositiveSmallIntegerField()
-    document = models.JSONField()
-    source = models.TextField(blank=True)
-    sha256 = models.CharField(max_length=64, blank=True)
-    gates = models.JSONField(default=empty_list)
-    by_name = models.CharField(max_length=150)
-
-    objects = ScopedQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("version of a post")
-        ordering = ["post", "-number"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["post", "number"], name="versions_have_numbers"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.post} {self.number}"
-
-    @property
-    def failed(self) -> list[dict[str, Any]]:
-        return [gate for gate in self.gates if not gate["passed"]]

@@ -9,6 +9,7 @@ from django.test import Client
 
 from agents.models import Secret
 from marketing import keys
+from marketing.jobs import JOBS
 from marketing.models import (
     Contact,
     JobRun,
@@ -152,7 +153,7 @@ def test_the_site_is_set_up_and_its_secrets_are_chosen() -> None:
         "source_url": "https://us.example/about",
     }
     assert keys.bound(site, "bing_key").secret == kept
-    assert JobSchedule.objects.filter(company=company).count() == 5
+    assert JobSchedule.objects.filter(company=company).count() == len(JOBS)
     assert "founded: Founded in 2019" in text(browser.get("/marketing/site/"))
 
 
