@@ -113,9 +113,15 @@ class Call(ABC):
         """The most tokens an answer of its model can have."""
         return budget.MOST_OUTPUT
 
+    @property
+    def _window(self) -> int | None:
+        """The most tokens its model reads; None when nobody told."""
+        return None
+
     @contextmanager
     def _reserved(self) -> Iterator[None]:
-        budget.reserve(self.run, self.id, self.request, self._price, self._longest)
+        most = (self._longest, self._window)
+        budget.reserve(self.run, self.id, self.request, self._price, *most)
         try:
             yield
         finally:
@@ -188,6 +194,11 @@ class Provided(Call):
     @property
     def _longest(self) -> int:
         return min(model.longest_answer for model in self._models)
+
+    @property
+    def _window(self) -> int | None:
+        windows = [model.window or 0 for model in self._models]
+        return max(windows) if all(windows) else None
 
     def _answer(self) -> str:
         for account in self._open_ones():

@@ -144,6 +144,11 @@ class Model(NamedTuple):
         """The most tokens it answers with."""
         return int(self._known.get("max_output_tokens") or MOST_OUTPUT)
 
+    @property
+    def window(self) -> int | None:
+        """The most tokens it reads; None when nobody told."""
+        return None if self.api_base else self._known.get("max_input_tokens")
+
     def price(self, usage: Usage) -> int | None:
         """Millionths of a dollar; None when nobody told what this model costs."""
         if self.api_base:
