@@ -81,6 +81,12 @@ def reserve(
         request.pop("max_completion_tokens", None)
 
 
+def at_worst(request: dict[str, Any], most: int, window: int | None = None) -> Usage:
+    """What the call can use."""
+    longest = output_of(request) or min(most, MOST_OUTPUT)
+    return Usage.most(request, longest, window)
+
+
 def limits_of(scopes: Scopes) -> set[str]:
     """Of what it may not have more than so much."""
     return {row[0] for row in sql.planned(LIMITED, scopes=scopes.ids)}

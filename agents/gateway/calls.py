@@ -269,6 +269,8 @@ class Provided(Call):
         try:
             yield
         except NoAnswer as no:
+            if no.may_cost and not self._is_settled:
+                self._settle(budget.at_worst(self.request, self._longest, self._window))
             if no.code != "provider_closed":
                 raise
             account.close(no.retry_after, no.message)
