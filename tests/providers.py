@@ -18,7 +18,8 @@ Request = dict[str, Any]
 @dataclass
 class Answer:
     """`hangs`: for so many seconds before it says anything. `breaks`: a stream that
-    ends after its first chunk, without a word."""
+    ends after its first chunk, without a word. `drops`: the connection, once it has
+    read what it is asked."""
 
     message: dict[str, Any] = field(default_factory=lambda: {"content": "Done."})
     status: int = 200
@@ -33,6 +34,7 @@ class Answer:
     )
     hangs: float = 0
     breaks: bool = False
+    drops: bool = False
     drips: float = 0  # seconds between the chunks of a stream
     # Sent instead of what OpenAI would say: another provider's answer, or the events of
     # its stream.
@@ -108,6 +110,9 @@ def provider(*answers: Answer | Callable[[Request], Answer]) -> Iterator[Provide
 
 def send(handler: BaseHTTPRequestHandler, asked: Request, answer: Answer) -> None:
     time.sleep(answer.hangs)
+    if answer.drops:
+        handler.close_connection = True
+        return
     try:
         if answer.events is not None:
             open_stream(handler, answer)

@@ -37,10 +37,16 @@ LASTS = timedelta(seconds=3 * settings.MODEL_TIMEOUT + 60)
 
 
 def reserve(
-    run: Run, call: UUID, request: dict[str, Any], price: Price, most: int
+    run: Run,
+    call: UUID,
+    request: dict[str, Any],
+    price: Price,
+    most: int,
+    window: int | None = None,
 ) -> None:
     """Reserve what the call can cost at worst on every limit it falls under. When that
     is more than is left, the answer may have fewer tokens (`max_tokens` says so then).
+    `most` it answers with, and its `window` is what it can read at most.
 
     NoAnswer when not even a short answer fits: `budget_exceeded`, or
     `budget_reserved` while others hold what is left. `model_unpriced` when money is
@@ -52,7 +58,8 @@ def reserve(
         return
     longest = output_of(request) or min(most, MOST_OUTPUT)
     least, want = (
-        Usage.most(request, got) for got in (min(LEAST_OUTPUT, longest), longest)
+        Usage.most(request, got, window)
+        for got in (min(LEAST_OUTPUT, longest), longest)
     )
     asks = {"tokens": (least.sent + least.got, want.sent + want.got)}
     dear, cheap = price(want), price(least)
@@ -72,6 +79,12 @@ def reserve(
     if grant.amounts:
         request["max_tokens"] = output_within(grant, least, want, asks)
         request.pop("max_completion_tokens", None)
+
+
+def at_worst(request: dict[str, Any], most: int, window: int | None = None) -> Usage:
+    """What the call can use."""
+    longest = output_of(request) or min(most, MOST_OUTPUT)
+    return Usage.most(request, longest, window)
 
 
 def limits_of(scopes: Scopes) -> set[str]:

@@ -113,9 +113,15 @@ class Call(ABC):
         """The most tokens an answer of its model can have."""
         return budget.MOST_OUTPUT
 
+    @property
+    def _window(self) -> int | None:
+        """The most tokens its model reads; None when nobody told."""
+        return None
+
     @contextmanager
     def _reserved(self) -> Iterator[None]:
-        budget.reserve(self.run, self.id, self.request, self._price, self._longest)
+        most = (self._longest, self._window)
+        budget.reserve(self.run, self.id, self.request, self._price, *most)
         try:
             yield
         finally:
@@ -189,6 +195,11 @@ class Provided(Call):
     def _longest(self) -> int:
         return min(model.longest_answer for model in self._models)
 
+    @property
+    def _window(self) -> int | None:
+        windows = [model.window or 0 for model in self._models]
+        return max(windows) if all(windows) else None
+
     def _answer(self) -> str:
         for account in self._open_ones():
             with self._watching(account):
@@ -258,6 +269,8 @@ class Provided(Call):
         try:
             yield
         except NoAnswer as no:
+            if no.may_cost and not self._is_settled:
+                self._settle(budget.at_worst(self.request, self._longest, self._window))
             if no.code != "provider_closed":
                 raise
             account.close(no.retry_after, no.message)

@@ -29,11 +29,13 @@ CODES = {
 
 @dataclass
 class NoAnswer(Exception):
-    """`retry_after`: in how many seconds it is worth asking again."""
+    """`retry_after`: in how many seconds it is worth asking again. `may_cost`: nobody
+    knows whether the provider has done the work, and bills it."""
 
     code: str
     message: str
     retry_after: float | None = None
+    may_cost: bool = False
 
     @property
     def status(self) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
+import httpx
 import openai
 from django.conf import settings
 from tenacity import (
@@ -54,6 +55,8 @@ NO_MODEL = re.compile(
     r"model_not_found|model[^\n]{0,80}(does not exist|is not found|not supported)",
     re.IGNORECASE,
 )
+# Of what keeps an answer away, what comes before the provider has read anything.
+UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 UNREACHABLE = re.compile(r"Name or service not known|Connection error|Errno -\d")
 
 
@@ -144,6 +147,11 @@ class Model(NamedTuple):
         """The most tokens it answers with."""
         return int(self._known.get("max_output_tokens") or MOST_OUTPUT)
 
+    @property
+    def window(self) -> int | None:
+        """The most tokens it reads; None when nobody told."""
+        return None if self.api_base else self._known.get("max_input_tokens")
+
     def price(self, usage: Usage) -> int | None:
         """Millionths of a dollar; None when nobody told what this model costs."""
         if self.api_base:
@@ -182,7 +190,8 @@ class Model(NamedTuple):
         except openai.APIError as error:
             raise self._explained(error) from error
         if answer is None:
-            raise NoAnswer("provider_error", "The provider's answer cannot be read.")
+            said = "The provider's answer cannot be read."
+            raise NoAnswer("provider_error", said, may_cost=True)
         return answer
 
     def stream(self, chunks: Any) -> Iterator[Any]:
@@ -193,7 +202,9 @@ class Model(NamedTuple):
             raise self._explained(error) from error
 
     def _explained(self, error: openai.APIError) -> NoAnswer:
-        return explained(error, self.keys.read if self.keys else ())
+        no = explained(error, self.keys.read if self.keys else ())
+        no.may_cost = may_cost(error)
+        return no
 
 
 def is_transient(error: BaseException) -> bool:
@@ -207,8 +218,19 @@ def is_transient(error: BaseException) -> bool:
     )
 
 
+def may_cost(error: BaseException | None) -> bool:
+    """Whether it was asked and the answer did not come, or not whole: it may have done
+    the work all the same."""
+    while error is not None:
+        if isinstance(error, httpx.TransportError):
+            return not isinstance(error, UNSENT)
+        error = error.__cause__ or error.__context__
+    return False
+
+
 @retry(
-    retry=retry_if_exception(is_transient),
+    # What is reserved is the cost of one call.
+    retry=retry_if_exception(lambda e: is_transient(e) and not may_cost(e)),
     stop=stop_after_attempt(TRIES),
     wait=wait_exponential_jitter(multiplier=0.3, max=3),
     reraise=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
@@ -11,6 +12,9 @@ from typing import Any
 # What of a request a model is told.
 READ = ("messages", "tools", "tool_choice", "response_format", "stop")
 PICTURE_TOKENS = 2500
+# What no tokenizer cuts into more than two pieces for three bytes: spaces and plain
+# words. Digits, marks, base64 and what is no ASCII may be a token each byte.
+PLAIN = re.compile(r"\s+|(?<![A-Za-z0-9])[A-Z]?[a-z]{1,20}(?![A-Za-z0-9])", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,16 @@ class Usage:
         return cls(int(sent), int(got), min(int(cached), int(sent)))
 
     @classmethod
-    def most(cls, request: dict[str, Any], got: int) -> Usage:
-        """What a call can use at worst: three bytes are a token at least, outside of
-        ASCII each may be one, and a picture is not as many as its text has."""
+    def most(
+        cls, request: dict[str, Any], got: int, window: int | None = None
+    ) -> Usage:
+        """What a call can use at worst: a token for each byte, less for plain words,
+        and no more than its model can read at all (`window`). A picture is not as many
+        as its text has."""
         pictures = list(pictures_in(request["messages"]))
         read = weight({name: request.get(name) for name in READ})
         sent = (read - sum(map(weight, pictures))) // 3 + PICTURE_TOKENS * len(pictures)
-        return cls(sent + 1, got, estimated=True)
+        return cls(min(sent + 1, window or sent + 1), got, estimated=True)
 
     @classmethod
     def guessed(cls, request: Any, answer: str) -> Usage:
@@ -60,9 +67,9 @@ def pictures_in(messages: Iterable[Any]) -> Iterator[Any]:
 
 def weight(value: Any) -> int:
     """Thirds of a token that it can be."""
-    text = json.dumps(value, ensure_ascii=False)
-    size = len(text.encode("utf-8", "replace"))
-    return size + 2 * (size - len(text.encode("ascii", "ignore")))
+    text = json.dumps(value, ensure_ascii=False).replace("\\n", "\n")
+    plain = len(text) - len(PLAIN.sub("", text))
+    return 3 * len(text.encode("utf-8", "replace")) - plain
 
 
 def micros(dollars: float) -> int:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import os
+import string
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import tiktoken
+from django.conf import settings
 from django.db import connection, transaction
+from tokenizers import Tokenizer
 
 from agents.gateway import budget
 from agents.gateway.errors import NoAnswer
@@ -162,6 +173,53 @@ PIECE = "data:image/png;base64," + "A" * 300_000
 )
 def test_all_that_a_model_is_told_is_reserved_for(more: dict[str, Any]) -> None:
     assert Usage.most({**HELLO, **more}, 1).sent >= 100_000
+
+
+RANDOM = Random(1)
+TEXTS = {
+    "digits": "".join(RANDOM.choices(string.digits, k=9000)),
+    "base64": base64.b64encode(RANDOM.randbytes(9000)).decode(),
+    "hex": RANDOM.randbytes(9000).hex(),
+    "marks": "".join(RANDOM.choices(string.punctuation, k=9000)),
+    "letters": "".join(RANDOM.choices(string.ascii_letters + " ", k=9000)),
+    "small letters": "".join(RANDOM.choices(string.ascii_lowercase + " ", k=9000)),
+    "single letters": " ".join(RANDOM.choices(string.ascii_letters, k=9000)),
+    "minified": ";".join(f"{c}.x{n}={c}[{n}]||0" for n in range(600) for c in "aQ"),
+    "CJK": "".join(chr(RANDOM.randint(0x4E00, 0x9FFF)) for _ in range(3000)),
+    "white": "".join(RANDOM.choices(" \n\t", k=9000)),
+    "prose": Path(settings.BASE_DIR, "README.md").read_text(),
+}
+
+
+@cache
+def tokenizers() -> list[Callable[[str], int]]:
+    """Those of three kinds of models, as far as they are installed."""
+    place = Path(str(find_spec("litellm").origin)).parent  # type: ignore[union-attr]
+    place = place / "litellm_core_utils/tokenizers"
+    os.environ["TIKTOKEN_CACHE_DIR"] = str(place)
+    two = [tiktoken.get_encoding(name) for name in ("cl100k_base", "o200k_base")]
+    third = Tokenizer.from_file(str(place / "anthropic_tokenizer.json"))
+    return [
+        *(lambda text, one=one: len(one.encode(text)) for one in two),
+        lambda text: len(third.encode(text).ids),
+    ]
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_no_tokenizer_makes_more_of_a_text_than_is_reserved(kind: str) -> None:
+    text = TEXTS[kind]
+    asked = {"messages": [{"role": "user", "content": text}]}
+    reserved = Usage.most(asked, 1).sent
+    assert reserved > max(count(text) for count in tokenizers())
+    if kind == "digits":  # some read them one by one
+        assert reserved >= len(text)
+    if kind == "prose":  # and a small budget is still of use
+        assert reserved < len(text)
+
+
+def test_what_a_model_cannot_read_is_not_reserved_for() -> None:
+    asked = {"messages": [{"role": "user", "content": "1" * 500_000}]}
+    assert Usage.most(asked, 1, 200_000).sent == 200_000
 
 
 def test_a_picture_is_not_reserved_for_as_a_text() -> None:

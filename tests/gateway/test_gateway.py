@@ -228,6 +228,24 @@ def test_a_provider_that_does_not_work_costs_nothing(gate: Gateway) -> None:
     assert CostEvent.objects.count() == 0
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_call_without_an_answer_is_counted_at_its_worst(
+    gate: Gateway, stream: bool
+) -> None:
+    """And not made again with what was reserved for one."""
+    with provider(Answer(drops=True)) as model:
+        agent = worker(model)
+        policy = make.budget(agent, 5000, metric="tokens")
+        asking = caller(gate, agent)
+        answer = asking.ask(stream=stream, max_tokens=500)
+        assert code_of(answer) == (502, "provider_error")
+        assert len(model.requests) == 1
+    [cost] = asking.costs
+    assert cost.estimated and cost.output_tokens == 500 and cost.input_tokens > 0
+    counter = policy.counter(now())
+    assert (counter.spent, counter.reserved) == (500 + cost.input_tokens, 0)
+
+
 def test_a_provider_that_nobody_finds_is_called_that(gate: Gateway) -> None:
     agent = worker(config={"apiBase": "http://no-such-host.invalid/v1"})
     answer = caller(gate, agent).ask()
@@ -240,8 +258,11 @@ def test_a_provider_that_takes_too_long() -> None:
     with gateway(PAPERCLIP_MODEL_TIMEOUT="1") as gate:
         with provider(Answer(hangs=3)) as model:
             asking = caller(gate, worker(model))
-            assert code_of(asking.ask()) == (504, "provider_timeout")
-            assert len(model.requests) == 1 and asking.costs == []
+            assert code_of(asking.ask(max_tokens=70)) == (504, "provider_timeout")
+            assert len(model.requests) == 1
+            # It may have thought all the while, and bills that.
+            [cost] = asking.costs
+            assert cost.estimated and cost.output_tokens == 70
         with provider(says("a b c d e f g h", drips=0.5)) as model:
             asking = caller(gate, worker(model))
             assert asking.stream()[-1]["error"]["code"] == "provider_timeout"
