@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from agents.models.secret_version import SecretVersion
+from paperclip import sql
 from paperclip.actors import NOTHING
-from paperclip.scrub import Scrubber
+from paperclip.scrub import SHORTEST, Scrubber
 from paperclip.vault import Unreadable
 
 if TYPE_CHECKING:
     from agents.models.agent import Agent
+
+KEPT = """
+SELECT v.id FROM agents_secretversion v JOIN agents_secret s ON s.id = v.secret_id
+WHERE s.company_id = %(company)s
+"""
 
 
 def of(agent: Agent) -> Scrubber:
@@ -33,11 +39,22 @@ def of_company(company_id: UUID) -> Scrubber:
     return of_versions(frozenset(given.values_list("pk", flat=True)))
 
 
-@lru_cache(maxsize=64)
 def of_versions(ids: frozenset[UUID]) -> Scrubber:
-    """Their value never changes, so that it is read once."""
+    return Scrubber(opened(ids))
+
+
+def values_of(company_id: UUID) -> tuple[str, ...]:
+    """Every value that the company keeps or has kept, of whatever use, that is long
+    enough to be told from a word."""
+    ids = frozenset(row[0] for row in sql.planned(KEPT, company=company_id))
+    return tuple(one for one in opened(ids) if len(one) >= SHORTEST)
+
+
+@lru_cache(maxsize=64)
+def opened(ids: frozenset[UUID]) -> tuple[str, ...]:
+    """Their values never change, so that they are read once."""
     values = []
     for version in SecretVersion.objects.filter(pk__in=ids):
         with suppress(Unreadable):
             values.append(version.open())
-    return Scrubber(values)
+    return tuple(values)

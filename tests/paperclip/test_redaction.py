@@ -11,6 +11,7 @@ from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.models import Secret
 from paperclip import audit
 from paperclip.actors import SYSTEM
 from paperclip.models import Activity, Company
@@ -26,9 +27,9 @@ def ours(company_id: UUID) -> list[str]:
 
 @pytest.fixture(autouse=True, scope="module")
 def _known() -> Iterator[None]:
-    audit.secrets_of.append(ours)
+    before, audit.secrets_of = audit.secrets_of, [ours]
     yield
-    audit.secrets_of.remove(ours)
+    audit.secrets_of = before
 
 
 def test_values_keys_and_numbers_are_redacted() -> None:
@@ -77,3 +78,20 @@ def test_an_act_is_written_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with transaction.atomic():
         audit.record(SYSTEM, "company.updated", company, note="is hunter2!")
     assert Activity.objects.latest("seq").details == {"note": "is [redacted]!"}
+
+
+@pytest.mark.django_db
+def test_what_a_person_types_is_written_without_the_companys_secrets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(audit, "secrets_of", [audit.kept])
+    company, other = make.company(), make.company("Other")
+    Secret.objects.keep(company, by=SYSTEM, name="Key", value="hunter2-hunter2")
+    for each in (company, other):
+        make.goal(each, title="Use hunter2-hunter2 for it")
+    said = {
+        act.company_id: act.details["title"]
+        for act in Activity.objects.filter(action="goal.created")
+    }
+    assert said[company.pk] == "Use [redacted] for it"
+    assert said[other.pk] == "Use hunter2-hunter2 for it"
