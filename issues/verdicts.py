@@ -4,19 +4,21 @@ person who puts their name to it. Nobody else writes evidence."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
 from django.utils.timezone import now
 
+from issues.checkers.base import Result
 from issues.checkers.outcomes import FAILED, PASSED, UNABLE
 from issues.models import Claim, Criterion, Evidence, Issue
 from issues.models.base import Status
 from issues.models.evidence import ACCEPTED
 from issues.models.review import TO_PERSON
 from issues.models.wakes import Wake, send_wakes
-from paperclip import audit
+from paperclip import audit, sql
 from paperclip.actors import Actor
 from paperclip.exceptions import Conflict, NotAllowed
 
@@ -46,6 +48,7 @@ def conclude(
     if stand is not None and stand != issue.stand():
         claim.put_back()
         return
+    looks = [used_up(issue, look) for look in looks]
     for look in looks:
         write(issue, claim, look)
     failed, unable = having(FAILED, looks), having(UNABLE, looks)
@@ -67,6 +70,19 @@ def conclude(
         refuse(issue, claim, left)
     else:
         approve(issue, claim, by=CHECKER)
+
+
+def used_up(issue: Issue, look: Look) -> Look:
+    """The look; not so good when its proof became another issue's since. Of two that
+    are concluded at once, the second sees the first."""
+    message = str(look.result.facts.get("messageId", ""))
+    if look.result.outcome != PASSED or not message:
+        return look
+    sql.lock(f"proof {issue.company_id} {message}")
+    if not Evidence.objects.of_others(issue, message):
+        return look
+    said = f"{message} is the proof of another issue already."
+    return replace(look, result=Result(FAILED, said, look.result.facts))
 
 
 def having(outcome: str, looks: Sequence[Look]) -> list[Look]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agents import sandbox
 from agents.models import Secret, SecretBinding
-from issues import checking, parameters
+from issues import check_secrets, checking, parameters, verdicts
 from issues.checkers import CHECKERS, checker_class
 from issues.checkers.base import Job, Result
 from issues.checkers.program import KEPT
@@ -409,6 +409,28 @@ def test_a_mail_proves_one_issue_only(box: Store, tmp_path: Path) -> None:
     assert posted(issues[0], box, to="ann@example.org").outcome == "passed"
     second = posted(issues[1], box, to="ann@example.org")
     assert second.outcome == "failed" and "another issue already" in second.said
+
+
+def test_of_two_that_are_concluded_with_the_same_mail_one_is_proven(
+    box: Store, tmp_path: Path
+) -> None:
+    company = make.company()
+    told, claims = [], []
+    for _ in range(2):
+        issue = make.issue(company)
+        check = press(company, {**mailbox(company, box.port), "to": "ann@example.org"})
+        check_secrets.bind(check, by=SYSTEM)
+        Criterion.objects.add(issue, by=SYSTEM, check=check)
+        claims.append(verdicts.check_again(issue, by=make.by(make.operator(company))))
+    box.put(letter("ann@example.org", "Hello", "<1@x>"))
+    for claim in claims:  # both have looked before either is concluded
+        claim = Claim.objects.take("here", 9)
+        issue = Issue.objects.get(pk=claim.issue_id)
+        told.append((claim, issue.stand(), list(checking.looks_at(issue, claim))))
+    for each in told:
+        verdicts.conclude(*each)
+    states = [Claim.objects.get(pk=claim.pk).status for claim in claims]
+    assert sorted(states) == ["refused", "verified"]
 
 
 def test_a_mailbox_nobody_can_open_is_a_persons_business(box: Store) -> None:
