@@ -73,6 +73,8 @@ PLAIN = {
 STEERING = {
     *("status", "assignee_agent", "assignee_user", "hidden_at"),
     *("review_policy", "evidence"),
+    # Out of a stopped project, or into one with more money.
+    "project",
 }
 
 

@@ -272,6 +272,15 @@ def test_what_contradicts_the_project_goes_back(team: Team, tmp_path: Path) -> N
         second.change(by=boss, status="done")
 
 
+def test_only_who_steers_an_issue_takes_it_to_another_project(team: Team) -> None:
+    issue = make.issue(team.dev.company, assignee_agent=team.dev)
+    peer = make.agent(team.dev.company, name="Peer")
+    elsewhere = make.project(team.dev.company)
+    with pytest.raises(NotAllowed, match="is the work of"):
+        issue.change(by=make.working(peer), project=elsewhere)
+    issue.change(by=checked_out(team.dev, issue), project=elsewhere)
+
+
 def test_the_api_tells_of_the_review(team: Team) -> None:
     issue = make.issue(team.dev.company, assignee_agent=team.dev)
     by = checked_out(team.dev, issue)
