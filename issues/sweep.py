@@ -36,21 +36,15 @@ Row = TypeVar("Row")
 
 def sweep() -> None:
     """One round. Every step is safe beside another sweep at the same moment."""
-    pulse.step("look at the time")
-    outage.notice(now())
-    pulse.step("end expired runs")
-    each(Run.objects.expired().select_related("agent__company")[:BATCH], end_expired)
-    pulse.step("end what was stopped")
-    stopping.carry_through(most=BATCH)
-    pulse.step("look at the budgets")
-    budgets.carry_through(most=BATCH)
-    pulse.step("wake due agents")
-    gate.wake_due(now(), TIMERS)
-    pulse.step("ring again")
-    ring_again()
-    checking.ring_again()
-    pulse.step("seal what was done")
-    sealing.seal()
+    for name, act in STEPS.items():
+        pulse.step(name)
+        try:
+            act()
+        except heartbeat.AWAY:
+            raise
+        except Exception:
+            # The rest does not wait for what one step stumbles over, again and again.
+            log.exception("the sweep could not %s", name)
     pulse.step(pulse.IDLE)
 
 
@@ -116,6 +110,19 @@ def reap() -> None:
     for run_id in orphans - spared:
         ended = processes.end_tree(run_id, grace=2)
         log.warning("ended %d processes left behind by run %s", ended, run_id)
+
+
+STEPS: dict[str, Callable[[], object]] = {
+    "look at the time": lambda: outage.notice(now()),
+    "end expired runs": lambda: each(
+        Run.objects.expired().select_related("agent__company")[:BATCH], end_expired
+    ),
+    "end what was stopped": lambda: stopping.carry_through(most=BATCH),
+    "look at the budgets": lambda: budgets.carry_through(most=BATCH),
+    "wake due agents": lambda: gate.wake_due(now(), TIMERS),
+    "ring again": lambda: (ring_again(), checking.ring_again()),
+    "seal what was done": sealing.seal,
+}
 
 
 at_it: dict[Callable[[], None], threading.Lock] = {}
