@@ -23,6 +23,7 @@ CHECKS: dict[str, Check] = {
     "model keys": company.model_keys,
     "mail": company.mail,
     "budgets": company.budgets,
+    "address": machine.address,
     "sandbox": machine.walls,
     "browser": machine.browser,
     "git": machine.git,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import shutil
 import subprocess
+
+from django.conf import settings
 
 from agents import sandbox
 from paperclip import browsers, home
@@ -23,6 +26,16 @@ def walls() -> Finding:
         return Finding(OK, found.which)
     todo = "Until then agents with a model have no shell, and `process` no walls."
     return Finding(WARN, found.why, todo)
+
+
+def address() -> Finding:
+    """Whether passwords and sessions could be read on their way."""
+    bound = ipaddress.ip_address(os.environ.get("PAPERCLIP_BIND", "127.0.0.1"))
+    if settings.HTTPS or bound.is_loopback:
+        return Finding(OK, settings.URL)
+    said = f"{settings.URL} is served to other machines ({bound}) without encryption"
+    todo = "Put a TLS proxy before it and set PAPERCLIP_URL to its https:// address."
+    return Finding(WARN, said, todo)
 
 
 def browser() -> Finding:
