@@ -79,7 +79,12 @@ class Provider:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 provider.requests.append(body)
                 provider.keys.append(self.headers["Authorization"])
-                send(self, body, provider.next(body))
+                answer = provider.next(body)
+                time.sleep(answer.hangs)
+                if answer.drops:
+                    self.close_connection = True
+                else:
+                    send(self, body, answer)
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Quiet."""
@@ -109,10 +114,6 @@ def provider(*answers: Answer | Callable[[Request], Answer]) -> Iterator[Provide
 
 
 def send(handler: BaseHTTPRequestHandler, asked: Request, answer: Answer) -> None:
-    time.sleep(answer.hangs)
-    if answer.drops:
-        handler.close_connection = True
-        return
     try:
         if answer.events is not None:
             open_stream(handler, answer)
