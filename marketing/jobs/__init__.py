@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from marketing.models.job import JobName
+from marketing.models.schedule import JobName
 
 if TYPE_CHECKING:
     from marketing.jobs.base import Job

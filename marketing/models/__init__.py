@@ -9,7 +9,7 @@ from marketing.models.directory import (
 )
 from marketing.models.effect import Effect
 from marketing.models.gap import KeywordGap
-from marketing.models.job import JobName, JobRun, JobSchedule
+from marketing.models.job import JobRun
 from marketing.models.keyword import Brief, Keyword, KeywordCluster
 from marketing.models.message import InboxMessage, MailEvent, Message
 from marketing.models.outreach import Category, Mailbox, Template
@@ -17,6 +17,7 @@ from marketing.models.page import HostCircuit, IndexNowSubmission, OwnPage
 from marketing.models.post import Post
 from marketing.models.rank import ProviderSpend, RankAlert, RankReading
 from marketing.models.rival import Competitor, ObservedTerm, PageSnapshot
+from marketing.models.schedule import JobName, JobSchedule
 from marketing.models.site import Site
 from marketing.models.version import PostVersion
 

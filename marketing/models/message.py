@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.models import Approval
 from marketing.models.contact import Contact
-from marketing.models.job import JobName
 from marketing.models.outreach import Category, Mailbox
+from marketing.models.schedule import JobName
 from marketing.words import masked_address
 from paperclip import audit, live
 from paperclip.actors import SYSTEM
