@@ -5,14 +5,18 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from issues.views.work import Line, lines_of
 from marketing.models import Brief, Post, PostVersion
-from paperclip.desk import Desk, page
+from paperclip.desk import Desk, attempt, page
+from paperclip.exceptions import Refused
 
 State = Post.State
 # What stands in which column.
@@ -61,22 +65,78 @@ def post(request: HttpRequest, pk: str) -> HttpResponse:
     return show(request, one(request, pk))
 
 
-def show(request: HttpRequest, row: Post, **more: Any) -> HttpResponse:
+@require_POST
+def edit(request: HttpRequest, pk: str) -> HttpResponse:
+    """Another text. Refused, it keeps what was typed and says what each gate says."""
+    row, desk = one(request, pk), Desk.of(request)
+    version = row.version
+    if version is None:
+        raise Http404
+    document = typed(request.POST, version.document)
+    try:
+        row.edit(document, by=desk.actor)
+    except Refused as no:
+        return show(request, row, status=no.status, refusal=no, document=document)
+    messages.success(request, _("Saved. It is to be approved as it is now."))
+    return redirect("admin:post", pk)
+
+
+@require_POST
+def unpublish(request: HttpRequest, pk: str) -> HttpResponse:
+    row, desk = one(request, pk), Desk.of(request)
+    said = _("It is taken offline by the next run of the Blog Publisher.")
+    attempt(request, lambda: row.unpublish(by=desk.actor), said)
+    return redirect("admin:post", pk)
+
+
+def typed(told: QueryDict, before: dict[str, Any]) -> dict[str, Any]:
+    """The document as the form says it; what the form does not show stays."""
+
+    def text(name: str, old: str) -> str:
+        # A browser ends lines in its own way.
+        return str(told.get(name, old)).replace("\r\n", "\n")
+
+    def rows(kind: str) -> list[dict[str, Any]]:
+        return [
+            {name: text(f"{kind}-{n}-{name}", old) for name, old in part.items()}
+            for n, part in enumerate(before.get(kind, []))
+        ]
+
+    plain = ("title", "meta", "slug", "intro")
+    parts = {name: text(name, before.get(name, "")) for name in plain}
+    return {**before, **parts, "sections": rows("sections"), "faq": rows("faq")}
+
+
+def show(
+    request: HttpRequest,
+    row: Post,
+    *,
+    status: int = 200,
+    refusal: Refused | None = None,
+    document: dict[str, Any] | None = None,
+) -> HttpResponse:
+    desk = Desk.of(request)
     versions = list(row.versions.order_by("-number"))
     version = versions[0] if versions else None
+    may_edit = desk.may(row.company, "edit a post") and version is not None
     return page(
         request,
         "marketing/post.html",
         title=str(row),
         company=row.company,
-        crumbs=[(_("Posts"), "/marketing/posts/")],
+        status=status,
+        here=reverse("admin:post", args=[row.pk]) if refusal else "",
+        crumbs=[(_("Posts"), reverse("admin:posts"))],
         post=row,
         version=version,
         versions=versions,
         body=body_of(version),
         diff=changed(versions),
         wraps=True,
-        **more,
+        refusal=refusal,
+        document=document or (version.document if version else {}),
+        may_edit=may_edit and row.state in row.EDITABLE,
+        may_unpublish=desk.may(row.company, "edit a post") and row.state in row.OUTSIDE,
     )
 
 

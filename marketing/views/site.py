@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from marketing import keys
-from marketing.forms import SiteForm
 from marketing.models import Site
+from marketing.site_form import SiteForm
 from paperclip import roles
 from paperclip.desk import Desk, page
 from paperclip.exceptions import Refused

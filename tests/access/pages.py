@@ -56,9 +56,17 @@ PAGES = [
     ("GET", "/marketing/rivals/:rival", PEOPLE),
     ("GET", "/marketing/posts/", PEOPLE),
     ("GET", "/marketing/posts/:post", PEOPLE),
+    # Nothing is written of it yet, and nothing of it is online.
+    ("POST", "/marketing/posts/:post/edit", set(), {}, but(PEOPLE, 404)),
+    ("POST", "/marketing/posts/:post/unpublish", set(), {}, but(OPERATORS, WARNED)),
     ("GET", "/marketing/ranks/", PEOPLE),
     ("GET", "/marketing/outreach/", PEOPLE),
     ("GET", "/marketing/outreach/:mail", PEOPLE),
+    # A draft without a mail that goes out: nothing of it can be edited.
+    ("POST", "/marketing/outreach/:mail/edit", set(), {}, but(OPERATORS, FILL)),
+    ("POST", "/marketing/outreach/:mail/drop", OPERATORS),
+    ("POST", "/marketing/outreach/:mail/settle", set(), {}, but(OPERATORS, WARNED)),
+    ("POST", "/marketing/mailboxes/:mailbox/test", set(), {}, but(KEEPERS, WARNED)),
     ("GET", "/marketing/indexnow/", PEOPLE),
     ("GET", "/marketing/results/", PEOPLE),
     # Without a site there is nothing to print, to stop or to run.
