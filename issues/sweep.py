@@ -120,7 +120,8 @@ STEPS: dict[str, Callable[[], object]] = {
     "end what was stopped": lambda: stopping.carry_through(most=BATCH),
     "look at the budgets": lambda: budgets.carry_through(most=BATCH),
     "wake due agents": lambda: gate.wake_due(now(), TIMERS),
-    "ring again": lambda: (ring_again(), checking.ring_again()),
+    "ring again": ring_again,
+    "ring for checks": checking.ring_again,
     "seal what was done": sealing.seal,
 }
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test import TransactionTestCase
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 # Made with the tables, and no test's.
 KEPT = {"auth_permission", "django_content_type"}
@@ -28,7 +29,14 @@ def tables() -> list[str]:
     )
 
 
+@retry(retry=retry_if_exception_type(OperationalError), stop=stop_after_attempt(5))
 def empty(_: Any = None) -> None:
+    """Delete what there is; again when a thread of the test's server, on its way out,
+    held a table that it waited for."""
+    empty_once()
+
+
+def empty_once() -> None:
     """Delete what there is, once the last of those who still write has ended. Foreign
     keys are looked at when all is gone."""
     append_only = {*map(connection.ops.quote_name, APPEND_ONLY)}

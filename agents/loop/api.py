@@ -13,7 +13,9 @@ from urllib.parse import quote, urljoin
 from agents.loop import web
 from agents.loop.errors import ToolError
 
-PATIENCE = 30  # seconds a server that restarts is waited for
+# So many seconds a server that restarts is waited for: longer than one request may
+# take, or one that got lost would never be sent again.
+PATIENCE = 45
 PAUSE = 0.5
 CHUNK = 1 << 16
 BUNDLE = "application/x-git-bundle"
