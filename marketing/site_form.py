@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -49,6 +51,15 @@ def fact(number: int, line: str) -> dict[str, str]:
     return {"id": name.strip(), "text": text.strip(), "source_url": source.strip()}
 
 
+START = _("To begin with")
+
+
+def name_of(address: str) -> str:
+    """What to call a competitor of whom only the address is known."""
+    host = urlsplit(address if "//" in address else f"https://{address}").hostname
+    return (host or address).removeprefix("www.")
+
+
 class SiteForm(ConsoleForm):
     hosts = Lines(label=_("Further hosts that are ours"), help_text=_("One a line."))
     languages = Lines(
@@ -66,7 +77,16 @@ class SiteForm(ConsoleForm):
         ),
     )
 
-    sections = (
+    keywords = Lines(
+        label=_("Keywords to begin with"),
+        help_text=_("One a line. Their positions are watched."),
+    )
+    rivals = Lines(
+        label=_("Competitors to begin with"),
+        help_text=_("Addresses, one a line. Their pages are read."),
+    )
+
+    sections: Sequence[tuple[Any, list[str]]] = (
         (
             _("The site"),
             [
@@ -113,6 +133,7 @@ class SiteForm(ConsoleForm):
             "vercel_project": _("Vercel project"),
         }
         help_texts = {
+            "agent": _("Whose jobs they are, and whose budget pays. Empty: the CMO."),
             "indexnow_key": _("8 to 128 letters, digits and dashes."),
             "repo_url": _("Where posts are pushed to, such as https://github.com/…"),
             "post_path": _("{slug} is put in."),
@@ -123,6 +144,12 @@ class SiteForm(ConsoleForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.instance._state.adding:
+            self.sections = ((START, ["keywords", "rivals"]), *self.sections)
+            self.sections = (*self.sections[1:2], self.sections[0], *self.sections[2:])
+        else:
+            del self.fields["keywords"], self.fields["rivals"]
+        self.fields["agent"].required = False
         agents = Agent.objects.employed().filter(company=self.company)
         self.fields["agent"].queryset = agents  # type: ignore[attr-defined]
         kept = Secret.objects.filter(company=self.company).order_by("name")
@@ -141,6 +168,9 @@ class SiteForm(ConsoleForm):
 
     def site_values(self) -> dict[str, Any]:
         told = self.values()
+        rivals = told.pop("rivals", [])
+        if rivals:
+            told["rivals"] = [{"name": name_of(one), "base_url": one} for one in rivals]
         return {k: v for k, v in told.items() if not k.startswith("secret_")}
 
     def secrets(self) -> dict[str, Any]:

@@ -7,15 +7,17 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from marketing import keys
+from marketing import keys, setup
 from marketing.models import Site
 from marketing.site_form import SiteForm
 from paperclip import roles
 from paperclip.desk import Desk, page
 from paperclip.exceptions import Refused
+from paperclip.models import Company
 
 ACT = "set the site up"
 
@@ -27,6 +29,8 @@ def site(request: HttpRequest) -> HttpResponse:
     if not desk.may(company, ACT):
         raise PermissionDenied(roles.refusal(desk.role_in(company), ACT))
     row = Site.objects.filter(company=company).first()
+    if row is None and request.method == "GET" and "by_hand" not in request.GET:
+        return begin(request, company)
     form = SiteForm(request.POST or None, instance=row, company=company)
     if request.method == "POST" and form.is_valid():
         try:
@@ -36,6 +40,10 @@ def site(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("The site is saved."))
             return redirect("admin:marketing")
+    return shown(request, form, row)
+
+
+def shown(request: HttpRequest, form: SiteForm, row: Site | None) -> HttpResponse:
     return page(
         request,
         "console/form.html",
@@ -43,7 +51,34 @@ def site(request: HttpRequest) -> HttpResponse:
         form=form,
         title=_("Site"),
         save_label=_("Save") if row else _("Set it up"),
-        crumbs=[(_("Marketing"), "/marketing/")],
+        crumbs=[(_("Marketing"), reverse("admin:marketing"))],
+    )
+
+
+def begin(request: HttpRequest, company: Company) -> HttpResponse:
+    """Ask for the address, read the site there, and propose what to fill in."""
+    url, refusal = request.GET.get("url", "").strip(), None
+    if url:
+        try:
+            found = setup.propose(company, url)
+        except Refused as no:
+            refusal = no
+        else:
+            rivals = [one["base_url"] for one in found.rivals]
+            told = {**found.fields, "keywords": found.keywords, "rivals": rivals}
+            for problem in found.problems:
+                messages.warning(request, problem)
+            said = _("Read: %(n)s pages. Look at what is proposed, and correct it.")
+            messages.success(request, said % {"n": len(found.read)})
+            return shown(request, SiteForm(company=company, initial=told), None)
+    return page(
+        request,
+        "marketing/site_start.html",
+        status=422 if refusal else 200,
+        title=_("Site"),
+        crumbs=[(_("Marketing"), reverse("admin:marketing"))],
+        refusal=refusal,
+        url=url,
     )
 
 

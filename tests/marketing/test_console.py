@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_httpserver import HTTPServer
 
 from agents.models import Secret
 from marketing import keys
@@ -142,6 +143,10 @@ def test_the_site_is_set_up_and_its_secrets_are_chosen() -> None:
         "facts": "founded: Founded in 2019 (https://us.example/about)\nWe are four.",
         "languages": "en\npt", "secret_bing_key": str(kept.pk),
     }  # fmt: skip
+    start = text(browser.get("/marketing/site/"))
+    assert "Address of your site" in start and "Fill it in by hand" in start
+    bad = browser.get("/marketing/site/", {"url": "ftp://us.example"})
+    assert bad.status_code == 422
     wrong = browser.post("/marketing/site/", {**told, "max_posts_per_day": "9"})
     assert wrong.status_code == 422 and not Site.objects.exists()
     assert browser.post("/marketing/site/", told).status_code == 302
@@ -155,6 +160,31 @@ def test_the_site_is_set_up_and_its_secrets_are_chosen() -> None:
     assert keys.bound(site, "bing_key").secret == kept
     assert JobSchedule.objects.filter(company=company).count() == len(JOBS)
     assert "founded: Founded in 2019" in text(browser.get("/marketing/site/"))
+
+
+def test_a_site_is_read_and_proposed(httpserver: HTTPServer) -> None:
+    company = make.company(rehearsal=True)
+    make.agent(company, role="cmo")
+    html = "<title>Shop robots by Us</title><h1>Robots for shops</h1><p>Hello.</p>"
+    httpserver.expect_request("/").respond_with_data(html, content_type="text/html")
+    browser = client(company)
+    answer = browser.get("/marketing/site/", {"url": httpserver.url_for("/")})
+    page = text(answer)
+    assert "Look at what is proposed" in page and httpserver.url_for("/") in page
+    told = {
+        name: "\n".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in answer.context["form"].initial.items()
+        if value is not None
+    }
+    told |= {"repo_branch": "main", "post_path": "{slug}.md", "post_url": "/{slug}",
+             "deploy_trigger": "push", "max_posts_per_day": "1",
+             "serp_monthly_cents": "0", "facts": "", "keywords": "shop robots",
+             "rivals": "https://rival.example"}  # fmt: skip
+    assert browser.post("/marketing/site/", told).status_code == 302
+    site = Site.objects.get()
+    assert site.agent.role == "cmo" and site.base_url == httpserver.url_for("/")
+    assert Keyword.objects.filter(company=company, text="shop robots").exists()
+    assert company.competitors.filter(base_url__contains="rival.example").exists()
 
 
 def test_rows_kept_by_hand_say_what_is_wrong_with_them() -> None:
