@@ -202,11 +202,11 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         (_("Outreach"), "forward_to_inbox", "admin:outreach"),
         (_("Results"), "insights", "admin:results"),
     ]
-    return [
-        group(_("Work"), work),
-        group(_("Marketing"), marketing),
-        group(_("Company"), company),
-    ]
+    of_marketing = group(_("Marketing"), marketing)
+    room = of_marketing["items"][0]
+    # The addresses of the others begin like its own.
+    room["active"] = request.path == room["link"]
+    return [group(_("Work"), work), of_marketing, group(_("Company"), company)]
 
 
 def group(title: str, pages: list[tuple[str, str, str]]) -> dict[str, Any]:

@@ -153,4 +153,5 @@ def changed(versions: list[PostVersion]) -> list[Line]:
     if len(versions) < 2:
         return []
     new, old = (version.source.splitlines() for version in versions[:2])
-    return list(lines_of(difflib.unified_diff(old, new, lineterm="", n=2)))
+    diff = lines_of(difflib.unified_diff(old, new, lineterm="", n=2))
+    return [line for line in diff if line.kind != "place"]
