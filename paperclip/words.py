@@ -48,6 +48,7 @@ LABELS = {
     "revision_requested": _("sent back"),
 }
 REASONS = {
+    "job_due": _("its job was due"),
     "heartbeat_timer": _("its timer rang"),
     "issue_assigned": _("an issue was assigned"),
     "issue_checked_out": _("an issue was handed over"),

@@ -43,9 +43,11 @@ class JobRunQuerySet(ScopedQuerySet):
             return None
         moment = at.replace(second=0, microsecond=0)
         try:
-            return self.start(site.company, job, by=SYSTEM, tick_at=moment)
+            row = self.start(site.company, job, by=SYSTEM, tick_at=moment)
         except Conflict:
             return None
+        row.replace_its_like()
+        return row
 
     @transaction.atomic
     def start(
@@ -163,6 +165,16 @@ class JobRun(Scoped):
             said = "No agent does the marketing: name one in the site's settings."
             self.finish(self.Status.BLOCKED, said, by=by)
             return
+        wakeup = Wakeup(
+            company=self.company,
+            agent=site.agent,
+            source=Wakeup.Source.AUTOMATION,
+            reason=JOB_DUE,
+        )
+        wakeup.project_id = site.project_id
+        if refusal := wakeup.refusal():
+            self.finish(self.Status.BLOCKED, refusal, by=SYSTEM)
+            return
         self.issue = Issue.objects.file(
             self.company,
             by=SYSTEM,
@@ -173,17 +185,28 @@ class JobRun(Scoped):
             goal=site.goal,
         )
         self.save(update_fields=["issue", "updated_at"])
-        self.issue.change(by=SYSTEM, status="in_progress", assignee_agent=site.agent)
+        # Before the agent has the issue: why it wakes is the job, not an assignment.
         wakeup = Wakeup.objects.request(
             site.agent,
-            Wakeup.Source.AUTOMATION,
+            wakeup.source,
             JOB_DUE,
             by=SYSTEM,
             issue_id=self.issue.pk,
             payload={"job": self.job, "jobRunId": str(self.pk)},
         )
+        self.issue.change(by=SYSTEM, status="in_progress", assignee_agent=site.agent)
         if wakeup.status == Wakeup.Status.SKIPPED:
             self.finish(self.Status.BLOCKED, wakeup.note, by=SYSTEM)
+
+    def replace_its_like(self) -> None:
+        """Of ticks in a row that were refused for the same reason the last is kept: a
+        CMO that is paused for a week is one line, not some hundred."""
+        if self.status != self.Status.BLOCKED or self.issue_id:
+            return
+        of_job = JobRun.objects.filter(company=self.company_id, job=self.job)
+        last = of_job.exclude(pk=self.pk).first()
+        if last and (last.status, last.note) == (self.status, self.note):
+            of_job.filter(pk=last.pk, issue=None).delete()
 
     def tell(self, progress: str) -> None:
         """What it is at, for who looks on."""

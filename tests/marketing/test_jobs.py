@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.utils.timezone import now
 from django_celery_beat.models import PeriodicTask
@@ -212,11 +214,16 @@ def test_nobody_runs_jobs_without_a_site_or_the_right() -> None:
         JobRun.objects.start(site.company, "content", by=viewer)
 
 
-def test_a_paused_agent_does_no_jobs_and_the_run_says_why() -> None:
-    site = scene.site()
+def test_a_paused_agent_does_no_jobs_and_one_run_says_why() -> None:
+    site, at = scene.site(), now()
     site.agent.pause(by=SYSTEM)
-    row = JobRun.objects.start(site.company, "content", by=SYSTEM)
+    for ticks in range(3):
+        later = at + timedelta(hours=ticks)
+        JobRun.objects.tick(site.company_id, "content", later)
+    (row,) = JobRun.objects.all()
     assert row.status == "blocked" and "paused" in row.note
+    assert row.tick_at == later.replace(second=0, microsecond=0)
+    assert not Issue.objects.filter(origin_kind=JOB).exists()
 
 
 def test_a_lost_run_makes_room_for_the_next(does) -> None:
