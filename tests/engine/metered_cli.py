@@ -1,7 +1,7 @@
 """A coding CLI of a subscription as far as usage goes: it streams what each call used
 until it is ended, every line twice, and costs nothing. EVERY seconds it tells of TOKENS
-tokens (and of COST dollars), at first of none and FIRST seconds later; without TOKENS
-it says nothing at all."""
+tokens (and of COST dollars), once there is a file BEGIN; without TOKENS it says nothing
+at all."""
 
 import json
 import os
@@ -25,7 +25,8 @@ def tell(number: int, tokens: int, cost: float) -> None:
 
 if tokens:
     tell(0, 0, 0)
-    time.sleep(float(os.environ.get("FIRST", "0")))
+    while not os.path.exists(os.environ.get("BEGIN", "/")):
+        time.sleep(0.1)
 number = 0
 while True:
     time.sleep(every)

@@ -39,6 +39,7 @@ def coder(company: Any, tokens: int = 0, every: float = 1, **more: Any) -> Agent
     told = {"TOKENS": str(tokens), "EVERY": str(every)}
     told |= {name: str(value) for name, value in more.items()}
     config = {"command": sys.executable, "args": [CLI], "env": told, "graceSec": 1}
+    config["writable"] = [str(Path(told["BEGIN"]).parent)] if "BEGIN" in told else []
     return make.agent(company, adapter_config=config)
 
 
@@ -77,13 +78,17 @@ def stopped_seconds(counter: BudgetCounter, runs: list[Run]) -> float:
     return time.monotonic() - since
 
 
-def test_a_limit_of_tokens_ends_five_runs_that_cost_nothing(company: Any) -> None:
+def test_a_limit_of_tokens_ends_five_runs_that_cost_nothing(
+    company: Any, tmp_path: Path
+) -> None:
     """T-05a, and T-05e: each line comes twice."""
     flush = 800
     make.budget(company, 10_000, metric="tokens")
-    runs = [woken(coder(company, flush, FIRST=4)) for _ in range(5)]
+    begin = tmp_path / "begin"
+    runs = [woken(coder(company, flush, BEGIN=begin)) for _ in range(5)]
     for run in runs:
         running(run)
+    begin.touch()
     counter = counter_of(company, "tokens")
     assert stopped_seconds(counter, runs) < 5
     swept(lambda: is_paused(company))
