@@ -4,6 +4,7 @@ The defaults run one instance on this machine, on loopback. .env.example lists e
 variable. A PAPERCLIP_URL that starts with https:// turns on the settings of production.
 """
 
+import gc
 import sys
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -11,6 +12,10 @@ from urllib.parse import quote, urlsplit
 import environ
 
 from paperclip import home
+
+# Each process begins with some 1,700 modules that nobody lets go of: to look through
+# them for garbage after every 700 objects is a fifth of the time it takes to start.
+gc.set_threshold(20_000, 20, 20)
 
 BASE_DIR = home.BASE_DIR
 env = environ.Env()
