@@ -19,6 +19,7 @@ from paperclip.models import Company
 from tests import make
 from tests.console.test_browser import sign_in
 from tests.issues.test_budgets import only, spend, state
+from tests.long import long
 
 pytestmark = pytest.mark.django_db
 
@@ -178,7 +179,7 @@ def show(company: Company) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("width", [390, pytest.param(1440, marks=pytest.mark.long)])
+@pytest.mark.parametrize("width", [390, long(1440)])
 def test_a_person_raises_it_in_a_browser(
     live_server: Any, page: Page, width: int, tmp_path: Any
 ) -> None:

@@ -11,12 +11,13 @@ from playwright.sync_api import Page, expect
 from agents.models import Attempt
 from tests import make
 from tests.console.test_browser import sign_in
+from tests.long import long
 from tests.workers import eventually, hired, running, worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize("width", [390, pytest.param(1440, marks=pytest.mark.long)])
+@pytest.mark.parametrize("width", [390, long(1440)])
 def test_what_was_parked_goes_on(
     live_server: Any, page: Page, tmp_path: Path, width: int
 ) -> None:

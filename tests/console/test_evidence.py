@@ -30,6 +30,7 @@ from tests.issues.evidence import (
     suite,
     worked_on,
 )
+from tests.long import long
 from tests.workers import worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -146,7 +147,7 @@ def test_a_viewer_and_a_stranger_change_nothing(
     assert not row.evidence.exists() and not issue.claims.exists()
 
 
-@pytest.mark.parametrize("width", [390, pytest.param(1440, marks=pytest.mark.long)])
+@pytest.mark.parametrize("width", [390, long(1440)])
 def test_a_person_decides_what_counts(
     live_server: Any, page: Page, tmp_path: Path, width: int
 ) -> None:

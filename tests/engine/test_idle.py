@@ -54,6 +54,7 @@ def test_an_idle_company_costs_nothing_for_a_day(company: Any) -> None:
     assert len(skips) == 100 and {143 <= row.times <= 144 for row in skips} == {True}
 
 
+@pytest.mark.long
 def test_blocked_issues_cost_nothing_for_a_day(company: Any) -> None:
     """T-09a: 31 of them, with an assignee whose timer rings."""
     with passing(24, timedelta(minutes=10)):

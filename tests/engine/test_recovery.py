@@ -18,6 +18,7 @@ from paperclip.actors import SYSTEM
 from paperclip.models import Activity
 from tests import make
 from tests.engine.clock import START, look
+from tests.long import long
 from tests.workers import hired
 
 pytestmark = pytest.mark.django_db
@@ -157,9 +158,9 @@ def a_day_of(agent: Agent) -> None:
 @pytest.mark.parametrize(
     ("script", "cause", "tries"),
     [
-        ("echo 'Credit balance is too low' >&2; exit 1", "provider_billing", 1),
+        long("echo 'Credit balance is too low' >&2; exit 1", "provider_billing", 1),
         ("exit 3", "unknown", 3),
-        pytest.param("exit 75", "temporary_failure", 3, marks=pytest.mark.long),
+        long("exit 75", "temporary_failure", 3),
     ],
 )
 def test_a_failing_adapter_for_a_day(

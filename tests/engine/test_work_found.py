@@ -18,6 +18,7 @@ from paperclip.actors import SYSTEM, Actor
 from tests import make
 from tests.clones import git
 from tests.gateways import gateway
+from tests.long import long
 from tests.loop import stage
 from tests.loop.model import Message, model, says, uses
 from tests.workers import Worker, ended, eventually, worker
@@ -78,7 +79,7 @@ class Mind:
         return acts[names[done]] if done < len(acts) else says("Told it.")
 
 
-@pytest.mark.parametrize("last_act", ["commit", "hand_over"])
+@pytest.mark.parametrize("last_act", ["commit", long("hand_over")])
 def test_work_of_a_killed_run_is_found_and_not_done_again(
     company: Any, address: dict[str, str], last_act: str
 ) -> None:

@@ -15,6 +15,7 @@ from issues import sweep
 from paperclip import processes
 from paperclip.actors import SYSTEM, Actor
 from tests import make
+from tests.long import long
 from tests.workers import Worker, ended, eventually, hired, running, woken, worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,7 +70,9 @@ def test_a_child_whose_supervisor_died_is_ended_and_its_work_done_again(
         eventually(lambda: not processes.tree(str(again.pk)))
 
 
-@pytest.mark.parametrize("moment", ["before its pid is known", "running", "finishing"])
+@pytest.mark.parametrize(
+    "moment", ["before its pid is known", "running", long("finishing")]
+)
 def test_kill_9_of_the_worker_leaves_one_child_at_most(
     company: Any, moment: str, request: pytest.FixtureRequest
 ) -> None:

@@ -21,6 +21,7 @@ from agents.models import Run
 from marketing.models import Brief, JobRun, Post
 from paperclip.home import BASE_DIR
 from tests.instance import wait_for
+from tests.long import long
 from tests.marketing import deploys
 from tests.marketing.blogscene import Blog
 from tests.workers import database_url
@@ -118,7 +119,7 @@ WHERE objid = {LOCK} AND NOT granted AND datname = current_database()
 """  # noqa: S608
 
 
-@pytest.mark.parametrize("step", ["Begins", "Writes about", "Holds"])
+@pytest.mark.parametrize("step", [long("Begins"), long("Writes about"), "Holds"])
 def test_killed_on_the_way_to_the_question(blog: Blog, step: str) -> None:
     blog.brief()
     program = Program(blog)
@@ -135,11 +136,11 @@ def test_killed_on_the_way_to_the_question(blog: Blog, step: str) -> None:
 @pytest.mark.parametrize(
     ("step", "state"),
     [
-        ("Looks at the repository", "approved"),
+        long("Looks at the repository", "approved"),
         ("Pushes", "committed"),
-        ("Asks for the deployment", "pushed"),
-        ("Looks for", "deploy_requested"),
-        ("Its claims", "deploy_requested"),
+        long("Asks for the deployment", "pushed"),
+        long("Looks for", "deploy_requested"),
+        long("Its claims", "deploy_requested"),
     ],
 )
 def test_killed_on_the_way_to_the_page(blog: Blog, step: str, state: str) -> None:
@@ -162,7 +163,7 @@ def test_killed_on_the_way_to_the_page(blog: Blog, step: str, state: str) -> Non
     assert blog.claims(row) == ["verified"] and row.issue.status == "done"
 
 
-@pytest.mark.parametrize("name", ["pre-receive", "post-receive"])
+@pytest.mark.parametrize("name", [long("pre-receive"), "post-receive"])
 def test_killed_while_the_repository_takes_it(blog: Blog, name: str) -> None:
     """Before it is there, and when it is there and no row says so."""
     blog.brief()

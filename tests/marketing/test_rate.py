@@ -18,12 +18,13 @@ from marketing.models import Contact, MailEvent, Message
 from marketing.outreach import sending, sent
 from paperclip.actors import SYSTEM
 from paperclip.home import BASE_DIR
+from tests.long import long
 from tests.marketing import mailworld, scene
 from tests.marketing.mailworld import AT
 from tests.workers import database_url, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
-HOURS, PROCESSES, SCALE = 4, 4, 480.0
+PROCESSES, SCALE = 4, 480.0
 
 
 def sender(company: Any, began: float, scale: float, until: float) -> Any:
@@ -40,7 +41,8 @@ def sender(company: Any, began: float, scale: float, until: float) -> Any:
     )
 
 
-def test_never_more_than_twenty_in_any_hour_and_nobody_twice() -> None:
+@pytest.mark.parametrize("hours", [2, long(4)])
+def test_never_more_than_twenty_in_any_hour_and_nobody_twice(hours: int) -> None:
     site = scene.site()
     with mailworld.scripted() as (script, port):
         box = mailworld.mailbox(site, port, per_day=500)
@@ -54,7 +56,7 @@ def test_never_more_than_twenty_in_any_hour_and_nobody_twice() -> None:
                 alias.is_same_as(one, by=SYSTEM)
                 mailworld.message(box, alias)
         began = time.monotonic() + 4
-        until = HOURS * 3600.0
+        until = hours * 3600.0
         senders = [sender(site.company, began, SCALE, until) for _ in range(PROCESSES)]
         for one in senders:
             _out, said = one.communicate(timeout=120)
@@ -62,8 +64,8 @@ def test_never_more_than_twenty_in_any_hour_and_nobody_twice() -> None:
         letters = script.letters
     rows = MailEvent.objects.filter(kind="attempt").order_by("at")
     times = list(rows.values_list("at", flat=True))
-    # It is a limit, and no standstill: each hour brought its twenty.
-    assert HOURS * 20 - 20 < len(times) <= HOURS * 20 + 20
+    # It is a limit, and no standstill, however slow the machine.
+    assert hours * 10 <= len(times) <= hours * 20 + 20
     for first, after in zip(times, times[20:], strict=False):
         assert after - first >= timedelta(hours=1)
     assert all(a < b for a, b in pairwise(times))

@@ -20,6 +20,7 @@ from paperclip.commands import operator
 from paperclip.models import Activity, Chain, Company, Seal, Unsealed
 from paperclip.verification import verify
 from tests import make
+from tests.long import long
 from tests.paperclip.tampering import MUTATIONS, arm, tamper
 
 ENTRIES = 60
@@ -65,7 +66,7 @@ def test_what_nobody_touched_is_sound(company: Company) -> None:
     assert verify(company.pk) == verification.Report(ENTRIES, 1, [])
 
 
-@pytest.mark.parametrize("times", [100, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [100, long(1000)])
 def test_each_of_many_mutations_is_found(company: Company, times: int) -> None:
     dice = random.Random(5)
     names, missed = [*MUTATIONS], []

@@ -51,11 +51,9 @@ def open_issues(instance: Instance, company: str) -> list[dict[str, Any]]:
     return list(instance.patiently("GET", path).body)
 
 
-def test_every_issue_is_finished_exactly_once(
-    instance: Instance, request: pytest.FixtureRequest
-) -> None:
-    long = request.config.getoption("--long", default=False)
-    kills, seed = (24, random.randrange(10**6)) if long else (8, 2026)
+@pytest.mark.long
+def test_every_issue_is_finished_exactly_once(instance: Instance) -> None:
+    kills, seed = 24, random.randrange(10**6)
     print(f"kill schedule seed {seed}")
     chance = random.Random(seed)
     company = instance.company()

@@ -63,6 +63,7 @@ def clone_for(python: str, place: Path) -> Path:
     return place
 
 
+@pytest.mark.long
 def test_a_clone_is_usable_within_a_minute_and_runs_as_its_user(
     instance: Instance,
 ) -> None:

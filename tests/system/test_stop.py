@@ -20,6 +20,7 @@ import pytest
 
 from paperclip import processes
 from tests.instance import Instance, running, wait_for
+from tests.long import long
 
 LIMIT = 10.0
 numbers = count(1)
@@ -85,7 +86,7 @@ def busy(instance: Instance, name: str) -> dict[str, list[str]]:
     for company in staff:
         wait_for(
             lambda c=company: open_runs(instance, c) == states,
-            30,
+            60,
             lambda c=company: str(open_runs(instance, c)),
         )
     # Each of the four shells has a deaf child beside its `sleep`.
@@ -139,9 +140,7 @@ def by_command(instance: Instance) -> None:
     assert "Nothing starts any more." in said
 
 
-@pytest.mark.parametrize(
-    "how", [by_console, by_command, pytest.param(by_api, marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("how", [by_console, long(by_command), long(by_api)])
 def test_nothing_lives_ten_seconds_later(
     instance: Instance, how: Callable[[Instance], None]
 ) -> None:
@@ -204,7 +203,7 @@ def command(instance: Instance, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 # The instance is dead afterwards, so that comes last.
-@pytest.mark.parametrize("how", ["frozen", "dead"])
+@pytest.mark.parametrize("how", ["frozen", long("dead")])
 def test_the_command_ends_what_it_finds_without_a_database(
     instance: Instance, how: str
 ) -> None:
@@ -212,7 +211,7 @@ def test_the_command_ends_what_it_finds_without_a_database(
     company = str(post(instance, "/companies", {"name": f"Found {how}"})["id"])
     agent = hire(instance, company, "Deaf", DEAF, sandbox=False)
     file(instance, company, agent)
-    wait_for(lambda: open_runs(instance, company) == ["running"], 30)
+    wait_for(lambda: open_runs(instance, company) == ["running"], 60)
     wait_for(lambda: len(alive(instance)) >= 3, 30)
     frozen = instance.pid("postgres")
     if how == "dead":

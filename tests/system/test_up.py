@@ -15,6 +15,7 @@ import pytest
 
 from paperclip import home, processes
 from tests.instance import MANAGE, Instance, running, wait_for
+from tests.long import long
 
 PROGRAMS = ("postgres", "valkey", "gateway", "web", "worker", "clock")
 
@@ -196,9 +197,7 @@ def test_a_start_after_kill_9_ends_what_was_left(instance: Instance) -> None:
     assert not [process for process in left if processes.is_alive(process)]
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("number", [signal.SIGINT, long(signal.SIGTERM)])
 def test_a_stopped_instance_leaves_nothing(
     instance: Instance, number: signal.Signals, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db.migrations.loader import MigrationLoader
 
+from tests.long import long
 from tests.upgrade.dirt import Dirt
 from tests.upgrade.states import Database, Rows, database, landings, schema
 
@@ -44,7 +45,7 @@ def test_each_landing_keeps_what_is_there(used: Database, number: int) -> None:
     "number",
     [
         0,
-        *(pytest.param(n, marks=pytest.mark.long) for n in range(1, len(LANDINGS) - 1)),
+        *(long(n) for n in range(1, len(LANDINGS) - 1)),
     ],
 )
 def test_all_of_it_in_one_go(django_db_blocker: Any, number: int) -> None:
