@@ -8,6 +8,7 @@ was broken off is a stop all the same.
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +60,12 @@ def carry_through(most: int = 100) -> None:
 
 
 def safely(act: Any, row: Any) -> None:
-    """One that cannot be handled does not stop the others."""
+    """One that cannot be handled does not stop the others, nor what a person decides
+    meanwhile: of it alone nothing is written then."""
+    mine = transaction.get_connection().in_atomic_block
     try:
-        act(row)
+        with transaction.atomic() if mine else nullcontext():
+            act(row)
     except Exception:
         log.exception("the sweep could not handle %s", row)
 
@@ -72,6 +76,12 @@ def put(company: Company, *, by: Actor, **fields: Any) -> BudgetPolicy:
     # What is spent and stopped nobody yet goes on with the others.
     carry_through()
     policy = BudgetPolicy.objects.put(company, by=by, **fields)
+    # What it lets go on, goes on in the name of the person who raised it.
+    for incident in BudgetIncident.objects.unresolved().filter(
+        scope_id=policy.scope_id
+    ):
+        if incident.counter.policy == policy and is_over(incident):
+            resolve(incident, by if by.is_person else SYSTEM)
     carry_through()
     return policy
 

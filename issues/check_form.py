@@ -106,8 +106,9 @@ class CheckForm(ConsoleForm):
     own_files = LinesField(
         label=_("Files that the author may not weaken"),
         help_text=_(
-            "Tests and their settings, one path or pattern per line, such as tests/**:"
-            " they are taken from before the change."
+            "Tests and their settings, one path or pattern per line, such as tests,"
+            " **/conftest.py or pyproject.toml: they are taken from before the change."
+            " Whatever else the program obeys is the author's to write."
         ),
     )
     expects = forms.CharField(

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
@@ -45,8 +45,9 @@ def vault() -> Fernet:
     return Fernet(base64.urlsafe_b64encode(digest))
 
 
-def enclosed(secret: str) -> str:
-    return vault().encrypt(secret.encode()).decode()
+def enclosed(secret: str, about: UUID) -> str:
+    """To be kept with that trigger: it opens with no other."""
+    return vault().encrypt(f"{about}\n{secret}".encode()).decode()
 
 
 def bound_to(trigger: RoutineTrigger) -> SecretBinding | None:
@@ -63,7 +64,7 @@ def secret_of(trigger: RoutineTrigger) -> str:
         return value_of(binding, binding.secret, binding.secret.latest_version)
     if not trigger.secret:
         raise NotSignedIn(REFUSED, code="bad_signature")
-    return opened(trigger.secret)
+    return opened(trigger.secret, trigger.pk)
 
 
 @lru_cache(maxsize=256)
@@ -72,16 +73,20 @@ def value_of(binding: SecretBinding, secret: Secret, number: int) -> str:
     return secret.read(by=SYSTEM, use=f"calls of {binding}", number=number).value
 
 
-def opened(kept: str) -> str:
-    """The secret. Conflict when it was enclosed under another key of the instance."""
+def opened(kept: str, about: UUID) -> str:
+    """The secret. Conflict when it was enclosed under another key of the instance, or
+    for another trigger; those of earlier versions do not say for which."""
     try:
-        return vault().decrypt(kept.encode()).decode()
+        told, _, secret = vault().decrypt(kept.encode()).decode().rpartition("\n")
     except InvalidToken:
+        told, secret = "", ""
+    if not secret or told not in ("", str(about)):
         raise Conflict(
             "The secret of this webhook cannot be read any more: the key of the"
-            " instance was changed. Rotate the secret.",
+            " instance was changed, or the database. Rotate the secret.",
             code="secret_lost",
-        ) from None
+        )
+    return secret
 
 
 def must_be_signed(

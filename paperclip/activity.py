@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET
 
 from agents.models import Agent
 from issues.models import Issue
-from paperclip import checkpoints, feed
+from paperclip import checkpoints, feed, sealing
 from paperclip.desk import Desk, page
 from paperclip.models import Activity, Chain, Company, Unsealed
 
@@ -194,4 +194,5 @@ def state_of(company: Company) -> dict[str, Any]:
     chain = Chain.objects.filter(pk=company.pk).first() or Chain(company=company)
     late = Unsealed.objects.filter(company=company).late().count()
     place = checkpoints.file_of(company.pk)
-    return {"chain": chain, "late": late, "place": place}
+    guarded = {"unguarded": sealing.unguarded()}
+    return {"chain": chain, "late": late, "place": place, **guarded}

@@ -286,6 +286,13 @@ class CompanyAdmin(ConsoleAdmin):
     def company_of(self, row: Company) -> Company:
         return row
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(
+            request, {"archived": Desk.of(request).archived, **(extra_context or {})}
+        )
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return Desk.of(request).may_somewhere(self.adds)
 

@@ -96,6 +96,7 @@ def our_pages() -> list[tuple[str, Callable[..., HttpResponse], str]]:
         ("company/<uuid:pk>/stop", views.stop, "company_stop"),
         ("company/<uuid:pk>/resume", views.resume, "company_resume"),
         ("company/<uuid:pk>/archive", views.archive, "company_archive"),
+        ("company/<uuid:pk>/bring-back", views.bring_back, "company_bring_back"),
         ("stop", views.stop_all, "instance_stop"),
         ("resume", views.resume_all, "instance_resume"),
         ("people/", people.people, "people"),

@@ -83,6 +83,14 @@ class Desk:
         }
 
     @property
+    def archived(self) -> list[Company]:
+        """The companies that this person may bring back."""
+        mine = Company.objects.visible_to(self.actor).order_by("name")
+        gone = mine.filter(status=Company.Status.ARCHIVED)
+        act = "archive the company"
+        return [one for one in gone if roles.allows(self.user.role_in(one.pk), act)]
+
+    @property
     def companies(self) -> list[Company]:
         return [membership.company for membership in self.memberships.values()]
 

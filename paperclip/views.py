@@ -120,6 +120,18 @@ def archive(request: HttpRequest, pk: str) -> HttpResponse:
     return back(request, "admin:paperclip_company_changelist")
 
 
+@require_POST
+def bring_back(request: HttpRequest, pk: str) -> HttpResponse:
+    """Take a company out of the archive, and show it: nothing of it runs yet."""
+    desk = Desk.of(request)
+    company = desk.one(Company.objects.all(), pk)
+    done = _("%(it)s is back. It is stopped: resume it when it may work.")
+    if attempt(request, lambda: company.restore(by=desk.actor), done % {"it": company}):
+        desk.choose(company)
+        return redirect("admin:index")
+    return back(request, "admin:paperclip_company_changelist")
+
+
 def company_must_be_one_of_several(desk: Desk) -> None:
     """Conflict: whoever archives the last one has no page left to look at."""
     if len(desk.companies) < 2:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,10 @@ WHY = {
 TOO_MUCH = {
     "crowd": "started more than {processes} processes (PAPERCLIP_MOST_PROCESSES)",
     "memory": "took more than {megabytes} MB of memory (PAPERCLIP_CHECK_MEMORY_MB)",
+}
+# What `python -m` runs that is no part of the work.
+RUNNERS = sys.stdlib_module_names | {
+    *("pytest", "coverage", "nose2", "tox", "nox", "mypy", "ruff", "black", "flake8")
 }
 # What ends like that was killed, as this machine does when memory is short.
 KILLED = 128 + 9
@@ -64,16 +69,17 @@ class Command(Checker):
         branch, settings = job.branch, job.settings
         if branch is None:
             return failed("No branch was handed over: there is nothing to run it on.")
-        own = settings.get("own_files", [])
+        named = settings.get("own_files", [])
+        own = [*named, *stand_ins(settings["command"])]
         facts: dict[str, Any] = {
             "command": settings["command"],
             "commit": branch.commit,
             "base": branch.base,
             "ownFiles": own,
         }
-        if own and not has_own(branch, own):
+        if named and not has_own(branch, named):
             said = "there was none of its own files before the branch began"
-            return unable(f"It cannot be run: {said} ({', '.join(own)}).", **facts)
+            return unable(f"It cannot be run: {said} ({', '.join(named)}).", **facts)
         try:
             facts["treeDigest"] = lay_out(
                 branch.bare, branch.commit, job.scratch, own=own, base=branch.base
@@ -89,6 +95,15 @@ class Command(Checker):
         command, mark = job.settings["command"], str(job.claim.pk)
         scrubber = job.scrubber
         return program.run(command, job.scratch, mark, job.beat, seconds, scrubber)
+
+
+def stand_ins(command: list[str]) -> list[str]:
+    """What Python would take for the module that it is told to run, because it looks
+    among the files of the work first: no branch brings that along."""
+    words = command[1:] if "python" in command[0].rpartition("/")[2] else []
+    after = words[words.index("-m") + 1 :] if "-m" in words else []
+    name = after[0].partition(".")[0] if after else ""
+    return [name, f"{name}.*"] if name in RUNNERS else []
 
 
 def has_own(branch: Branch, own: list[str]) -> bool:

@@ -278,5 +278,5 @@ class RoutineTrigger(Edited):
 
     def _new_secret(self) -> str:
         secret = tokens.new("pcw")
-        self.secret, self.last_rotated_at = webhooks.enclosed(secret), now()
+        self.secret, self.last_rotated_at = webhooks.enclosed(secret, self.pk), now()
         return secret

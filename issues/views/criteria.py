@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from issues.models import Check, Claim, Criterion, Decision, Evidence, Issue
+from issues.views import receipt
 
 SHOWN = 3
 
@@ -36,6 +37,7 @@ def criteria_of(issue: Issue) -> dict[str, Any]:
     proof = issue.proof(saved)
     receipts: dict[Any, list[Evidence]] = {}
     for row in Evidence.objects.filter(issue=issue, criterion__in=saved):
+        row.shown = receipt.facts_of(row)
         receipts.setdefault(row.criterion_id, []).append(row)
     claims = Claim.objects.filter(issue=issue).select_related("agent")
     return {

@@ -11,7 +11,7 @@ from django.core.mail import get_connection
 from django.db import connection
 
 from agents.models import BudgetIncident, BudgetPolicy, SecretBinding, SecretVersion
-from paperclip import checkpoints, home, vault
+from paperclip import checkpoints, home, sealing, vault
 from paperclip.doctor.findings import (
     FAIL,
     OK,
@@ -28,6 +28,7 @@ from paperclip.exceptions import Refused
 from paperclip.first_start import MODELS
 from paperclip.models import Chain, Instance, Unsealed
 
+ENABLE = "In psql: ALTER TABLE {} ENABLE TRIGGER append_only;"
 KEY = re.compile(r"(?!PAPERCLIP_)[A-Z0-9_]+_API_KEY")
 
 
@@ -50,6 +51,9 @@ def acts() -> Finding:
         if chain.findings:
             said = f"{chain.company}: {chain.findings[0]['said']}"
             return Finding(FAIL, said, "See all: `python3 manage.py verify_audit`.")
+    if tables := sealing.unguarded():
+        todo = " ".join(map(ENABLE.format, tables))
+        return Finding(FAIL, f"changes to {', '.join(tables)} are not refused", todo)
     said = f"{sum(chain.length for chain in chains):,} acts sealed"
     if waiting and is_up():
         return Finding(WARN, f"{said}, {waiting:,} wait for it", log_of("clock"))
@@ -58,6 +62,9 @@ def acts() -> Finding:
         if chain.checkpoint and not file.exists():
             todo = "Put that file back from a copy: it proves where the log ended."
             return Finding(WARN, f"{said}; {chain.company} has no {file}", todo)
+    if is_up() and (stale := next((one for one in chains if one.is_stale), None)):
+        said = f"{said}; those of {stale.company} are not verified for two days"
+        return Finding(WARN, said, log_of("clock"))
     return Finding(OK, said)
 
 

@@ -101,3 +101,8 @@ class Chain(models.Model):
 
     def __str__(self) -> str:
         return f"chain of {self.company_id}"
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether two nights have passed without a look at it."""
+        return (self.verified_at or self.company.created_at) < now() - timedelta(days=2)

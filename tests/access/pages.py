@@ -132,6 +132,7 @@ PAGES = [
     ("POST", "/company/:company/stop", OPERATORS),
     ("POST", "/company/:company/resume", set(), {}, but(OPERATORS, WARNED)),
     ("POST", "/company/:company/archive", set(), {}, but(PEOPLE, WARNED)),
+    ("POST", "/company/:company/bring-back", set(), {}, but(PEOPLE, WARNED)),
     ("POST", "/stop", OPERATORS),
     ("POST", "/resume", set(), {}, but(KEEPERS | {"stranger"}, WARNED)),
     ("GET", "/companies/", PEOPLE),

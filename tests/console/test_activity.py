@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, now
 
 from paperclip import checkpoints, sealing, verification
 from paperclip.activity import PER_PAGE
@@ -85,6 +85,22 @@ def test_it_tells_how_far_the_log_is_sealed(console: Any, company: Company) -> N
     assert "up to entry 1." in text and "verified every night" not in text
     chain = Chain.objects.get(pk=company.pk)
     assert chain.findings == []
+
+
+def test_it_says_when_nobody_looks_any_more(console: Any, company: Company) -> None:
+    sealing.seal()
+    verification.verify_all()
+    text = console.get("/activity/").content.decode()
+    assert "has not run for two days" not in text and "dot good" in text
+    Chain.objects.filter(pk=company.pk).update(verified_at=now() - timedelta(days=3))
+    text = console.get("/activity/").content.decode()
+    assert "has not run for two days" in text and "dot paused" in text
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE paperclip_activity DISABLE TRIGGER append_only")
+    text = console.get("/activity/").content.decode()
+    assert "The log can be changed" in text and "paperclip_activity" in text
+    assert "dot good" not in text
 
 
 def test_a_broken_chain_is_told_everywhere(console: Any, company: Company) -> None:

@@ -84,3 +84,27 @@ def test_without_a_key_there_is_nothing_to_press(
     monkeypatch.delenv("GEMINI_API_KEY")
     without = console.get("/leave-rehearsal/").content.decode()
     assert button.format(" disabled") in without
+
+
+def test_an_archived_company_is_brought_back(owner: User) -> None:
+    gone, here = make.company("Gone"), make.company("Here")
+    admin = make.operator(gone, "admin")
+    for company, user, role in (
+        (gone, owner, "owner"),
+        (here, owner, "owner"),
+        (here, admin, "admin"),
+    ):
+        company.memberships.create(user=user, role=role)
+    gone.archive(by=SYSTEM)
+    console = seen_by(owner)
+    assert "bring-back" not in seen_by(admin).get("/companies/").content.decode()
+    url = f"/company/{gone.pk}/bring-back"
+    assert url in console.get("/companies/").content.decode()
+    seen_by(admin).post(url)
+    gone.refresh_from_db()
+    assert gone.status == "archived"
+    for _press in range(2):
+        assert console.post(url, follow=True).status_code == 200
+    gone.refresh_from_db()
+    assert gone.status == "paused" and shown(console) == gone
+    assert "bring-back" not in console.get("/companies/").content.decode()

@@ -60,7 +60,9 @@ def test_the_console_shows_the_lie(
     issue = refused(company, tmp_path)
     shown = console.get(f"/issues/{issue.identifier}").content.decode()
     assert "refused" in shown and "Dev called it done" in shown
-    assert "not so" in shown and "-1 != 5" in shown and "exitCode" in shown
+    assert "not so" in shown and "-1 != 5" in shown
+    assert "<dt>exit code</dt>" in shown and "Digest" not in shown
+    assert "<code>python3 -B -m unittest discover -s tests -t .</code>" in shown
     seen = viewer.get(f"/issues/{issue.identifier}").content.decode()
     assert "Check again" not in seen and "Accept by hand" not in seen
     agent = console.get(f"/agents/{issue.assignee_agent_id}").content.decode()

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 import time_machine
+from django.db import DatabaseError, connection
 from django.utils import timezone
 from django.utils.timezone import now
 
@@ -328,6 +329,57 @@ def test_the_card_decides_as_the_incident_does(
     Approval.objects.get().decide(decision, by=person)
     assert state(agent)[0] == status
     assert agent.budget_monthly_cents == (151 if decision == "approved" else 100)
+
+
+@pytest.mark.parametrize("how", ["card", "incident"])
+def test_who_raised_it_is_who_let_it_go_on(company: Company, how: str) -> None:
+    agent = make.agent(company, budget_monthly_cents=100)
+    spend(agent, 100)
+    sweep.sweep()
+    owner = make.owner_of(company)
+    if how == "card":
+        Approval.objects.get().decide("approved", by=make.by(owner))
+    else:
+        budgets.raise_and_resume(only(), 200, by=make.by(owner))
+    assert Approval.objects.get().decided_by_user == owner
+    resolved = Activity.objects.get(action="budget.incident_resolved")
+    assert resolved.actor_id == str(owner.pk)
+
+
+FAILS = """
+CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'no room left'; END $$;
+CREATE TRIGGER fails BEFORE UPDATE ON {} FOR EACH ROW
+WHEN (NEW.company_id = '{}') EXECUTE FUNCTION fails()
+"""
+
+
+def test_another_budget_that_fails_is_no_part_of_the_decision(company: Company) -> None:
+    agent, other = make.agent(company, budget_monthly_cents=100), make.agent()
+    spend(agent, 100)
+    sweep.sweep()
+    make.budget(other, 100)
+    spend(other, 100)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(FAILS.format("agents_budgetcounter", other.company_id))
+    Approval.objects.get(company=company).decide(
+        "approved", by=make.by(make.owner_of(company))
+    )
+    assert state(agent)[0] == "idle"
+
+
+def test_its_own_that_fails_leaves_it_undecided(company: Company) -> None:
+    agent = make.agent(company, budget_monthly_cents=100)
+    spend(agent, 100)
+    sweep.sweep()
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(FAILS.format("agents_budgetincident", company.pk))
+    with pytest.raises(DatabaseError, match="no room left"):
+        Approval.objects.get().decide("approved", by=make.by(make.owner_of(company)))
+    assert Approval.objects.get().status == "pending"
+    assert state(agent)[0] == "paused"
 
 
 def test_an_issue_has_no_word_for_it_and_is_stopped_all_the_same(

@@ -113,6 +113,23 @@ def test_a_test_run_that_never_happened_is_refused(issue: Issue) -> None:
     assert last is not None and "No branch was handed over" in last.body
 
 
+def test_the_branch_cannot_stand_in_for_what_checks_it(
+    issue: Issue, tmp_path: Path
+) -> None:
+    """Python would take these for its own modules, or obey them."""
+    liar = "import sys\nprint('OK')\nsys.exit(0)\n"
+    work, by = worked_on(issue, tmp_path / "work", tool_py=WRONG)
+    for name in ("unittest.py", "unittest/__init__.py", "sitecustomize.py", "a.pth"):
+        work.write(name, liar)
+    assert work.upload().status_code == 200
+    claimed(issue, by)
+    ended(by)
+    assert checked(issue).status == Claim.Status.REFUSED
+    facts = Evidence.objects.get(issue=issue).facts
+    assert "-1 != 5" in facts["output"]
+    assert {"unittest", "unittest.*"} <= set(facts["ownFiles"])
+
+
 def test_what_cannot_be_checked_waits_for_a_person(
     issue: Issue, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
-from issues import cron, variables
+from issues import cron, variables, webhooks
 from issues.models import Issue, Routine, RoutineRun, RoutineTrigger
 from paperclip.actors import SYSTEM, Actor
 from paperclip.exceptions import Conflict, Invalid, NotAllowed
@@ -426,6 +426,19 @@ def test_links_stay_inside_the_company(company: Company) -> None:
     ):
         with pytest.raises(Invalid, match="another company"):
             make.routine(company, **link)
+
+
+def test_a_webhooks_secret_opens_in_its_own_row_only(company: Company) -> None:
+    routine = make.routine(company)
+    add = RoutineTrigger.objects.add
+    (one, told, _), (other, _told, _) = (
+        add(routine, by=SYSTEM, kind="webhook") for _ in range(2)
+    )
+    assert webhooks.secret_of(one) == told
+    RoutineTrigger.objects.filter(pk=other.pk).update(secret=one.secret)
+    other.refresh_from_db()
+    with pytest.raises(Conflict, match="Rotate the secret"):
+        webhooks.secret_of(other)
 
 
 # --- revisions -----------------------------------------------------------------------

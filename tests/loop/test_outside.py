@@ -44,10 +44,12 @@ class Outside:
     def __init__(self) -> None:
         self.pages: dict[str, str] = {}
         self.sent: list[str] = []
+        self.asked: list[str] = []
         outside = self
 
         class Handler(BaseHTTPRequestHandler):
             def answer(self) -> None:
+                outside.asked.append(self.path)
                 if self.command not in ("GET", "HEAD"):
                     outside.sent.append(f"{self.command} {self.path}")
                 data = outside.pages.get(self.path, "nothing").encode()
@@ -219,6 +221,26 @@ def test_what_is_approved_is_sent_once(company: Any, outside: Outside) -> None:
     assert second.results[0].startswith("HTTP 200")
     assert second.results[1].startswith("Error: Not sent: pending.")
     assert outside.sent == ["POST /x"]
+
+
+@django
+def test_what_an_address_brings_along_is_asked_about(
+    company: Any, outside: Outside
+) -> None:
+    dev = worker(company, "open", ["http_request"])
+    issue = make.issue(company, assignee_agent=dev)
+    told = "secret" * 90
+    asked = [
+        {"url": f"{outside.url}/find?q=a+question&page=2"},
+        {"url": f"{outside.url}/find?q={told}"},
+        {"url": f"{outside.url}/{told}", "method": "HEAD"},
+        {"url": f"{outside.url}/find", "headers": {"X-Note": told}},
+    ]
+    one = [calls(("http_request", each)) for each in asked]
+    played = stage.play(dev, issue, *one, says("Read."))
+    assert played.results[0].startswith("HTTP 200")
+    assert all(r.startswith("Error: Not sent: pending.") for r in played.results[1:])
+    assert len(outside.asked) == 1
 
 
 @django

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from paperclip import audit, checkpoints, sealing, verification
 from paperclip.actors import SYSTEM
 from paperclip.commands import operator
+from paperclip.doctor.company import acts
 from paperclip.models import Activity, Chain, Company, Seal, Unsealed
 from paperclip.verification import verify
 from tests import make
@@ -331,3 +332,19 @@ def test_the_night_alerts_once(company: Company) -> None:
     assert (
         Counter(Activity.objects.values_list("action", flat=True))["audit.broken"] == 1
     )
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("how", ["DISABLE", "ENABLE REPLICA"])
+def test_a_guard_that_is_off_is_told(company: Company, capsys: Any, how: str) -> None:
+    assert sealing.unguarded() == []
+    run(f"ALTER TABLE paperclip_seal {how} TRIGGER append_only")
+    try:
+        assert sealing.unguarded() == ["paperclip_seal"]
+        call_command("verify_audit")
+        assert "Changes to paperclip_seal are not" in capsys.readouterr().err
+        found = acts()
+    finally:
+        run("ALTER TABLE paperclip_seal ENABLE TRIGGER append_only")
+    assert found.state == "fail" and "paperclip_seal ENABLE" in found.todo
+    assert acts().state == "ok"

@@ -54,7 +54,8 @@ class Command(PaperclipCommand):
         except OSError as error:
             raise CommandError(f"{error.strerror}: {error.filename}") from error
         self.stdout.write(
-            f"The keys are in {file}. Who has them and a backup can read everything."
+            f"The keys are in {file}, as they are: the file is not encrypted. Who has"
+            " it and a backup can read everything, so keep the two apart."
         )
 
     def line(self, one: backups.Backup) -> str:
