@@ -28,6 +28,8 @@ def carry_out(run_id: str, token: str) -> None:
     row = rows.filter(issue=run.issue_id).first()
     if row is None or row.status != Status.RUNNING:
         return
+    # Whoever reads of it later reads words of strangers.
+    run.note_outside(f"what the {row.get_job_display()} reads")
     site = Site.objects.select_related("agent", "company").get(company=row.company_id)
     work = Work(
         job_run=row,
@@ -37,6 +39,15 @@ def carry_out(run_id: str, token: str) -> None:
         is_live=lambda: Run.objects.live().filter(pk=run.pk).exists(),
     )
     conduct(work)
+
+
+def look(job_run_id: str) -> None:
+    """Do a dry run that somebody has begun: it looks at everything, touches nothing and
+    asks no model."""
+    rows = JobRun.objects.live().filter(pk=job_run_id, is_dry=True)
+    if (row := rows.select_related("company").first()) is not None:
+        site = Site.objects.select_related("agent", "company").get(company=row.company)
+        conduct(Work(row, site))
 
 
 def conduct(work: Work) -> JobRun:

@@ -18,6 +18,8 @@ JOBS: dict[str, str] = {
     JobName.RANKS: "marketing.jobs.ranks.RankMonitor",
     JobName.PR: "marketing.jobs.pr.PrOutreach",
 }
+# Nothing that they do is seen outside.
+ONLY_READS = frozenset({JobName.SPY})
 
 
 def job_class(name: str) -> type[Job]:

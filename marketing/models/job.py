@@ -17,7 +17,7 @@ from marketing.models.schedule import JobName, JobSchedule
 from marketing.models.site import Site
 from paperclip import audit, live
 from paperclip.actors import SYSTEM
-from paperclip.exceptions import Conflict, Missing
+from paperclip.exceptions import Conflict, Missing, NotAllowed
 from paperclip.models import Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
@@ -63,16 +63,11 @@ class JobRunQuerySet(ScopedQuerySet):
         about that is the job's program. A dry one looks at everything and touches
         nothing.
 
-        Conflict while the last run goes on, and for a tick that was taken; Missing
-        without a site. A run that may not start now (agent paused, company stopped,
-        budget spent) is there all the same, blocked, and says why.
+        Refused as `site_for` says, with Conflict while the last run goes on, and for a
+        tick that was taken. A run that may not start now (agent paused, company
+        stopped, budget spent) is there all the same, blocked, and says why.
         """
-        by.must_write(company.pk, "run a job")
-        site = Site.objects.select_related("agent").filter(company=company).first()
-        if site is None:
-            raise Missing("Set the site up first: nobody knows whose marketing it is.")
-        if job not in JobName.values:
-            raise Missing(f"There is no job {job}. There are: {', '.join(JobName)}.")
+        site = self.site_for(company, job, by=by)
         self.end_lost(company, job)
         row = JobRun(company=company, job=job, tick_at=tick_at or now(), is_dry=dry)
         row.started_by = by.name[:150]
@@ -88,6 +83,22 @@ class JobRunQuerySet(ScopedQuerySet):
         audit.record(by, "job.started", row, job=job, dry=dry)
         live.changed(company.pk)
         return row
+
+    def site_for(self, company: Company, job: str, *, by: Actor) -> Site:
+        """The site of a job that this actor may run. Of agents only the one whose jobs
+        they are. Missing without a site, and for a job that there is not."""
+        by.must_write(company.pk, "run a job")
+        if job not in JobName.values:
+            raise Missing(f"There is no job {job}. There are: {', '.join(JobName)}.")
+        sites = Site.objects.select_related("agent").filter(company=company)
+        site: Site | None = sites.first()
+        if by.agent is not None and (site is None or site.agent_id != by.agent.pk):
+            raise NotAllowed(
+                "The jobs are another agent's: ask it to run one.", code="not_your_job"
+            )
+        if site is None:
+            raise Missing("Set the site up first: nobody knows whose marketing it is.")
+        return site
 
     def end_lost(self, company: Company, job: str) -> None:
         """Close what says "running" of a run that nobody carries on any more."""

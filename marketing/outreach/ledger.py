@@ -9,36 +9,35 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from marketing.models import Message
+from marketing.words import identity
 from paperclip import audit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from marketing.models.message import MessageQuerySet
     from paperclip.actors import Actor
     from paperclip.models import Company
 
 
 def export(company: Company, *, by: Actor, address: str = "") -> Iterator[str]:
     """One line of JSON per mail, the oldest first; of one address alone when it is
-    given. It holds whole addresses and texts, and is recorded."""
-    from marketing.words import identity
-
+    given. It holds whole addresses and texts, and is recorded. NotAllowed, at once,
+    for who may not change who is written to."""
     by.must_be_operator(company.pk, "change who is written to")
     rows = Message.objects.filter(company=company).order_by("created_at", "pk")
     if address:
         rows = rows.filter(identity=identity(address) or "-")
     with transaction.atomic():
-        audit.record(by, "mail.exported", company_row(company), mails=rows.count())
+        audit.record(by, "mail.exported", company, mails=rows.count())
+    return lines(rows)
+
+
+def lines(rows: MessageQuerySet) -> Iterator[str]:
     rows = rows.select_related("contact", "mailbox")
     rows = rows.prefetch_related("events", "answers")
     for message in rows.iterator(chunk_size=200):
         yield json.dumps(told(message), ensure_ascii=False, sort_keys=True)
-
-
-def company_row(company: Company) -> Any:
-    from marketing.models import Site
-
-    return Site.objects.get(company=company)
 
 
 def told(message: Message) -> dict[str, Any]:

@@ -28,5 +28,6 @@ urlpatterns = [
     path("invites/<str:token>", people.OneInvite.as_view()),
     path("", include("agents.api.urls")),
     path("", include("issues.api.urls")),
+    path("", include("marketing.api.urls")),
     re_path("", NoRoute.as_view()),
 ]

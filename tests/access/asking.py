@@ -17,6 +17,7 @@ NAME = re.compile(r":(\w+)")
 DONE = 200
 # What a path calls that is no row of a company.
 OF_NOBODY = {"public", "plan", "new", "invitation", "sign_in", "live", "account"}
+OF_NOBODY |= {"job"}
 # Whom a stranger is like at an address that belongs to no company.
 AT_HOME = {"stranger": "owner", "foreigner": "agent"}
 

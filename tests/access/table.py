@@ -268,6 +268,17 @@ API = [
     ("GET", "issues/:issue/verification", MEMBERS),
     ("POST", "issues/:issue/verification", OPERATORS),
     ("GET", "issues/:issue/decisions", MEMBERS),
+    # --- marketing -------------------------------------------------------------------
+    ("GET", "companies/:company/jobs", MEMBERS),
+    ("POST", "companies/:company/jobs/:job/run", OPERATORS | ITSELF, {"dryRun": False}),
+    ("GET", "companies/:company/jobs/:job/runs", MEMBERS),
+    ("GET", "job-runs/:job_run", MEMBERS),
+    ("GET", "companies/:company/keyword-gaps", MEMBERS),
+    ("GET", "companies/:company/posts", MEMBERS),
+    ("GET", "posts/:post", MEMBERS),
+    ("GET", "companies/:company/rank-readings", MEMBERS),
+    ("GET", "companies/:company/messages", MEMBERS),
+    ("GET", "companies/:company/messages/export", KEEPERS),
 ]
 
 # The model gateway knows the tokens of live runs, and nothing else.

@@ -19,6 +19,11 @@ pytestmark = pytest.mark.django_db
 each_row = pytest.mark.parametrize("row", ROWS, ids=str)
 
 
+@pytest.fixture(scope="module")
+def worlds(worlds: list[World]) -> list[World]:
+    return [world.sited() for world in worlds]
+
+
 def test_every_route_has_a_row_and_every_row_a_route() -> None:
     said = [(row.method, routes.pattern(row.path)) for row in ROWS]
     served = {

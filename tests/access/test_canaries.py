@@ -134,7 +134,7 @@ def send(world: World, texts: list[str]) -> tuple[int, int]:
 
 @pytest.mark.django_db(transaction=True)
 def test_no_canary_sings(watch: Watch, settings: Any) -> None:
-    world = World("Ours")
+    world = World("Ours").sited()
     before = {a.pk: (a.adapter_config, a.tools) for a in world.company.agents.all()}
     sent, taken = send(world, watch.texts)
     assert sent > 200 and taken > 40, (sent, taken)

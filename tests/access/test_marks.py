@@ -91,7 +91,7 @@ MORE += ["routines/:fired"]
 
 @pytest.mark.django_db
 def test_whatever_shows_it_marks_the_reader() -> None:
-    world = World("Ours")
+    world = World("Ours").sited()
     ours = world.issue
     world.rows |= by_the_marked(world)
     around(world)

@@ -21,23 +21,11 @@ from agents.models import (
     Session,
 )
 from issues.models import Check, Criterion, Document, RoutineTrigger, WorkProduct
-from marketing.models import (
-    Competitor,
-    Contact,
-    CountryPolicy,
-    Directory,
-    Keyword,
-    KeywordGap,
-    Mailbox,
-    Message,
-    Post,
-    Suppression,
-    Template,
-)
 from paperclip.actors import SYSTEM, Actor
 from paperclip.desk import LIVE_SALT
 from paperclip.models import Company, Invite, SignInLink, User
 from tests import make
+from tests.access.marketing import outside, site
 
 DAY = timedelta(days=1)
 NOBODY = "deadbeef-dead-4ead-8ead-deaddeaddead"
@@ -205,6 +193,12 @@ class World:
             "revision": routine.revisions.last(),
         }
 
+    def sited(self) -> World:
+        """Itself, with a site whose jobs its agent does, and a run of one that ended.
+        Without one there is nothing to run, to stop or to print."""
+        self.rows["job_run"] = site(self.company, self.agent)
+        return self
+
     def id_of(self, name: str) -> str:
         """What a path says for this row."""
         special = {
@@ -212,6 +206,7 @@ class World:
             "public": lambda: self.rows["trigger"].public_id,
             "plan": lambda: "plan",
             "new": lambda: "new",
+            "job": lambda: "content",
         }
         if name in special:
             return str(special[name]())
@@ -244,56 +239,3 @@ def ended_run(agent: Agent, company: Company) -> str:
     run, token = claimed(agent, make.issue(company))
     run.finish("succeeded")
     return token
-
-
-def outside(company: Company) -> dict[str, Any]:
-    """A row of each kind that the marketing keeps."""
-    of: dict[str, Any] = {"company": company}
-    rival = Competitor.objects.create(**of, name="Rival", base_url="https://r.example/")
-    box = Mailbox.objects.create(
-        **of, name="Us", address="us@us.example", smtp_host="x", imap_host="x"
-    )
-    contact = Contact.objects.create(
-        **of, outlet="Press", category="eu", email="a@press.example"
-    )
-    mail = Message.objects.create(
-        **of,
-        mailbox=box,
-        contact=contact,
-        identity="a@press.example",
-        domain="press.example",
-        job="pr",
-        to="a@press.example",
-        message_id=f"{company.pk}@us.example",
-        unsubscribe_token=company.pk.hex,
-        subject="A pitch",
-        body="Hello",
-    )
-    return {
-        "rival": rival,
-        "mailbox": box,
-        "contact": contact,
-        "mail": mail,
-        "gap": KeywordGap.objects.create(
-            **of,
-            term="term",
-            stem_key="term",
-            score=1,
-            kind="missing",
-            priority="low",
-            first_seen_at=now(),
-            last_seen_at=now(),
-        ),
-        "post": Post.objects.create(**of, keyword="word", slug="word"),
-        "keyword": Keyword.objects.create(**of, text="word", stem_key="word"),
-        "directory": Directory.objects.create(**of, name="D", url="https://d.example/"),
-        "template": Template.objects.create(
-            **of, category="eu", subject="S", body="{pitch}"
-        ),
-        "policy_of_country": CountryPolicy.objects.create(
-            **of, country="PT", rule="ask"
-        ),
-        "suppression": Suppression.objects.create(
-            **of, value="b@press.example", reason="manual"
-        ),
-    }

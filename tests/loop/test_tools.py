@@ -55,7 +55,8 @@ def test_each_tool_takes_what_it_says(name: str) -> None:
 
 
 def test_the_default_is_to_work_and_not_to_judge() -> None:
-    assert set(TOOL_NAMES) - set(DEFAULT_TOOLS) == {"approve", "request_changes"}
+    given = {"approve", "request_changes", "run_job"}
+    assert set(TOOL_NAMES) - set(DEFAULT_TOOLS) == given
 
 
 def test_a_text_is_cut_in_its_middle() -> None:

@@ -3,7 +3,7 @@ it may use; what is not on it is neither offered nor done."""
 
 from __future__ import annotations
 
-from agents.loop.tools import company, files, internet, review, shell
+from agents.loop.tools import company, files, internet, marketing, review, shell
 from agents.loop.tools.base import (
     PRIORITIES,
     STATUSES,
@@ -172,6 +172,18 @@ TABLE = [
         company.list_colleagues,
         {},
     ),
+    Tool(
+        "run_job",
+        "Run one of your recurring marketing jobs now, before its time. The answer says"
+        " that it is queued, or that a person was asked.",
+        marketing.run_job,
+        {
+            "job": text(
+                "; ".join(f"{name}: {does}" for name, does in marketing.JOBS.items()),
+                list(marketing.JOBS),
+            )
+        },
+    ),
     # --- review ------------------------------------------------------------------
     Tool(
         "hand_over",
@@ -202,4 +214,6 @@ TABLE = [
 TOOLS = {tool.name: tool for tool in TABLE}
 TOOL_NAMES = list(TOOLS)
 # What an agent gets that was hired without a list.
-DEFAULT_TOOLS = [name for name in TOOLS if name not in ("approve", "request_changes")]
+DEFAULT_TOOLS = [
+    name for name in TOOLS if name not in ("approve", "request_changes", "run_job")
+]
