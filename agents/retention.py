@@ -2,7 +2,8 @@
 
 Never removed: what is open, the newest ended run of an agent about an issue (the gate
 and the queue look at it), the newest firing of a routine, the activity log, and what
-was paid (it forgets its run).
+was paid (it forgets its run). Of the marketing: the newest of everything, and what a
+proof still refers to.
 """
 
 from __future__ import annotations
@@ -64,9 +65,14 @@ def wakeups(before: datetime) -> Rows:
     return finished.filter(updated_at__lt=before)
 
 
-def routine_runs(before: datetime) -> Rows:
-    runs: Any = apps.get_model("issues.RoutineRun")._default_manager
-    rows: Rows = runs.out_of_use(before)
+def out_of_use(model: str) -> Callable[[datetime], Rows]:
+    """What its own model says is too old, of one that stands above this module."""
+
+    def rows(before: datetime) -> Rows:
+        manager: Any = apps.get_model(model)._default_manager
+        found: Rows = manager.out_of_use(before)
+        return found
+
     return rows
 
 
@@ -88,16 +94,22 @@ def invites(before: datetime) -> Rows:
 
 
 # what: (its rows, the setting that says for how many days; none: until they expire).
-# Runs come last: they take along what is left of theirs.
+# Runs come after what is theirs: they take along what is left of it; and stored answers
+# after all that refers to them.
 KINDS: dict[str, tuple[Callable[[datetime], Rows], str]] = {
     "events of runs": (events, "KEEP_EVENTS_DAYS"),
     "finished wakeups": (wakeups, "KEEP_WAKEUPS_DAYS"),
-    "firings of routines": (routine_runs, "KEEP_ROUTINE_RUNS_DAYS"),
+    "firings of routines": (out_of_use("issues.RoutineRun"), "KEEP_ROUTINE_RUNS_DAYS"),
     "idempotency keys": (idempotency_keys, "KEEP_IDEMPOTENCY_KEYS_DAYS"),
     "expired sessions": (sessions, ""),
     "expired sign-in links": (sign_in_links, ""),
     "expired invitations": (invites, ""),
     "ended runs": (ended_runs, "KEEP_RUNS_DAYS"),
+    "states of pages": (out_of_use("marketing.PageSnapshot"), "KEEP_PAGES_DAYS"),
+    "looks at links": (out_of_use("marketing.BacklinkLook"), "KEEP_PAGES_DAYS"),
+    "rank readings": (out_of_use("marketing.RankReading"), "KEEP_READINGS_DAYS"),
+    "runs of jobs": (out_of_use("marketing.JobRun"), "KEEP_JOB_RUNS_DAYS"),
+    "stored answers": (out_of_use("marketing.Blob"), "KEEP_ANSWERS_DAYS"),
 }
 LOGS = "logs of runs"
 

@@ -34,6 +34,8 @@ class ManagedAdmin(ConsoleAdmin):
 @admin.register(Keyword)
 class KeywordAdmin(ConsoleAdmin):
     form = forms.KeywordForm
+    change_list_template = "marketing/list.html"
+    imports = "keywords"
     adds = changes = "change keywords"
     list_display = ["text", "language", "country", "device", "is_tracked", "cluster"]
     search_fields = ["text"]
@@ -72,6 +74,8 @@ class DirectoryAdmin(ManagedAdmin):
 @admin.register(Contact)
 class ContactAdmin(ManagedAdmin):
     form = forms.ContactForm
+    change_list_template = "marketing/list.html"
+    imports = "contacts"
     adds = changes = "change who is written to"
     list_display = ["outlet", "name", "category", "country", "email", "is_on"]
     list_filter = ["category", "is_on"]

@@ -1,9 +1,9 @@
-"""Keywords and contacts from a table."""
+"""Keywords and contacts from a table: all lines that fit, in one go, or none."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import IntegrityError, transaction
 
@@ -23,6 +23,8 @@ from paperclip import audit, live
 from paperclip.exceptions import Invalid
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from paperclip.actors import Actor
     from paperclip.models import Company
 
@@ -53,6 +55,24 @@ CONTACT = {
 }
 
 
+class _Tried(Exception):
+    pass
+
+
+def tried(
+    bring: Callable[..., Imported], company: Company, data: str, *, by: Actor
+) -> Imported:
+    """What would come of it. Nothing is changed."""
+    done = Imported()
+    try:
+        with transaction.atomic():
+            done = bring(company, data, by=by)
+            raise _Tried
+    except _Tried:
+        return done
+
+
+@transaction.atomic
 def import_keywords(company: Company, data: bytes | str, *, by: Actor) -> Imported:
     """Enter the keywords of a table, or of a bare list. Invalid when it cannot be read
     at all."""
@@ -76,6 +96,7 @@ def import_keywords(company: Company, data: bytes | str, *, by: Actor) -> Import
     return take(read_table(data, KEYWORD), enter)
 
 
+@transaction.atomic
 def import_contacts(company: Company, data: bytes | str, *, by: Actor) -> Imported:
     """Enter the contacts of a table. They may not be written to unless a column
     “active” says so. A line for an outlet that has no address yet fills it in. Invalid
@@ -126,8 +147,8 @@ def checked_contact(values: dict[str, str]) -> dict[str, Any]:
     fields["is_on"] = flag(fields.get("is_on", ""))
     if "country" in fields:
         fields["country"] = country_of(fields["country"])
-    if "timezone" in fields and fields["timezone"] not in available_timezones():
-        raise Invalid(f"“{fields['timezone']}” is no time zone, as Europe/Lisbon is.")
+    if "timezone" in fields:
+        fields["timezone"] = timezone_of(fields["timezone"])
     if "source_date" in fields:
         fields["source_date"] = day_of(fields["source_date"])
     lacks = [n for n in ("email", "country", "source_url") if not fields.get(n)]
@@ -144,6 +165,13 @@ def must_be_welcome(company: Company, known: str) -> None:
     rows = Suppression.objects.filter(company=company, value__in=(known, domain))
     if (no := rows.first()) is not None:
         raise Invalid(f"They are never written to: {no.get_reason_display()}.")
+
+
+def timezone_of(text: str) -> str:
+    try:
+        return ZoneInfo(text).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Invalid(f"“{text}” is no time zone, as Europe/Lisbon is.") from None
 
 
 def address_of(text: str) -> str:

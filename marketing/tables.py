@@ -15,7 +15,15 @@ from django.db import transaction
 from paperclip.exceptions import Invalid, Refused
 
 LARGEST, MOST_LINES = 2_000_000, 5_000
+# How the files of spreadsheets begin.
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+# A cell that a spreadsheet would calculate, or could not.
+FORMULA = re.compile(r"=|[@+-].*[(!|]|#(N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!)")
 YES, NO = {"yes", "y", "true", "1", "x", "sim"}, {"no", "n", "false", "0", "", "não"}
+
+
+# The column that says so, in what is to be corrected.
+PROBLEM = "problem"
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,12 @@ class Imported:
     filled: int = 0
     known: int = 0
     problems: list[Problem] = field(default_factory=list)
+    # Columns nobody knows what to do with.
+    ignored: list[str] = field(default_factory=list)
+
+    @property
+    def taken(self) -> int:
+        return self.made + self.filled
 
     @property
     def rest(self) -> str:
@@ -45,10 +59,12 @@ class Imported:
             return ""
         out = io.StringIO()
         writer = csv.writer(out)
-        writer.writerow([*self.header, "problem"])
-        width = len(self.header)
+        # What was wrong the time before is told anew.
+        kept = [i for i, cell in enumerate(self.header) if column(cell) != PROBLEM]
+        writer.writerow([*(self.header[i] for i in kept), PROBLEM])
         for one in self.problems:
-            writer.writerow([*(one.cells + [""] * width)[:width], one.said])
+            cells = one.cells + [""] * len(self.header)
+            writer.writerow([*(cells[i] for i in kept), one.said])
         return out.getvalue()
 
 
@@ -59,6 +75,7 @@ class Table:
     header: list[str]
     # (number of the line, its cells, what they are by field)
     lines: list[tuple[int, list[str], dict[str, str]]]
+    ignored: list[str] = field(default_factory=list)
 
 
 def read_table(data: bytes | str, columns: Mapping[str, tuple[str, ...]]) -> Table:
@@ -76,7 +93,8 @@ def read_table(data: bytes | str, columns: Mapping[str, tuple[str, ...]]) -> Tab
     if not any(fields):
         if len(header) > 1 or first != "text":
             raise Invalid(
-                f"The first line names no column. Take of these: {', '.join(columns)}."
+                "The first line names no column. Take of these:"
+                f" {', '.join(ways[0] for ways in columns.values())}."
             )
         # A bare list of keywords.
         header, fields, rows = ["keyword"], [first], [(0, []), *rows]
@@ -88,10 +106,21 @@ def read_table(data: bytes | str, columns: Mapping[str, tuple[str, ...]]) -> Tab
             (line, cells, {to: v for to, v in zip(fields, cells, strict=False) if to})
             for line, cells in rows[1:]
         ],
+        [
+            cell
+            for cell, to in zip(header, fields, strict=True)
+            if cell and not to and column(cell) != PROBLEM
+        ],
     )
 
 
 def text_of(data: bytes) -> str:
+    """Invalid for the file of a spreadsheet."""
+    if data.startswith(WORKBOOKS):
+        raise Invalid(
+            "It is a workbook, not a table of text: in the spreadsheet choose “Save as”"
+            " and there “CSV UTF-8”."
+        )
     ways = ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig",)
     for way in (*ways, "cp1252"):
         try:
@@ -105,9 +134,13 @@ def cells_of(text: str) -> Iterator[tuple[int, list[str]]]:
     """The number and the cells of each line that has any. Invalid for a quote that is
     never closed: nobody can tell where its line ends."""
     text = text.lstrip("\ufeff").replace("\x00", "")
-    head = text.lstrip().partition("\n")[0]
-    delimiter = max(",;\t", key=head.count)
+    head = text.lstrip().partition("\n")[0].strip()
+    # Excel may say first what parts the cells.
+    named = re.fullmatch(r"sep=(.)", head, re.IGNORECASE)
+    delimiter = named[1] if named else max(",;\t", key=head.count)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    if named:
+        next(reader)
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
@@ -132,10 +165,9 @@ def flag(value: str) -> bool:
 
 def take(table: Table, one: Callable[[dict[str, str]], str]) -> Imported:
     """Do `one` with each line; it says made, filled or known, or refuses."""
-    done = Imported(table.header)
+    done = Imported(table.header, ignored=table.ignored)
     for line, cells, values in table.lines:
-        if len(cells) > len(table.header):
-            said = f"It has {len(cells)} cells, the first line {len(table.header)}."
+        if said := problem_of(cells, len(table.header)):
             done.problems.append(Problem(line, cells, said))
             continue
         try:
@@ -145,6 +177,16 @@ def take(table: Table, one: Callable[[dict[str, str]], str]) -> Imported:
         except Refused as no:
             done.problems.append(Problem(line, cells, str(no)))
     return done
+
+
+def problem_of(cells: list[str], width: int) -> str:
+    """What is wrong with a line whatever its cells mean; empty when nothing."""
+    if len(cells) > width and any(cells[width:]):
+        return f"It has {len(cells)} cells, the first line {width}."
+    formula = next((cell for cell in cells if FORMULA.match(cell)), "")
+    if formula:
+        return f"“{formula[:40]}” is a formula: put there what it comes to."
+    return ""
 
 
 def country_of(text: str) -> str:

@@ -38,7 +38,9 @@ class IndexNow(Checker):
             try:
                 answer = stored(company, sha)
                 payload = stored(company, answer["payload"])
-            except (ValueError, KeyError, Blob.DoesNotExist):
+            except Blob.DoesNotExist:
+                return unable(f"The answer {sha[:12]} is not kept any more.")
+            except (ValueError, KeyError):
                 return failed(f"The answer {sha[:12]} is not what was stored.")
             if wrong := differs(told, answer, payload):
                 return failed(wrong)

@@ -42,7 +42,9 @@ class Rank(Checker):
             try:
                 if sha not in envelopes:
                     envelopes[sha] = envelope_of(company, sha)
-            except (ValueError, Blob.DoesNotExist):
+            except Blob.DoesNotExist:
+                return unable(f"The answer {sha[:12]} is not kept any more.")
+            except ValueError:
                 return failed(f"The answer {sha[:12]} is not what was stored.")
             if wrong := differs(told, one, envelopes[sha]):
                 return failed(wrong)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
@@ -226,6 +227,15 @@ class Backlink(Scoped):
         return f"{self.source_url}: {self.state}"
 
 
+class BacklinkLookQuerySet(ScopedQuerySet):
+    def out_of_use(self, before: datetime) -> Self:
+        """Those of before then, but the newest of each link."""
+        newer = BacklinkLook.objects.filter(
+            backlink=OuterRef("backlink"), created_at__gt=OuterRef("created_at")
+        )
+        return self.filter(Exists(newer), created_at__lt=before)
+
+
 class BacklinkLook(Scoped):
     """One look at the page of a backlink."""
 
@@ -234,7 +244,7 @@ class BacklinkLook(Scoped):
     said = models.CharField(max_length=300, blank=True)
     blob = models.ForeignKey(Blob, models.SET_NULL, null=True, related_name="+")
 
-    objects = ScopedQuerySet.as_manager()
+    objects = BacklinkLookQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("look at a backlink")

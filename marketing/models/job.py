@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import IntegrityError, models, transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Run, Wakeup
 from agents.models.attempt import Attempt
 from issues.models import Issue
-from issues.models.base import JOB
+from issues.models.base import CLOSED, JOB
 from marketing.models.schedule import JobName, JobSchedule
 from marketing.models.site import Site
 from paperclip import audit, live
@@ -99,6 +100,17 @@ class JobRunQuerySet(ScopedQuerySet):
         if site is None:
             raise Missing("Set the site up first: nobody knows whose marketing it is.")
         return site
+
+    def out_of_use(self, before: datetime) -> Self:
+        """Those that were over before then, but the newest of each job, and those with
+        something still to be proven. Their issues stay."""
+        newer = JobRun.objects.filter(
+            company=OuterRef("company"),
+            job=OuterRef("job"),
+            tick_at__gt=OuterRef("tick_at"),
+        )
+        over = self.filter(Exists(newer), finished_at__lt=before)
+        return over.filter(Q(issue=None) | Q(issue__status__in=CLOSED))
 
     def end_lost(self, company: Company, job: str) -> None:
         """Close what says "running" of a run that nobody carries on any more."""

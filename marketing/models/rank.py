@@ -3,14 +3,28 @@ forward."""
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Self
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from marketing.models.blob import Blob
 from marketing.models.keyword import Keyword
 from marketing.models.site import empty_list
 from paperclip.models import Scoped, ScopedQuerySet
+
+
+class RankReadingQuerySet(ScopedQuerySet):
+    def out_of_use(self, before: datetime) -> Self:
+        """Those of a day before then, but the newest of each keyword and metric."""
+        newer = RankReading.objects.filter(
+            keyword=OuterRef("keyword"),
+            metric=OuterRef("metric"),
+            day__gt=OuterRef("day"),
+        )
+        return self.filter(Exists(newer), day__lt=before.date())
 
 
 class RankReading(Scoped):
@@ -55,7 +69,7 @@ class RankReading(Scoped):
         "marketing.JobRun", models.SET_NULL, null=True, related_name="+"
     )
 
-    objects = ScopedQuerySet.as_manager()
+    objects = RankReadingQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("rank reading")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import urlsplit
 
 from django.db import models, transaction
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from marketing.models.blob import Blob
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from paperclip.models import Company
 
 
+# No reading of a site takes longer.
+A_READING = timedelta(hours=1)
 CHAINED = ("title", "description", "h1", "h2", "keywords", "posts", "tech")
 
 
@@ -105,6 +109,14 @@ class PageSnapshotQuerySet(ScopedQuerySet):
             **known, defaults={"company_id": competitor.company_id, **fields}
         )
         return cast(PageSnapshot, row), made
+
+    def out_of_use(self, before: datetime) -> Self:
+        """Those last seen before then, but what the last reading of each competitor
+        that succeeded has found: it is shown, with its date, for as long as there is
+        no newer one."""
+        last = F("competitor__read_at") - A_READING
+        newest = Q(status=PageSnapshot.Status.OK, last_seen_at__gte=last)
+        return self.filter(last_seen_at__lt=before).exclude(newest)
 
 
 class PageSnapshot(Scoped):

@@ -4,7 +4,17 @@ from collections.abc import Callable
 
 from django.http import HttpResponse
 
-from marketing.views import gaps, outreach, posts, ranks, results, room, site, told
+from marketing.views import (
+    gaps,
+    imports,
+    outreach,
+    posts,
+    ranks,
+    results,
+    room,
+    site,
+    told,
+)
 
 PAGES: list[tuple[str, Callable[..., HttpResponse], str]] = [
     ("marketing/", room.room, "marketing"),
@@ -13,6 +23,7 @@ PAGES: list[tuple[str, Callable[..., HttpResponse], str]] = [
     ("marketing/jobs/<str:job>/switch", room.switch, "job_switch"),
     ("marketing/jobs/<str:job>/every", room.every, "job_every"),
     ("marketing/site/", site.site, "site_setup"),
+    ("marketing/import/<str:kind>/", imports.bring, "import"),
     ("marketing/gaps/", gaps.gaps, "gaps"),
     ("marketing/gaps/<uuid:pk>/dismiss", gaps.dismiss, "gap_dismiss"),
     ("marketing/rivals/<uuid:pk>", gaps.rival, "rival"),

@@ -51,6 +51,22 @@ RULE = {"spend_money": "ask"}
 PAGES = [
     # --- marketing -------------------------------------------------------------------
     ("GET", "/marketing/", PEOPLE),
+    ("GET", "/marketing/import/keywords/", OPERATORS | {"stranger"}),
+    ("GET", "/marketing/import/contacts/", KEEPERS | {"stranger"}),
+    (
+        "POST",
+        "/marketing/import/keywords/",
+        set(),
+        ANY,
+        but(OPERATORS | {"stranger"}, FILL),
+    ),
+    (
+        "POST",
+        "/marketing/import/contacts/",
+        set(),
+        ANY,
+        but(KEEPERS | {"stranger"}, FILL),
+    ),
     ("GET", "/marketing/gaps/", PEOPLE),
     ("POST", "/marketing/gaps/:gap/dismiss", OPERATORS),
     ("GET", "/marketing/rivals/:rival", PEOPLE),
