@@ -73,7 +73,7 @@ class Outlet:
 
     @property
     def email(self) -> str:
-        return f"{self.editor.split()[0].lower()}@{self.slug}.example"
+        return f"desk@{self.slug}.example"
 
 
 OUTLETS = (
