@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from agents.rehearsal import writing
 from agents.rehearsal.acts import Answer, Call, Story
 from agents.rehearsal.roles import perform
 from agents.rehearsal.scene import Scene, text_of
@@ -23,6 +24,8 @@ LOST = "I lost the thread: this conversation is not the one I remember. I stop h
 def reply(request: dict[str, Any]) -> dict[str, Any]:
     """The message that follows on an OpenAI chat request: `content`, and `tool_calls`
     when there is more to do. The same request has the same reply."""
+    if (text := writing.answer(request["messages"])) is not None:
+        return said(text)
     messages = since_the_wake(request["messages"])
     scene = Scene.of(request.get("model", ""), messages, tools_of(request))
     answered = list(answers(messages))

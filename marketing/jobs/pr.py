@@ -41,6 +41,8 @@ class PrOutreach(Job):
         if waiting:
             desk = rounds.desk(work, box)
             write_all(work, desk, waiting[:MOST_NEW])
+            # Of these, what needs no look at each.
+            rounds.send_all(work, box, self._look)
 
 
 def write_all(work: Work, desk: Desk, contacts: Iterable[Contact]) -> None:

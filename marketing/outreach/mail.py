@@ -27,6 +27,7 @@ TEMPORARY, PERMANENT = range(400, 500), range(500, 600)
 OUR_CODES = {530, 534, 535, 538}
 OUR_FAULT = re.compile(r"\b5\.(?:4\.5|7\.(?:0|1|8|9|26|27|28|32|57|512|515))\b")
 # What became of a mail. CLOSED: the server does not take mail from us for now.
+NOT_PLAIN = "The address has letters that a mail server does not take."
 ACCEPTED, DEFERRED, REJECTED = "accepted", "deferred", "rejected"
 CLOSED, UNKNOWN = "closed", "unknown"
 
@@ -167,6 +168,10 @@ class Outbox:
             return Outcome(CLOSED if closed else DEFERRED, said)
         except smtplib.SMTPResponseException as no:
             return verdict(no.smtp_code, no.smtp_error)
+        except UnicodeEncodeError:
+            # Of this envelope the server has heard the beginning.
+            self._backend.connection = None
+            return Outcome(REJECTED, NOT_PLAIN, recipient=True)
         except (smtplib.SMTPException, OSError) as no:
             self._backend.connection = None
             said = str(no) or type(no).__name__

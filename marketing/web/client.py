@@ -25,6 +25,7 @@ SECONDS, LARGEST, MOST_REDIRECTS = 20.0, 5_000_000, 5
 # Between two requests to one host (RFC 9309 says nothing; this is what is polite).
 DELAY = 5.0
 LOCAL_DELAY = 0.02
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Unreachable(Exception):
@@ -68,8 +69,9 @@ class Guard(httpcore.NetworkBackend):
     """Connects to the very address that was looked at, so that a name cannot mean one
     address when it is checked and another when it is used."""
 
-    def __init__(self, local: Callable[[str, int], bool]) -> None:
+    def __init__(self, local: Callable[[str, int], bool], stays: bool) -> None:
         self._inner, self._local = httpcore.SyncBackend(), local
+        self._stays = stays
         # When the request that is under way has to be over.
         self.until = float("inf")
 
@@ -81,6 +83,10 @@ class Guard(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
+        if self._stays and host not in LOOPBACK:
+            raise httpcore.ConnectError(
+                f"{host} is not on this machine, and this company rehearses."
+            )
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
@@ -138,9 +144,9 @@ def is_private(address: str) -> bool:
 
 
 class Guarded(httpx.HTTPTransport):
-    def __init__(self, local: Callable[[str, int], bool]) -> None:
+    def __init__(self, local: Callable[[str, int], bool], stays: bool) -> None:
         super().__init__()
-        self.guard = Guard(local)
+        self.guard = Guard(local, stays)
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(trust_env=False),
             max_connections=4,
@@ -157,6 +163,8 @@ class Web:
     contact: str
     hosts: Collection[str] | None = None
     local: bool = False
+    # Whether it may go nowhere else.
+    stays: bool = False
     delay: float = DELAY
     sleep: Callable[[float], None] = time.sleep
     # How long each request may take.
@@ -170,11 +178,12 @@ class Web:
         """The client for a site's job."""
         local = site.company.rehearsal
         delay = LOCAL_DELAY if local else DELAY
-        wanted = {"local": local, "delay": delay, "hosts": hosts, **more}
+        wanted = {"local": local, "stays": local, "delay": delay, "hosts": hosts}
+        wanted |= more
         return cls(contact=site.base_url, **wanted)
 
     def __post_init__(self) -> None:
-        transport = Guarded(self._is_local)
+        transport = Guarded(self._is_local, self.stays)
         self._guard = transport.guard
         self._client = httpx.Client(
             transport=transport,

@@ -265,7 +265,7 @@ def test_a_wall_keeps_what_was_read_before(sites, monkeypatch, status: int) -> N
     ours = watching(sites, "cirrus dunaj")
     run(ours)
     read_at = Competitor.objects.get(name="Cirrus").read_at
-    wall = html("No.", status, **{"Retry-After": "3600"})
+    wall = html("No.", status, headers={"Retry-After": "3600"})
     sites["cirrus"].pages["/"] = wall
     row = run(ours)
     cirrus = Competitor.objects.get(name="Cirrus")
