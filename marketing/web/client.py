@@ -177,10 +177,9 @@ class Web:
     def of(cls, site: Site, hosts: Collection[str] | None = None, **more: Any) -> Web:
         """The client for a site's job."""
         local = site.company.rehearsal
-        delay = LOCAL_DELAY if local else DELAY
-        wanted = {"local": local, "stays": local, "delay": delay, "hosts": hosts}
-        wanted |= more
-        return cls(contact=site.base_url, **wanted)
+        wanted: dict[str, Any] = {"local": local, "stays": local, "hosts": hosts}
+        wanted["delay"] = LOCAL_DELAY if local else DELAY
+        return cls(contact=site.base_url, **wanted | more)
 
     def __post_init__(self) -> None:
         transport = Guarded(self._is_local, self.stays)
