@@ -11,17 +11,21 @@ from urllib.parse import urlsplit
 from django.db import IntegrityError, transaction
 
 from agents.models import Approval
+from marketing.crawl.fields import href, joined
 from marketing.models import Directory, SubmissionPacket
+from marketing.ranking.base import host_of
 from marketing.web.client import Unreachable, Web
 from marketing.web.document import Document
 from marketing.web.robots import Robots
 from paperclip.actors import SYSTEM
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
+    from marketing.crawl.fields import Sight
     from marketing.jobs.base import Work
-    from marketing.models import Site
+    from marketing.models import Competitor, Site
 
 State = Directory.State
 # So many packets wait for people at the same time.
@@ -43,6 +47,20 @@ def score(row: Directory) -> float:
         + 0.1 * rivals,
         4,
     )
+
+
+def note_rival(rival: Competitor, sights: Iterable[Sight]) -> None:
+    """Where the rival's pages link to a directory, it is listed there."""
+    linked = {
+        host_of(joined(one.url, href(node))).removeprefix("www.")
+        for one in sights
+        for node in one.nodes("a[href]")
+    }
+    for row in Directory.objects.filter(company=rival.company_id):
+        is_there = host_of(row.url).removeprefix("www.") in linked
+        if is_there and rival.name not in row.rivals_listed:
+            row.rivals_listed = [*row.rivals_listed, rival.name]
+            row.save(update_fields=["rivals_listed", "updated_at"])
 
 
 def rank(work: Work) -> list[Directory]:

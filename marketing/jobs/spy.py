@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.db import transaction
 
-from marketing import gaps, titles, verification
+from marketing import directories, gaps, titles, verification
 from marketing.crawl import discovery, fields
 from marketing.crawl.browser import Chromium
 from marketing.crawl.reading import Look, Reader, Reading
@@ -147,6 +147,7 @@ def at(look: Look) -> str:
 @transaction.atomic
 def keep(work: Work, rival: Competitor, reading: Reading) -> list[PageSnapshot]:
     """Each page that was read; what changed and what drifted is told."""
+    directories.note_rival(rival, [one.sight for one in reading.looks if one.sight])
     pages, changed = [], 0
     for look in reading.looks:
         row, made = keep_one(work, rival, look)

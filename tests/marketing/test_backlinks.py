@@ -14,9 +14,11 @@ from werkzeug import Request, Response
 from agents.models import Approval
 from issues.models import Evidence
 from marketing import conduct, directories
+from marketing.crawl.fields import Sight
 from marketing.models import (
     Backlink,
     BacklinkLook,
+    Competitor,
     Directory,
     JobRun,
     Message,
@@ -175,6 +177,24 @@ def test_the_best_directory_is_the_one_that_fits_and_is_read() -> None:
     assert directories.score(best) == 1.0
     dear = Directory(fit=0.5, traffic=0.5, cost_cents=100, link_rel="nofollow")
     assert directories.score(dear) == pytest.approx(0.3)
+
+
+def test_a_rival_whose_page_links_there_is_listed_there(site: Site) -> None:
+    rival = Competitor.objects.create(
+        company=site.company, name="Acme", base_url="https://acme.example"
+    )
+    html = b"""<a href="https://clutch.co/profile/acme">Clutch</a>
+        <!-- <a href="https://goodfirms.co/acme">GoodFirms</a> -->"""
+    rows = [
+        Directory.objects.create(company=site.company, name=host, url=f"https://{host}")
+        for host in ("www.clutch.co", "goodfirms.co")
+    ]
+    for _ in range(2):
+        directories.note_rival(rival, [Sight(html, rival.base_url)])
+    for row in rows:
+        row.refresh_from_db()
+    assert [row.rivals_listed for row in rows] == [["Acme"], []]
+    assert directories.score(rows[0]) > directories.score(rows[1])
 
 
 def test_packets_wait_for_people_few_at_a_time_and_once(site: Site) -> None:
