@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from agents.models.secret import Secret, must_keep_secrets
+from agents.models.secret import Secret, as_seen, must_keep_secrets
 from agents.models.secret_binding import AGENT, SecretBinding
 from agents.models.secret_version import SecretVersion
 from paperclip import audit
@@ -122,11 +122,12 @@ def without_lookalikes(
     """The configuration with references to new secrets in place of what looks like one.
     They are called by the agent and the variable."""
     env = dict(config.get("env") or {})
-    taken = set(Secret.objects.filter(company=company).values_list("name", flat=True))
+    names = Secret.objects.filter(company=company).values_list("name", flat=True)
+    taken = set(map(as_seen, names))
     for name in lookalikes(config):
         wanted = re.sub(r"[^\w .:/@-]", "", f"{agent} {name}").strip()[-100:]
-        called = next(n for n in numbered(wanted) if n not in taken)
-        taken.add(called)
+        called = next(n for n in numbered(wanted) if as_seen(n) not in taken)
+        taken.add(as_seen(called))
         secret = Secret.objects.keep(company, by=by, name=called, value=env[name])
         env[name] = Reference(str(secret.pk), None).wire
     return {**config, "env": env} if env else config

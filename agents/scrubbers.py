@@ -50,11 +50,20 @@ def values_of(company_id: UUID) -> tuple[str, ...]:
     return tuple(one for one in opened(ids) if len(one) >= SHORTEST)
 
 
-@lru_cache(maxsize=64)
 def opened(ids: frozenset[UUID]) -> tuple[str, ...]:
+    """The values of these that can be read."""
+    try:
+        return all_opened(ids)
+    except Unreadable:
+        # A key that is missing now may be put back: nothing of it is remembered.
+        values = []
+        for version in SecretVersion.objects.filter(pk__in=ids):
+            with suppress(Unreadable):
+                values.append(version.open())
+        return tuple(values)
+
+
+@lru_cache(maxsize=64)
+def all_opened(ids: frozenset[UUID]) -> tuple[str, ...]:
     """Their values never change, so that they are read once."""
-    values = []
-    for version in SecretVersion.objects.filter(pk__in=ids):
-        with suppress(Unreadable):
-            values.append(version.open())
-    return tuple(values)
+    return tuple(one.open() for one in SecretVersion.objects.filter(pk__in=ids))

@@ -69,7 +69,9 @@ def rotate(request: HttpRequest, pk: str) -> HttpResponse:
     value = request.POST.get("value", "").replace("\r\n", "\n")
     value = value if "\n" in value.strip() else value.strip()
     done = _("The next run gets the new value; the old one is revoked.")
-    if attempt(request, lambda: row.rotate(value, by=desk.actor), done):
+    told = request.POST.get("seen", "")
+    seen = int(told) if told.isascii() and told.isdigit() else None
+    if attempt(request, lambda: row.rotate(value, by=desk.actor, seen=seen), done):
         return redirect(home(row))
     return show(request, row, status=422)
 

@@ -32,7 +32,7 @@ class BudgetForm(forms.Form):
     window_kind = forms.ChoiceField(
         label=_("In what time"),
         choices=[
-            ("", _("as usual: a month, for projects and issues for ever")),
+            ("", _("a month; for ever for projects, issues")),
             *BudgetPolicy.Window.choices,
         ],
         required=False,

@@ -246,8 +246,11 @@ def again(run: Run) -> None:
 
 def raise_and_resume(incident: BudgetIncident, amount: int, *, by: Actor) -> None:
     """The limit is this from now on, and what was stopped goes on. Invalid when it is
-    not above what is used already."""
+    not above what is used already; Conflict when it goes on already."""
     by.must_be_operator(incident.company_id, "raise a budget")
+    incident.refresh_from_db(fields=["status"])
+    if incident.status == Status.RESOLVED:
+        raise Conflict(f"{incident.name} goes on already. Nothing was changed.")
     policy = incident.counter.policy
     if policy is None:
         raise Missing("Budget not found")

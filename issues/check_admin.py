@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from issues.check_form import TYPE_NAMES, CheckForm
-from issues.checkers import checker_class
 from issues.models import Check
 from paperclip import words
 from paperclip.admin import ConsoleAdmin
@@ -40,7 +39,7 @@ class CheckAdmin(ConsoleAdmin):
 
     @admin.display(description=_("what is looked at"))
     def what(self, check: Check) -> str:
-        return checker_class(check.type)().in_words(check.settings)
+        return check.in_words
 
     @admin.display(description=_("for all work of"))
     def whose(self, check: Check) -> str:

@@ -17,8 +17,10 @@ from issues.cron import LAST_DAY, WEEKDAYS, Rhythm, Schedule
 from issues.models import Check, Issue, Routine
 from issues.models.routine_trigger import SCHEDULE
 from paperclip.admin import ConsoleForm
+from paperclip.models import Company
 
 CRON = "cron"
+MOST_NAMED = 12
 EVERY = [
     ("", _("only by hand, or when something calls it")),
     ("day", _("every day")),
@@ -93,6 +95,19 @@ def in_a_line(one: dict[str, Any]) -> str:
     return shlex.join([one["check"], *pairs])
 
 
+def offered(company: Company) -> str:
+    """What may be written there, from the company's catalogue."""
+    checks = Check.objects.offered().filter(company=company)
+    lines = [
+        " ".join([one.key, *(f"{told['name']}=…" for told in one.parameters)])
+        for one in checks.order_by("key")[:MOST_NAMED]
+    ]
+    if not lines:
+        return str(_("The catalogue of checks is empty: define one under Checks."))
+    said = _("One check of the catalogue on each line. There is: %(checks)s")
+    return str(said % {"checks": "; ".join(lines)})
+
+
 class RoutineForm(ConsoleForm):
     priority = forms.TypedChoiceField(
         label=_("Priority"),
@@ -144,10 +159,6 @@ class RoutineForm(ConsoleForm):
     criteria = CriteriaField(
         label=_("What its issues have to prove"),
         rows=2,
-        help_text=_(
-            "The key of a check of the catalogue on each line, with its parameters:"
-            " document key=report"
-        ),
     )
 
     class Meta:
@@ -186,6 +197,7 @@ class RoutineForm(ConsoleForm):
         # A form that says nothing of variables leaves them as they are.
         told = self.data if f"{variable_form.PREFIX}-TOTAL_FORMS" in self.data else None
         self.variables = variable_form.rows(told, self.instance.variables)
+        self.fields["criteria"].help_text = offered(self.company)
         choices = zones(self.initial["time_zone"])
         cast(forms.ChoiceField, self.fields["time_zone"]).choices = choices
 

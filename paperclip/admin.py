@@ -281,7 +281,8 @@ class CompanyAdmin(ConsoleAdmin):
         return badge(company.status)
 
     def in_company(self, rows: QuerySet, company: Company) -> QuerySet:
-        return rows
+        # Those are beneath the list, for whoever may bring them back.
+        return rows.exclude(status=Company.Status.ARCHIVED)
 
     def company_of(self, row: Company) -> Company:
         return row

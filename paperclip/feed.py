@@ -39,6 +39,7 @@ WORDS = {
     "agent.paused": gettext_lazy("paused"),
     "agent.resumed": gettext_lazy("resumed"),
     "agent.terminated": gettext_lazy("terminated"),
+    "agent.session_reset": gettext_lazy("started afresh the session of"),
     "agent.key_created": gettext_lazy("made a key for"),
     "agent.key_revoked": gettext_lazy("revoked a key of"),
     "issue.created": gettext_lazy("filed"),
@@ -65,6 +66,10 @@ WORDS = {
     "issue.document_created": gettext_lazy("wrote a document of"),
     "issue.document_updated": gettext_lazy("revised a document of"),
     "issue.document_deleted": gettext_lazy("removed a document of"),
+    "issue.branch_pushed": gettext_lazy("pushed to its remote the branch of"),
+    "issue.branch_push_failed": gettext_lazy("could not push the branch of"),
+    "check.created": gettext_lazy("put into the catalogue the check"),
+    "check.updated": gettext_lazy("changed in the catalogue the check"),
     "routine.created": gettext_lazy("defined the routine"),
     "routine.updated": gettext_lazy("changed the routine"),
     "routine.paused": gettext_lazy("paused the routine"),
@@ -198,7 +203,7 @@ def line(
             who, what = runner, _("a run")
             action = action.replace("cancelled", "ended")
     else:
-        names = (details.get(key) for key in ("account", "title", "name"))
+        names = (details.get(key) for key in ("account", "title", "name", "key"))
         what = str(next(filter(None, names), ""))
         if kind in ("membership", "invite"):
             person = people.get(uuid(details.get("userId")))
@@ -209,7 +214,8 @@ def line(
     did = WORDS.get(action)
     words = {"to": "?", "use": "?", **details}
     words["status"] = status_label(details.get("status"))
-    text = str(did) % words if did else _("did %(action)s") % {"action": act.action}
+    bare = {"action": act.action.replace("_", " ").replace(".", " ")}
+    text = str(did) % words if did else _("did this: %(action)s") % bare
     return Line(act.created_at, who, text, key, what, url, kind)
 
 

@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[\w](?:[\w .:/@-]{0,118}[\w])?")
 LONGEST = 16_384
+# Greek and Cyrillic letters, as capitals, that look like a Latin one; and what looks
+# like a number.
+TWINS = {
+    **{"a": "\u03b1\u0430", "b": "\u03b2\u0432", "c": "\u0441", "e": "\u03b5\u0435"},
+    **{"h": "\u03b7\u043d", "j": "\u0458", "k": "\u03ba\u043a", "m": "\u03bc\u043c"},
+    **{"n": "\u03bd", "p": "\u03c1\u0440", "s": "\u0455", "t": "\u03c4\u0442"},
+    **{"x": "\u03c7\u0445", "y": "\u03c5\u0443", "z": "\u03b6"},
+    **{"0": "o\u03bf\u043e", "1": "il\u03b9\u0456\u04cf"},
+}
+ALIKE = str.maketrans({twin: one for one, twins in TWINS.items() for twin in twins})
+BETWEEN = re.compile(r"[\s_-]+")
 # Nothing is enclosed with a key that a rotation has just dropped.
 LOCK = "vault"
 
@@ -66,6 +77,12 @@ class SecretQuerySet(ScopedQuerySet):
         secret._enclose(value, by=by)
         audit.record(by, "secret.created", secret, name=secret.name, version=1)
         return secret
+
+
+def as_seen(name: str) -> str:
+    """The same for names that a reader takes for one another."""
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    return BETWEEN.sub(" ", plain).translate(ALIKE)
 
 
 class Secret(Scoped):
@@ -112,13 +129,20 @@ class Secret(Scoped):
         audit.record(by, "secret.updated", self, name=self.name, changed=sorted(fields))
 
     @transaction.atomic
-    def rotate(self, value: str, *, by: Actor) -> None:
+    def rotate(self, value: str, *, by: Actor, seen: int | None = None) -> None:
         """A new value, which the next run gets; the old one is revoked. What runs now
-        goes on with the one it has."""
+        goes on with the one it has. Conflict when it has another version than `seen`:
+        somebody else was quicker."""
         must_keep_secrets(by, self.company_id)
         self._must_be_keepable(value)
         rows = Secret.objects.select_for_update(no_key=True)
         self.refresh_from_db(from_queryset=rows)
+        if seen not in (None, self.latest_version):
+            raise Conflict(
+                f"{self.name} was given a new value meanwhile, version"
+                f" {self.latest_version}. Nothing was changed.",
+                code="changed",
+            )
         self.versions.filter(revoked_at=None).update(revoked_at=now())
         self.last_rotated_at = now()
         self._enclose(value, by=by)
@@ -200,6 +224,8 @@ class Secret(Scoped):
 
     def _must_be_told_apart(self) -> None:
         """By a reader: from the company's others, and from what it looks like."""
+        if Secret.objects.filter(pk=self.pk, name=self.name).exists():
+            return  # called so from before on
         scripts = {
             unicodedata.name(c, "?").split()[0] for c in self.name if c.isalpha()
         }
@@ -209,10 +235,12 @@ class Secret(Scoped):
                 name="Write it in letters of one alphabet.",
             )
         others = Secret.objects.filter(company_id=self.company_id).exclude(pk=self.pk)
-        taken = others.filter(name__iexact=self.name).exclude(name=self.name).first()
-        if taken:
+        names = others.exclude(name=self.name).values_list("name", flat=True)
+        mine = as_seen(self.name)
+        if taken := next((one for one in names if as_seen(one) == mine), ""):
             raise Conflict(
-                f"Another secret is called {taken.name}: capitals make no difference.",
+                f"Another secret is called {taken}, which looks the same: capitals, and"
+                " what stands between words, make no difference.",
                 code="duplicate_name",
             )
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from paperclip.api.forms import Form, Text, Whole
 
 SECONDS, LARGEST, MOST_REDIRECTS = 20.0, 2_000_000, 5
 PLACES = parameters.PLACE
+ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 
 
 class HttpSettings(Form):
@@ -62,7 +64,8 @@ class Http(Checker):
         try:
             status, at, body = fetched(url)
         except httpx.HTTPError as error:
-            said = f"{url} does not answer: {str(error) or type(error).__name__}"
+            why = ERRNO.sub("", str(error)) or type(error).__name__
+            said = f"{url} does not answer: {why}"
             return failed(said, url=url)
         except ValueError as no:
             return failed(str(no), url=url)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.models.roles import ROLES
 from issues import check_secrets, parameters
-from issues.checkers import CHECKERS, checked_settings
+from issues.checkers import CHECKERS, checked_settings, checker_class
 from paperclip import audit
 from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Company, Scoped, ScopedQuerySet
@@ -69,6 +69,11 @@ class Check(Scoped):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def in_words(self) -> str:
+        """What is looked at, in a line, with the names of its parameters in braces."""
+        return checker_class(self.type)().in_words(self.settings)
 
     @transaction.atomic
     def change(self, *, by: Actor, **fields: Any) -> None:

@@ -11,7 +11,11 @@ from issues.models import Evidence
 from issues.views.payload import text_of, words
 from paperclip.templatetags.console import entries
 
+# In the order in which they are told.
 NAMES = {
+    "command": gettext_lazy("command"),
+    "seconds": gettext_lazy("took, in seconds"),
+    "exitCode": gettext_lazy("exit code"),
     "base": gettext_lazy("commit before the change"),
     "bytes": gettext_lazy("size in bytes"),
     "digest": gettext_lazy("digest (SHA-256)"),
@@ -38,9 +42,10 @@ class Fact(NamedTuple):
 
 def facts_of(receipt: Evidence) -> list[Fact]:
     """What there is to say, without what a failure has told already."""
+    order = [*NAMES, *receipt.facts]
     return [
         fact_of(key, value)
-        for key, value in receipt.facts.items()
+        for key, value in sorted(receipt.facts.items(), key=lambda f: order.index(f[0]))
         if value not in (None, "", [], {}) and (key != "output" or receipt.is_good)
     ]
 

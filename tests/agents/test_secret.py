@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from agents import resealing
+from agents import resealing, scrubbers
 from agents.models import Secret, SecretVersion
 from paperclip import home, vault
 from paperclip.actors import SYSTEM, Actor
@@ -221,6 +221,25 @@ def test_no_changed_bit_is_taken_for_the_value(at: int, bit: int, cut: bool) -> 
     assert vault.unseal(sealed, about) == CANARY.encode()
 
 
+@pytest.mark.parametrize(
+    "name", ["api key", "API_KEY", "api  key", "APl KEY", "AP1-KEY"]
+)
+def test_names_that_look_the_same_are_refused(name: str) -> None:
+    company = make.company()
+    kept(company, name="API KEY")
+    with pytest.raises((Conflict, Invalid)):
+        kept(company, name=name)
+    kept(company, name="API KEY 2")
+
+
+def test_a_name_in_other_letters_is_no_twin() -> None:
+    company = make.company()
+    kept(company, name="CAT")
+    with pytest.raises(Conflict, match="looks the same"):
+        kept(company, name="\u0421\u0410\u0422")
+    kept(company, name="\u041a\u041e\u0422")
+
+
 # --- The master key ----------------------------------------------------------------
 
 
@@ -271,10 +290,22 @@ def test_a_value_whose_key_is_lost_stops_the_rotation_and_no_key_goes(
         value_of(secret)
 
 
+def test_a_key_that_is_put_back_lets_logs_be_scrubbed_again() -> None:
+    secret = kept()
+    ids = frozenset(SecretVersion.objects.values_list("pk", flat=True))
+    true = SecretVersion.objects.get().key
+    scrubbers.all_opened.cache_clear()
+    SecretVersion.objects.update(key="0" * 16)
+    assert scrubbers.opened(ids) == ()
+    SecretVersion.objects.update(key=true)
+    assert scrubbers.opened(ids) == (CANARY,)
+    assert value_of(secret) == CANARY
+
+
 ROTATE = """
 import os, django
 django.setup()
-from agents import resealing
+from agents import resealing, scrubbers
 resealing.BATCH = 1
 some, left = resealing.reseal_some, [int(os.environ["DIE_AFTER"])]
 def dying():

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.timezone import now
 from playwright.sync_api import Page, expect
 
-from agents.models import Run
+from agents.models import BudgetIncident, Run, Secret
 from issues import heartbeat
 from issues.models import Routine, RoutineTrigger
 from paperclip.actors import SYSTEM
@@ -193,3 +194,43 @@ def test_one_company_is_stopped_by_its_name(company: Company) -> None:
     assert f"{company} works again." in page
     page = owner.post(f"/company/{company.pk}/resume", follow=True).content.decode()
     assert f"{company} is not stopped." in page
+
+
+def test_in_a_second_tab_nothing_is_done_again(
+    console: Client, company: Company
+) -> None:
+    """Of what is decided once: it says so, and leaves what the first tab did."""
+    secret = Secret.objects.keep(company, by=SYSTEM, name="Key", value="canary-one")
+    agent = make.agent(company)
+    incident = BudgetIncident.objects.note(
+        make.budget(agent, 1000).counter(now()), "hard"
+    )
+    first, second = (
+        {"value": "canary-two", "seen": "1"},
+        {"value": "canary-three", "seen": "1"},
+    )
+    rotate = f"/secrets/{secret.pk}/rotate"
+    assert console.post(rotate, first).status_code == 302
+    page = console.post(rotate, second)
+    assert page.status_code == 422
+    assert "was given a new value meanwhile" in page.content.decode()
+    secret.refresh_from_db()
+    assert secret.latest_version == 2 and b"canary-three" not in page.content
+    raise_it = f"/budgets/incidents/{incident.pk}/resolve"
+    console.post(raise_it, {"amount": "50"})
+    page = console.post(raise_it, {"amount": "20"}, follow=True).content.decode()
+    assert "goes on already. Nothing was changed." in page
+    agent.refresh_from_db()
+    assert agent.budget_monthly_cents == 5000
+
+
+def test_who_was_removed_in_another_tab_is_gone(
+    console: Client, company: Company
+) -> None:
+    place = company.memberships.create(user=make.operator(), role="viewer")
+    url = f"/people/{place.pk}/remove"
+    assert console.post(url).status_code == 302
+    page = console.post(url)
+    assert page.status_code == 404
+    assert "Nothing was changed." in page.content.decode()
+    assert "Nothing was changed." not in console.get("/nowhere").content.decode()
