@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from django.test import Client
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
@@ -15,6 +16,7 @@ from marketing.credentials import BROKEN, NOT_SET, WORKS, Told
 from marketing.models import Mailbox
 from paperclip.doctor import marketing as doctor
 from paperclip.doctor.findings import FAIL, WARN
+from tests import make
 from tests.marketing import deploys, mailworld, scene, searchers
 from tests.marketing.blogscene import Blog
 
@@ -123,6 +125,16 @@ def test_what_is_broken_is_said_with_what_to_do(
     assert "does not hold the key" in found["indexnow"].said
     for told in found.values():
         assert told.state != BROKEN or "Until then not: " in told.todo
+
+
+def test_the_page_of_the_site_tells_the_same() -> None:
+    site, browser = scene.site(), Client()
+    browser.force_login(make.operator(site.company, "admin"))
+    assert "Try them" in browser.get("/marketing/site/").content.decode()
+    told = browser.post("/marketing/site/credentials").content.decode()
+    assert "“IndexNow key” is not set" in told and "works" in told
+    browser.force_login(make.operator(site.company, "operator"))
+    assert browser.post("/marketing/site/credentials").status_code == 403
 
 
 def test_the_doctor_tells_of_companies_that_work_for_real() -> None:
