@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 from marketing import keys, render
 from marketing.jobs.base import Blocked
-from marketing.web.client import NotAllowed, Unreachable, Web
+from marketing.web.client import SECONDS, NotAllowed, Unreachable, Web
 from marketing.web.document import Document, normal, squeezed
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ def token_of(site: Site, *, by: Actor) -> str:
     return keys.read(site, "vercel_token", by=by)
 
 
-def deployments(site: Site, token: str) -> list[Deployment] | None:
+def deployments(
+    site: Site, token: str, *, seconds: float = SECONDS
+) -> list[Deployment] | None:
     """The latest of the project, the newest first; None without a token to ask with.
     Unreachable when nobody knows."""
     if not token or not site.vercel_project:
@@ -91,7 +93,7 @@ def deployments(site: Site, token: str) -> list[Deployment] | None:
     asked = urlencode(
         {"projectId": site.vercel_project, "target": "production", "limit": MOST}
     )
-    with Web.of(site, {urlsplit(base).hostname or ""}) as web:
+    with Web.of(site, {urlsplit(base).hostname or ""}, seconds=seconds) as web:
         page = web.get(
             f"{base}/v6/deployments?{asked}", Authorization=f"Bearer {token}"
         )

@@ -45,6 +45,25 @@ def key_address(site: Site) -> str:
     return site.indexnow_key_url or urljoin(site.base_url, f"/{site.indexnow_key}.txt")
 
 
+def must_hold_the_key(site: Site, web: Web) -> None:
+    """Blocked unless the key file of the site holds our key."""
+    if not site.indexnow_key:
+        raise Blocked(
+            f"“IndexNow key” of {site} is not set: search engines cannot be told of"
+            " changed pages."
+        )
+    at = key_address(site)
+    try:
+        page = web.get(at, most=10_000)
+    except Unreachable as no:
+        raise Blocked(f"The key file of IndexNow cannot be read: {no}") from None
+    if page.status != OK or page.text.strip() != site.indexnow_key:
+        raise Blocked(
+            f"Put a file with the “IndexNow key” of {site} at {at}: it answers"
+            f" {page.status} and does not hold the key."
+        )
+
+
 @dataclass
 class Teller:
     """Tells IndexNow of pages that were just read. `web` goes to the endpoint, `own` to
@@ -72,7 +91,8 @@ class Teller:
             return
         if self.must_wait():
             return
-        self.must_hold_the_key()
+        self.work.at("Looks for the key of IndexNow on our site.")
+        must_hold_the_key(self.site, self.own)
         allowed = self.under_the_key(due)
         if self.work.is_dry:
             self.work.did(f"{len(allowed)} pages would be told to IndexNow.")
@@ -95,25 +115,6 @@ class Teller:
             f" {closed.why}"
         )
         return True
-
-    def must_hold_the_key(self) -> None:
-        """Blocked unless the key file of the site holds our key."""
-        if not self.site.indexnow_key:
-            raise Blocked(
-                f"“IndexNow key” of {self.site} is not set: search engines cannot be"
-                " told of changed pages."
-            )
-        at = self.where["keyLocation"]
-        self.work.at("Looks for the key of IndexNow on our site.")
-        try:
-            page = self.own.get(at, most=10_000)
-        except Unreachable as no:
-            raise Blocked(f"The key file of IndexNow cannot be read: {no}") from None
-        if page.status != OK or page.text.strip() != self.site.indexnow_key:
-            raise Blocked(
-                f"Put a file with the “IndexNow key” of {self.site} at {at}: it answers"
-                f" {page.status} and does not hold the key."
-            )
 
     def under_the_key(self, due: dict[str, str]) -> list[str]:
         """A key in a directory is good for what is under it, and nothing else."""

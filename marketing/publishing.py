@@ -102,6 +102,8 @@ class Remote:
     url: str
     branch: str
     token: str = ""
+    # How long each command may take.
+    seconds: float = SECONDS
 
     @classmethod
     def of(cls, site: Site, *, by: Actor) -> Remote:
@@ -121,7 +123,7 @@ class Remote:
                 *args,
                 at=at,
                 protocols=self.protocols,
-                timeout=SECONDS,
+                timeout=self.seconds,
                 token=self.token,
             )
         except GitError as error:

@@ -114,6 +114,8 @@ class SiteForm(ConsoleForm):
         ),
     )
 
+    beneath = ""
+
     class Meta:
         model = Site
         fields = [
@@ -148,6 +150,7 @@ class SiteForm(ConsoleForm):
             self.sections = ((START, ["keywords", "rivals"]), *self.sections)
             self.sections = (*self.sections[1:2], self.sections[0], *self.sections[2:])
         else:
+            self.beneath = "marketing/_try_credentials.html"
             del self.fields["keywords"], self.fields["rivals"]
         self.fields["agent"].required = False
         agents = Agent.objects.employed().filter(company=self.company)

@@ -1,6 +1,9 @@
-"""Whether a site has shut robots out. It is never tried to get around that."""
+"""Whether a site has shut robots out, or answers 200 with a page that is none. It is
+never tried to get around that."""
 
 from __future__ import annotations
+
+import re
 
 from marketing.crawl.fields import Sight
 from marketing.web.document import squeezed
@@ -12,6 +15,11 @@ TITLES = (
     *("checking your browser", "verify you are human", "ddos protection"),
     *("pardon our interruption", "security check", "please wait", "one more step"),
     *("robot check", "human verification", "bot verification", "request blocked"),
+)
+ERROR = re.compile(
+    r"(?:error\s*)?(?:40[34]|410|50[0234])\b|(?:page )?not found\b|error$"
+    r"|(?:internal )?server error\b|bad gateway\b|service (?:is )?unavailable\b"
+    r"|gateway time-?out\b|(?:site )?(?:under )?maintenance\b"
 )
 MARKS = (
     *("/cdn-cgi/challenge-platform/", "cf-chl-", "_incapsula_resource", "px-captcha"),
@@ -37,6 +45,8 @@ def of_page(sight: Sight) -> str:
         return ""
     if any(title.startswith(one) for one in TITLES):
         return "It asks for proof of being human, by its title."
+    if ERROR.match(title):
+        return f"It answers 200 with an error: “{sight.page.title[:80]}”."
     html = sight.html.lower()
     for mark in MARKS:
         if mark in html:

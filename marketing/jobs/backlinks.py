@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from marketing.outreach.pitches import Desk
 
 MOST_NEW = 10
+# A link that engines do not follow is not told as one that they do.
+SAYS = {
+    Backlink.State.NOFOLLOW: "links to us, not to be followed",
+    Backlink.State.SPONSORED: "links to us, marked as paid",
+}
 
 
 class BacklinkOutreach(Job):
@@ -67,7 +72,7 @@ def claim(work: Work, link: Backlink, state: str) -> None:
     named = {"name": work.site.name} if link.directory_id else {}
     work.claim(
         "link",
-        f"{link.source_url} links to us",
+        f"{link.source_url} {SAYS.get(state, 'links to us')}",
         source=link.source_url,
         target=link.target_url,
         state=str(state),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Status = RankReading.Status
 MEASURED = (Status.RANKED, Status.NOT_FOUND)
+# What was not measured is nothing to be proven.
+UNMEASURED = (Status.ERROR, Status.BLOCKED, Status.SKIPPED)
 MOST_REVISIONS = 20
 
 
@@ -166,6 +168,13 @@ def claim(
     work: Work, kind: type[Provider], rows: Sequence[RankReading], asked: int
 ) -> None:
     """That these are what the provider said: each can be read again from its answer."""
+    wrong = [row for row in rows if row.status == Status.ERROR]
+    if wrong:
+        work.falls_short(
+            f"{kind.title}: {len(wrong)} of {asked} keywords could not be measured."
+            f" {wrong[0].said}"
+        )
+    rows = [row for row in rows if row.status not in UNMEASURED]
     if not rows:
         return
     known = len({row.keyword_id for row in rows if row.status in MEASURED})

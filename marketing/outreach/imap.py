@@ -31,7 +31,9 @@ class NoFolder(Exception):
 
 
 @contextmanager
-def opened(box: Mailbox, *, by: Actor) -> Iterator[imapclient.IMAPClient]:
+def opened(
+    box: Mailbox, *, by: Actor, seconds: float = SECONDS
+) -> Iterator[imapclient.IMAPClient]:
     """A connection of its own. NoFolder when there is none, or it breaks off."""
     must_be_of_this_machine_in_rehearsal(box)
     password = keys.need(box, keys.PASSWORD, "nobody can look into it.", by=by)
@@ -44,7 +46,7 @@ def opened(box: Mailbox, *, by: Actor) -> Iterator[imapclient.IMAPClient]:
             box.imap_port,
             ssl=secure,
             ssl_context=context,
-            timeout=SECONDS,
+            timeout=seconds,
         )
         try:
             if security == Mailbox.Security.STARTTLS:

@@ -27,6 +27,7 @@ from marketing.ranking.base import (
 
 if TYPE_CHECKING:
     from marketing.models import Keyword, Site
+    from marketing.web.client import Web
 
 DATE = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
 WINDOW = timedelta(days=30)
@@ -53,19 +54,7 @@ class BingWebmaster(Provider):
         )
         today = self.work.clock().astimezone(UTC).date()
         envelope = Envelope(self.name, {"today": str(today)})
-        told = {"siteUrl": self.site.bing_site}
-        page = self.web.request(
-            "GET",
-            f"{self.site.endpoint('bing')}/GetQueryStats",
-            params={**told, "apikey": key},
-        )
-        answer = envelope.add(page, **told)
-        if page.status == 429:
-            raise Quota("Bing Webmaster asks to be left alone.", QUOTA_SECONDS)
-        if page.status in (401, 403):
-            raise Blocked("Bing does not take “Bing Webmaster API key”.")
-        if not page.is_ok or not isinstance(answer, dict) or "d" not in answer:
-            raise Failed(f"Bing Webmaster answers {page.status} and no statistics.")
+        fetch(self.site, self.web, key, envelope)
         for keyword in keywords:
             for found in self.read_again(envelope, Asked.of(keyword), ()):
                 yield Reading(keyword, found, envelope)
@@ -87,6 +76,24 @@ class BingWebmaster(Provider):
             said = "Bing has shown no page of ours for it lately."
             return [Found(today, Status.NO_DATA, said=said)]
         return [weighted(day, rows) for day, rows in sorted(by_day.items())]
+
+
+def fetch(site: Site, web: Web, key: str, envelope: Envelope) -> None:
+    """The statistics of all queries, into the envelope. Quota, Blocked or Failed when
+    it says no."""
+    told = {"siteUrl": site.bing_site}
+    page = web.request(
+        "GET",
+        f"{site.endpoint('bing')}/GetQueryStats",
+        params={**told, "apikey": key},
+    )
+    answer = envelope.add(page, **told)
+    if page.status == 429:
+        raise Quota("Bing Webmaster asks to be left alone.", QUOTA_SECONDS)
+    if page.status in (401, 403):
+        raise Blocked("Bing does not take “Bing Webmaster API key”.")
+    if not page.is_ok or not isinstance(answer, dict) or "d" not in answer:
+        raise Failed(f"Bing Webmaster answers {page.status} and no statistics.")
 
 
 def weighted(day: date, rows: list[dict[str, Any]]) -> Found:

@@ -159,7 +159,10 @@ def fetch(site: Site, web: Web, token: str, envelope: Envelope, **only: Any) -> 
         }
         page = web.post(url, json=request, headers={"Authorization": f"Bearer {token}"})
         must_be_good(page)
-        told = envelope.add(page, **request) or {}
+        told = envelope.add(page, **request)
+        if not isinstance(told, dict):
+            # A page of somebody in between is not "no impressions".
+            raise Failed(f"Search Console answers {page.status} and no data.")
         rows = told.get("rows", [])
         start += len(rows)
         if len(rows) < ROWS:

@@ -14,7 +14,7 @@ from django.db.models import F
 from django.utils.timezone import now
 
 from marketing import keys
-from marketing.jobs.base import Blocked
+from marketing.jobs.base import Blocked, Failed
 from marketing.models import ProviderSpend, RankReading
 from marketing.ranking.base import (
     Asked,
@@ -33,6 +33,7 @@ from marketing.web.client import Unreachable
 
 if TYPE_CHECKING:
     from marketing.models import Keyword, Site
+    from marketing.web.client import Web
 
 PER_PAGE, DEPTH = 10, 20
 MICROS_A_CENT = 10_000
@@ -61,6 +62,8 @@ class Vendor(Provider):
     engine, metric = "google", Metric.SERP
     # Millionths of a dollar for a page of ten results.
     price: ClassVar[int]
+    # Where it tells of our account, which costs nothing.
+    account: ClassVar[str]
 
     @classmethod
     def missing(cls, site: Site) -> str:
@@ -140,6 +143,26 @@ class Vendor(Provider):
     def price_of(cls, page: int) -> int:
         return cls.price
 
+    @classmethod
+    def must_know(cls, site: Site, web: Web, key: str) -> None:
+        """Failed unless the vendor knows the key. Nothing is bought."""
+        url = f"{site.endpoint(cls.name)}{cls.account}"
+        got = web.request("GET", url, headers=cls.sign(key))
+        if not got.is_ok or not cls.is_fine(loaded(got.text)):
+            raise Failed(
+                f"{cls.title} does not take “Key of the SERP vendor” ({got.status})."
+            )
+
+    @classmethod
+    @abstractmethod
+    def sign(cls, key: str) -> dict[str, str]:
+        """The header that says who asks."""
+
+    @classmethod
+    @abstractmethod
+    def is_fine(cls, told: Any) -> bool:
+        """Whether what it tells of our account is that."""
+
     @abstractmethod
     def _ask(self, envelope: Envelope, asked: Asked, page: int, key: str) -> None: ...
 
@@ -153,6 +176,15 @@ class Serper(Vendor):
     """https://serper.dev: ten results a page, numbered from 1 on each."""
 
     name, title, price = "serper", "Serper", 1000
+    account = "/account"
+
+    @classmethod
+    def sign(cls, key: str) -> dict[str, str]:
+        return {"X-API-KEY": key}
+
+    @classmethod
+    def is_fine(cls, told: Any) -> bool:
+        return isinstance(told, dict) and "balance" in told
 
     def _ask(self, envelope: Envelope, asked: Asked, page: int, key: str) -> None:
         body = {
@@ -162,7 +194,7 @@ class Serper(Vendor):
             "page": page,
         }
         url = f"{self.site.endpoint(self.name)}/search"
-        got = self.web.post(url, json=body, headers={"X-API-KEY": key})
+        got = self.web.post(url, json=body, headers=self.sign(key))
         if got.status in (401, 403):
             raise Blocked("Serper does not take “Key of the SERP vendor”.")
         envelope.add(got, page=page)
@@ -186,6 +218,7 @@ class DataForSeo(Vendor):
     with HTTP 200."""
 
     name, title, price = "dataforseo", "DataForSEO", 2000
+    account = "/v3/appendix/user_data"
     GOOD = 20000
     # Its number of a country is the ISO one, plus this.
     LOCATION = 2000
@@ -193,6 +226,15 @@ class DataForSeo(Vendor):
     @classmethod
     def price_of(cls, page: int) -> int:
         return cls.price * page
+
+    @classmethod
+    def sign(cls, key: str) -> dict[str, str]:
+        word = base64.b64encode(key.encode()).decode()
+        return {"Authorization": f"Basic {word}"}
+
+    @classmethod
+    def is_fine(cls, told: Any) -> bool:
+        return isinstance(told, dict) and told.get("status_code") == cls.GOOD
 
     def _ask(self, envelope: Envelope, asked: Asked, page: int, key: str) -> None:
         task = {
@@ -202,11 +244,10 @@ class DataForSeo(Vendor):
             "device": asked.device,
             "depth": page * PER_PAGE,
         }
-        word = base64.b64encode(key.encode()).decode()
         got = self.web.post(
             f"{self.site.endpoint(self.name)}/v3/serp/google/organic/live/advanced",
             json=[task],
-            headers={"Authorization": f"Basic {word}"},
+            headers=self.sign(key),
         )
         if got.status in (401, 403):
             raise Blocked("DataForSEO does not take “Key of the SERP vendor”.")
@@ -242,3 +283,6 @@ def spend(site: Site, provider: str, micros: int) -> bool:
     mine = ProviderSpend.objects.filter(pk=row.pk, micros__lte=left)
     changed = mine.update(micros=F("micros") + micros, requests=F("requests") + 1)
     return bool(changed)
+
+
+VENDORS: dict[str, type[Vendor]] = {one.name: one for one in (Serper, DataForSeo)}

@@ -24,6 +24,7 @@ PAGES: list[tuple[str, Callable[..., HttpResponse], str]] = [
     ("marketing/jobs/<str:job>/every", room.every, "job_every"),
     ("marketing/site/", site.site, "site_setup"),
     ("marketing/import/<str:kind>/", imports.bring, "import"),
+    ("marketing/site/credentials", site.try_credentials, "credentials"),
     ("marketing/gaps/", gaps.gaps, "gaps"),
     ("marketing/gaps/<uuid:pk>/dismiss", gaps.dismiss, "gap_dismiss"),
     ("marketing/rivals/<uuid:pk>", gaps.rival, "rival"),

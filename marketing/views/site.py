@@ -5,13 +5,13 @@ from __future__ import annotations
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
-from marketing import keys, setup
+from marketing import credentials, keys, setup
 from marketing.models import Site
 from marketing.site_form import SiteForm
 from paperclip import roles
@@ -25,9 +25,7 @@ ACT = "set the site up"
 @require_http_methods(["GET", "POST"])
 def site(request: HttpRequest) -> HttpResponse:
     desk = Desk.of(request)
-    company = desk.company
-    if not desk.may(company, ACT):
-        raise PermissionDenied(roles.refusal(desk.role_in(company), ACT))
+    company = company_to_set_up(desk)
     row = Site.objects.filter(company=company).first()
     if row is None and request.method == "GET" and "by_hand" not in request.GET:
         return begin(request, company)
@@ -41,6 +39,33 @@ def site(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("The site is saved."))
             return redirect("admin:marketing")
     return shown(request, form, row)
+
+
+def company_to_set_up(desk: Desk) -> Company:
+    if not desk.may(desk.company, ACT):
+        raise PermissionDenied(roles.refusal(desk.role_in(desk.company), ACT))
+    return desk.company
+
+
+@require_POST
+def try_credentials(request: HttpRequest) -> HttpResponse:
+    """What `doctor` says of them. By POST, because others' servers are asked."""
+    company = company_to_set_up(Desk.of(request))
+    found = credentials.examine(company)
+    if not found:
+        raise Http404
+    return page(
+        request,
+        "marketing/credentials.html",
+        title=_("Credentials"),
+        company=company,
+        crumbs=[
+            (_("Marketing"), reverse("admin:marketing")),
+            (_("Site"), reverse("admin:site_setup")),
+        ],
+        here=reverse("admin:site_setup"),
+        found=[(told, credentials.WORDS[told.state]) for told in found],
+    )
 
 
 def shown(request: HttpRequest, form: SiteForm, row: Site | None) -> HttpResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from paperclip.doctor import company, findings, machine, servers
+from paperclip.doctor import company, findings, machine, marketing, servers
 from paperclip.doctor.findings import FAIL, OK, WARN, Check, Finding, first_line
 
 __all__ = ["FAIL", "OK", "WARN", "Finding", "examine"]
@@ -33,9 +33,14 @@ CHECKS: dict[str, Check] = {
 
 
 def examine() -> Iterator[tuple[str, Finding]]:
-    """Each check's name and finding. One that itself fails is a finding too."""
+    """Each check's name and finding, then those of the marketing. One that itself fails
+    is a finding too."""
     for name, check in CHECKS.items():
         try:
             yield name, check()
         except Exception as error:
             yield name, Finding(FAIL, first_line(error), "This check itself failed.")
+    try:
+        yield from marketing.examine()
+    except Exception as error:
+        yield "marketing", Finding(FAIL, first_line(error), "This check itself failed.")

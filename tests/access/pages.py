@@ -94,6 +94,13 @@ PAGES = [
     ("POST", "/marketing/results/mail", set(), {}, but(OPERATORS, WARNED)),
     ("GET", "/marketing/site/", KEEPERS | {"stranger"}),
     ("POST", "/marketing/site/", set(), ANY, but(KEEPERS | {"stranger"}, FILL)),
+    (
+        "POST",
+        "/marketing/site/credentials",
+        set(),
+        {},
+        but(KEEPERS | {"stranger"}, 404),
+    ),
     *lists("marketing/keywords", OPERATORS, "keyword")[:-1],
     ("POST", "/marketing/keywords/:keyword/change/", OPERATORS),
     *lists("marketing/competitors", KEEPERS, "rival"),

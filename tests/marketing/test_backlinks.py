@@ -149,21 +149,6 @@ def test_a_page_that_cannot_be_read_loses_no_link(
     assert link.state == "live" and BacklinkLook.objects.count() == 2
 
 
-def test_what_the_next_look_does_not_find_is_refuted(
-    server: HTTPServer, site: Site
-) -> None:
-    """The job sees a link; whoever looks for themselves sees none."""
-    says = ['<a href="https://us.example/">Us</a>', "<p>Nothing"]
-    server.expect_request("/list").respond_with_handler(
-        lambda request: Response(says.pop(0), content_type="text/html")
-    )
-    linked(site, server.url_for("/list"))
-    row = run(site)
-    assert Evidence.objects.get(issue=row.issue).outcome == "failed"
-    row.issue.refresh_from_db()
-    assert row.issue.status == "in_review"
-
-
 # --- directories -----------------------------------------------------------------
 
 

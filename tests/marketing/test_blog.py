@@ -597,15 +597,6 @@ def test_pending_for_ever_is_never_verified(blog) -> None:
 
 
 @pytest.mark.usefixtures("few_looks")
-def test_an_alias_that_serves_the_old_build_is_not_believed(blog) -> None:
-    blog.with_vercel()
-    blog.deployer.mode = "stale"
-    row, post = pushed(blog)
-    assert post.state == "deploy_requested"
-    assert blog.claims(row) == ["unverified"] and "older build" in said(row)
-
-
-@pytest.mark.usefixtures("few_looks")
 def test_a_build_that_fails_is_refuted_and_proposed_to_be_taken_back(blog) -> None:
     blog.with_vercel()
     blog.deployer.mode = "error"
@@ -623,22 +614,6 @@ def test_a_build_that_fails_is_refuted_and_proposed_to_be_taken_back(blog) -> No
     post.refresh_from_db()
     assert post.state == "unpublished", last.note
     assert blog.deployer.file(post.path) is None
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"head": '<meta name="robots" content="noindex">'}, "noindex"),
-        ({"without_data": True}, "structured data"),
-        ({"h1": "Welcome"}, "heading"),
-    ],
-)
-def test_a_page_that_is_not_as_approved_is_refuted(blog, fields, words) -> None:
-    for name, value in fields.items():
-        setattr(blog.deployer, name, value)
-    row, post = pushed(blog)
-    assert (post.state, blog.claims(row)) == ("refuted", ["refuted"])
-    assert words in said(row)
 
 
 @pytest.mark.usefixtures("few_looks")

@@ -347,21 +347,6 @@ def test_a_key_in_a_directory_is_good_for_what_is_under_it(run, site, own) -> No
     assert "4 pages are not under" in row.note
 
 
-@pytest.mark.parametrize(
-    ("later", "state"), [((404, "gone"), "failed"), ((503, ""), "unable")]
-)
-def test_a_liars_200_is_never_believed(run, own, later, state) -> None:
-    """The endpoint says 200, and the key file that was there a moment ago is not."""
-    own.key_file = [(200, KEY), later]
-    row = run()
-    assert own.told and set(states().values()) == {"accepted"}
-    assert (row.issue.status, outcome(row)) == ("in_review", state)
-    own.key_file = [(200, KEY)]
-    verification.verify_open(row.company_id, "content", AT)
-    # Refuted stays refuted; what nobody could see may be seen later.
-    assert outcome(row) == ("failed" if state == "failed" else "passed")
-
-
 def test_an_answer_that_was_changed_is_refuted(site, own) -> None:
     work = scene.work(site, "content", clock=lambda: AT)
     ContentEngine().run(work)

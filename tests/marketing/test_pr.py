@@ -184,21 +184,6 @@ def test_taken_and_not_in_sent_is_never_verified(
     assert row.issue.status == "done"
 
 
-def test_in_sent_and_taken_by_nobody_is_not_verified(
-    httpserver: HTTPServer, post: Post
-) -> None:
-    site = scenery(httpserver, 1, post.imap)
-    box = Mailbox.objects.get()
-    old = now() - timedelta(minutes=20)
-    one = mailworld.message(box, Contact.objects.get(), state="sending", sent_at=old)
-    post.put("Sent", one.raw.encode())
-    row = run(site, httpserver)
-    one.refresh_from_db()
-    assert one.state == "accepted" and row.issue.status == "in_review"
-    said = Evidence.objects.get(issue=row.issue)
-    assert said.outcome == "unable" and "no server" in said.said
-
-
 @pytest.mark.parametrize(
     ("says", "why"),
     [

@@ -351,22 +351,6 @@ def test_the_operators_selector_comes_first(sites, monkeypatch) -> None:
     assert row.issue.status == "done"
 
 
-def test_a_lie_about_a_page_is_refuted(sites, monkeypatch) -> None:
-    static(monkeypatch)
-    honest = spy.claim
-
-    def lies(work: Work, rival: Competitor, pages: list[PageSnapshot]) -> None:
-        pages[0].fields["title"]["value"] = "What it does not say"
-        honest(work, rival, pages)
-
-    monkeypatch.setattr(spy, "claim", lies)
-    row = run(watching(sites, "cirrus"))
-    row.issue.refresh_from_db()
-    assert row.issue.status == "in_review"
-    (receipt,) = Evidence.objects.filter(issue=row.issue)
-    assert receipt.outcome == "failed" and "does not say" in receipt.said
-
-
 def test_bytes_that_were_changed_or_are_gone_prove_nothing(sites, monkeypatch) -> None:
     static(monkeypatch)
     monkeypatch.setattr(verification, "verify_run", lambda work: None)

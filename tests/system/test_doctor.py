@@ -27,8 +27,8 @@ def doctor(home: Path, **settings: str) -> tuple[int, dict[str, str]]:
         if line.startswith(" "):
             table[f"after {name}"] = line.strip()
             continue
-        name = line[6:17].strip()
-        table[name] = f"{line[:5].strip()}: {line[18:]}"
+        name = line[6:19].strip()
+        table[name] = f"{line[:5].strip()}: {line[20:]}"
     return done.returncode, table
 
 

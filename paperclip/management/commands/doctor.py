@@ -18,9 +18,9 @@ class Command(BaseCommand):
         failed = []
         for name, finding in doctor.examine():
             state = colours[finding.state](f"{finding.state:<5}")
-            self.stdout.write(f"{state} {name:<11} {finding.said}")
+            self.stdout.write(f"{state} {name:<13} {finding.said}")
             if finding.todo:
-                self.stdout.write(f"{'':<17} {finding.todo}")
+                self.stdout.write(f"{'':<19} {finding.todo}")
             if finding.state == doctor.FAIL:
                 failed.append(name)
         if failed:
