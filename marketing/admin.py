@@ -35,7 +35,7 @@ class ManagedAdmin(ConsoleAdmin):
 class KeywordAdmin(ConsoleAdmin):
     form = forms.KeywordForm
     change_list_template = "marketing/list.html"
-    imports = "keywords"
+    imports = "admin:import_keywords"
     adds = changes = "change keywords"
     list_display = ["text", "language", "country", "device", "is_tracked", "cluster"]
     search_fields = ["text"]
@@ -75,7 +75,7 @@ class DirectoryAdmin(ManagedAdmin):
 class ContactAdmin(ManagedAdmin):
     form = forms.ContactForm
     change_list_template = "marketing/list.html"
-    imports = "contacts"
+    imports = "admin:import_contacts"
     adds = changes = "change who is written to"
     list_display = ["outlet", "name", "category", "country", "email", "is_on"]
     list_filter = ["category", "is_on"]
@@ -88,7 +88,7 @@ class ContactAdmin(ManagedAdmin):
 class TemplateAdmin(ManagedAdmin):
     form = forms.TemplateForm
     adds = changes = "change who is written to"
-    list_display = ["category", "language", "subject"]
+    list_display = ["category", "language", "subject", "auto_approve"]
     add_label = _("New template")
     empty_text = _("No template yet: one for each category of contacts is needed.")
 

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 
 from agents.models import Approval
 from marketing.crawl.fields import href, joined
-from marketing.models import Directory, SubmissionPacket
+from marketing.models import Directory, Mailbox, SubmissionPacket
 from marketing.ranking.base import host_of
 from marketing.web.client import Unreachable, Web
 from marketing.web.document import Document
@@ -106,7 +106,7 @@ def freeze(work: Work, row: Directory) -> None:
     work.waits_for_person(
         f"The terms of {row} have changed: read them, and say whether we want to be"
         " listed there.",
-        row.terms_url,
+        f"/marketing/listing/{row.pk}",
     )
 
 
@@ -160,11 +160,12 @@ def body_of(site: Site, row: Directory) -> dict[str, Any]:
     turned = facts[turn % len(facts) :] + facts[: turn % len(facts)] if facts else []
     return {
         "directory": row.name,
-        "url": row.url,
+        "url": row.form_url or row.url,
         "terms": row.terms_url,
         "cost": row.cost_cents,
         "name": site.name,
         "website": site.base_url,
+        **reached_at(site),
         "categories": row.categories or site.topics,
         "descriptions": {
             name: shortened(turned, most) for name, most in LENGTHS.items()
@@ -175,6 +176,14 @@ def body_of(site: Site, row: Directory) -> dict[str, Any]:
             " that was not approved."
         ),
     }
+
+
+def reached_at(site: Site) -> dict[str, str]:
+    """Phone and postal address, as far as we have them: the same in every directory."""
+    box = Mailbox.objects.filter(company=site.company_id).exclude(postal_address="")
+    address = box.values_list("postal_address", flat=True).first() or ""
+    told = {"phone": site.phone, "address": address}
+    return {name: value for name, value in told.items() if value}
 
 
 def shortened(facts: list[str], most: int) -> str:

@@ -77,11 +77,12 @@ class DirectoryForm(ConsoleForm):
     class Meta:
         model = Directory
         fields = [
-            *("name", "url", "categories", "mode", "terms_url", "cost_cents"),
-            *("fit", "traffic", "profile_url", "state"),
+            *("name", "url", "form_url", "categories", "mode", "terms_url"),
+            *("cost_cents", "fit", "traffic", "profile_url", "state"),
         ]
         labels = {
             "url": _("Address"),
+            "form_url": _("Address of its form, where one enters oneself"),
             "mode": _("How one is listed"),
             "terms_url": _("Address of its terms"),
             "cost_cents": _("Cost, in cents"),
@@ -93,6 +94,10 @@ class DirectoryForm(ConsoleForm):
 
 
 class ContactForm(ConsoleForm):
+    @property
+    def beneath(self) -> str:
+        return "" if self.instance._state.adding else "marketing/_contact.html"
+
     class Meta:
         model = Contact
         fields = [
@@ -119,6 +124,10 @@ class ContactForm(ConsoleForm):
 
 
 class TemplateForm(ConsoleForm):
+    @property
+    def beneath(self) -> str:
+        return "" if self.instance._state.adding else "marketing/_template.html"
+
     class Meta:
         model = Template
         fields = ["category", "language", "subject", "body"]

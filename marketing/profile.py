@@ -47,6 +47,14 @@ def name_of(home: Document) -> str:
     return next(squeezed(one) for one in found if one.strip())[:120]
 
 
+def phone_of(home: Document) -> str:
+    """As it says it for machines; empty when it does not."""
+    told = [one.get("telephone") for one in organizations(home)]
+    links = home.tree.css('a[href^="tel:"]')
+    told += [(node.attributes.get("href") or "")[4:] for node in links]
+    return next((squeezed(str(one))[:40] for one in told if one), "")
+
+
 def brands_of(name: str, host: str) -> list[str]:
     label = host.removeprefix("www.").partition(".")[0]
     return list(dict.fromkeys([name, label]))

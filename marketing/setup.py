@@ -37,7 +37,7 @@ FIELDS = {
     *("name", "base_url", "tone", "author", "facts", "sitemap_url", "feed_url"),
     *("indexnow_key", "indexnow_key_url", "repo_url", "repo_branch", "post_path"),
     *("post_url", "deploy_trigger", "vercel_project", "max_posts_per_day"),
-    *("writer_model", "gsc_property", "bing_site", "serp_vendor"),
+    *("writer_model", "gsc_property", "bing_site", "serp_vendor", "phone"),
     *("serp_monthly_cents", *LISTS, *OURS),
 }
 KEY = re.compile(r"[A-Za-z0-9-]{8,128}")
@@ -173,6 +173,7 @@ def proposal_of(
         "topics": profile.topics_of(terms, languages[0]),
         "facts": profile.facts_of(documents, brands),
         "brands": brands,
+        "phone": profile.phone_of(home),
         "sitemap_url": sitemap.files[0] if sitemap.files else "",
         "feed_url": feed,
     }

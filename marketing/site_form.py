@@ -92,6 +92,7 @@ class SiteForm(ConsoleForm):
             [
                 *("name", "base_url", "agent", "hosts", "sitemap_url", "feed_url"),
                 *("languages", "topics", "brands", "tone", "author", "facts"),
+                "phone",
             ],
         ),
         (_("IndexNow"), ["indexnow_key", "indexnow_key_url"]),
@@ -120,7 +121,7 @@ class SiteForm(ConsoleForm):
         model = Site
         fields = [
             *("name", "base_url", "agent", "hosts", "sitemap_url", "feed_url"),
-            *("languages", "topics", "brands", "tone", "author", "facts"),
+            *("languages", "topics", "brands", "tone", "author", "facts", "phone"),
             *("indexnow_key", "indexnow_key_url", "repo_url", "repo_branch"),
             *("post_path", "post_url", "deploy_trigger", "vercel_project"),
             *("max_posts_per_day", "writer_model", "gsc_property", "bing_site"),
@@ -136,6 +137,7 @@ class SiteForm(ConsoleForm):
         }
         help_texts = {
             "agent": _("Whose jobs they are, and whose budget pays. Empty: the CMO."),
+            "phone": _("For directories that ask for one, such as +351 210 000 000."),
             "indexnow_key": _("8 to 128 letters, digits and dashes."),
             "repo_url": _("Where posts are pushed to, such as https://github.com/…"),
             "post_path": _("{slug} is put in."),

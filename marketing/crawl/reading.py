@@ -6,13 +6,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tld import get_fld
 
-from marketing.crawl import discovery, walls
+from marketing.crawl import again, discovery, walls
 from marketing.crawl.browser import Broken, Chromium
 from marketing.crawl.discovery import Source
 from marketing.crawl.fields import Sight, extract, joined
@@ -22,11 +22,14 @@ from marketing.web.document import Document
 from marketing.web.robots import Robots
 
 if TYPE_CHECKING:
-    from marketing.models import Competitor, Site
+    from marketing.models import Competitor, PageSnapshot, Site
 
-PAGES, BYTES, SECONDS = 15, 5_000_000, 90.0
+PAGES, BYTES, SECONDS, NOT_MODIFIED = 15, 5_000_000, 90.0, 304
 ASSET_SECONDS, LONGEST_TEXT = 5.0, 20_000
-KEPT = ("content-type", "server", "x-powered-by", "x-generator", "via", "x-vercel-id")
+KEPT = (
+    *("content-type", "server", "x-powered-by", "x-generator", "via", "x-vercel-id"),
+    *again.VALIDATORS,
+)
 COOKIE = re.compile(r"(?:^|,\s*)([!#$%&'*+.^_`|~0-9A-Za-z-]+)=")
 
 
@@ -48,6 +51,8 @@ class Look:
     text: str = ""
     seconds: float | None = None
     megabytes: float | None = None
+    # The state that the site says it still is.
+    same: PageSnapshot | None = None
 
 
 @dataclass
@@ -85,6 +90,10 @@ class Reader:
         self.robots, self.others = Robots(self.web), Robots(self.assets)
         self.bytes, self.until = 0, time.monotonic() + SECONDS
         self.result = Reading()
+        self.before = again.Before(rival)
+        # The documents that are what they were, and whether a page asked for data.
+        self.unchanged: dict[str, PageSnapshot] = {}
+        self.data = False
 
     def read(self) -> Reading:
         """All of it, or as much as the budget is for. Never raises for what the site
@@ -126,9 +135,10 @@ class Reader:
 
     def _source(self, home: Sight) -> Source | None:
         named = self.robots.sitemaps(self.home)
-        source = discovery.find(home, self._get, named, self.known)
+        source = discovery.find(home, self._document, named, self.known)
         if source is not None:
-            sight = Sight(source.page.body, source.page.url)
+            headers = kept(source.page)
+            sight = Sight(source.page.body, source.page.url, headers)
             self.result.looks.append(
                 Look(
                     source.page.url,
@@ -138,6 +148,7 @@ class Reader:
                     source.page.status,
                     "static",
                     seconds=source.page.seconds,
+                    same=self.unchanged.get(source.page.asked),
                 )
             )
         return source
@@ -175,8 +186,20 @@ class Reader:
 
     # --- how -------------------------------------------------------------------------
 
-    def _get(self, url: str) -> Page:
-        """A document of the site, within its robots and its budget."""
+    def _document(self, url: str) -> Page:
+        """A feed or a sitemap, from here if it is what it was."""
+        was = self.before.document(url)
+        page = self._get(url, was)
+        if page.status != NOT_MODIFIED or was is None or was.blob is None:
+            return page
+        self.unchanged[url] = was
+        return replace(
+            page, status=was.http_status or 200, headers=was.headers, body=was.blob.body
+        )
+
+    def _get(self, url: str, was: PageSnapshot | None = None) -> Page:
+        """A document of the site, within its robots and its budget; without its bytes
+        when it still is what it was."""
         if not self.robots.may_read(url):
             raise NotAllowed(f"robots.txt asks not to read {url}.")
         left = self.until - time.monotonic()
@@ -184,7 +207,7 @@ class Reader:
         if left <= wait or self.bytes >= BYTES:
             raise Spent("The site has had its 90 seconds or 5 MB.")
         self.web.seconds = min(MOST_SECONDS, left)
-        page = self.web.get(url, most=BYTES - self.bytes)
+        page = self.web.get(url, most=BYTES - self.bytes, **again.asking(was))
         self.bytes += len(page.body)
         if not self.robots.may_read(page.url):
             raise NotAllowed(f"robots.txt asks not to read {page.url}.")
@@ -202,6 +225,7 @@ class Reader:
         page = self.assets.get(url, most=BYTES - self.bytes)
         self._must_be_same_site(page.url)
         self.bytes += len(page.body)
+        self.data |= again.is_data(page.headers)
         return page
 
     def _must_be_same_site(self, url: str) -> None:
@@ -220,7 +244,10 @@ class Reader:
         return look
 
     def _page(self, url: str) -> Look:
-        page = self._get(url)
+        was = self.before.page(url, rendered=self.chromium.works)
+        page = self._get(url, was)
+        if page.status == NOT_MODIFIED and was is not None and page.url == was.url:
+            return self._still(url, page, was)
         headers = kept(page)
         sight = Sight(page.body, page.url, headers, selectors=self.rival.selectors)
         look = Look(url, "ok", sight, {}, page.status, "static", seconds=page.seconds)
@@ -239,10 +266,26 @@ class Reader:
         self._take(look)
         return look
 
+    def _still(self, url: str, page: Page, was: PageSnapshot) -> Look:
+        """The page as it was stored: it counts as looked at."""
+        body = was.blob.body if was.blob else b""
+        look = Look(url, "ok", http_status=was.http_status, how=was.how, same=was)
+        look.sight = Sight(
+            body,
+            was.url,
+            was.headers,
+            is_rendered=was.how == was.How.BROWSER,
+            selectors=self.rival.selectors,
+        )
+        look.said, look.seconds = was.said, page.seconds
+        self._take(look)
+        return look
+
     def _render(self, page: Page, look: Look) -> None:
         """Through the browser, if there is one; as it was sent, if not."""
         if look.sight is None:
             return
+        self.data = False
         try:
             seen = self.chromium.render(page, self._asset)
         except Broken as no:
@@ -251,7 +294,7 @@ class Reader:
         look.sight = Sight(
             seen.html.encode(),
             page.url,
-            look.sight.headers,
+            again.without(look.sight.headers) if self.data else look.sight.headers,
             is_rendered=True,
             selectors=self.rival.selectors,
         )

@@ -109,7 +109,7 @@ def offer_directories(work: Work) -> None:
     for one in packets.select_related("directory"):
         work.waits_for_person(
             f"Submit us to {one.directory} by hand: the packet says with what.",
-            one.directory.url,
+            f"/marketing/listing/{one.directory_id}",
         )
 
 

@@ -95,6 +95,8 @@ def one_site(work: Work, rival: Competitor, chromium: Chromium) -> list[PageSnap
     work.count("sites read")
     work.count("pages read", len(reading.read))
     static = sum(1 for one in reading.read if one.said)
+    if unchanged := sum(1 for one in reading.read if one.same):
+        work.count("pages unchanged", unchanged)
     work.did(f"{rival}: {len(reading.read)} pages{told(reading, static)}.")
     if work.is_dry:
         return [row_of(work, rival, look) for look in reading.read]
@@ -169,6 +171,10 @@ def keep(work: Work, rival: Competitor, reading: Reading) -> list[PageSnapshot]:
 
 
 def keep_one(work: Work, rival: Competitor, look: Look) -> tuple[PageSnapshot, bool]:
+    """The row of this state of the page, and whether it is a new one."""
+    if look.same is not None:
+        look.same.seen_again(work.job_run, look.fields, work.clock())
+        return look.same, False
     body = look.sight.body if look.sight else look.said.encode()
     fields_of = columns(work, look)
     if look.sight:

@@ -83,6 +83,13 @@ class Contact(Managed):
         rows = Contact.objects.filter(Q(pk=root) | Q(alias_of=root))
         return sorted({self.identity, *rows.values_list("identity", flat=True)} - {""})
 
+    @property
+    def others(self) -> list[Contact]:
+        """The further rows of this person."""
+        root = self.alias_of_id or self.pk
+        rows = Contact.objects.filter(Q(pk=root) | Q(alias_of=root))
+        return list(rows.exclude(pk=self.pk))
+
     @transaction.atomic
     def switch(self, on: bool, *, by: Actor) -> None:
         """Let them be written to, or not. Invalid without an address."""
@@ -107,6 +114,16 @@ class Contact(Managed):
         self.alias_of = root
         self.save(update_fields=["alias_of", "updated_at"])
         audit.record(by, "contact.merged", self, into=str(root.pk))
+
+    @transaction.atomic
+    def stands_alone(self, *, by: Actor) -> None:
+        """It is another person after all. Conflict when nobody said anything else."""
+        by.must_be_operator(self.company_id, "change who is written to")
+        if self.alias_of_id is None:
+            raise Conflict(f"{self} is not known as somebody else.")
+        self.alias_of = None
+        self.save(update_fields=["alias_of", "updated_at"])
+        audit.record(by, "contact.parted", self)
 
 
 class CountryPolicyQuerySet(ScopedQuerySet):

@@ -17,6 +17,7 @@ from marketing.models.blob import Blob
 from marketing.models.managed import Managed
 from marketing.models.site import empty_list
 from paperclip import audit
+from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Scoped, ScopedQuerySet
 
@@ -40,6 +41,8 @@ class Directory(Managed):
 
     name = models.CharField(_("name"), max_length=120)
     url = models.URLField(max_length=300)
+    # Where one enters oneself, if that is another page.
+    form_url = models.URLField(max_length=300, blank=True)
     categories = models.JSONField(default=empty_list, blank=True)
     mode = models.CharField(max_length=8, choices=Mode.choices, default=Mode.MANUAL)
     terms_url = models.URLField(max_length=300, blank=True)
@@ -82,6 +85,20 @@ class Directory(Managed):
             raise Conflict(f"{self} is not frozen.")
         self.refresh_from_db()
         audit.record(by, "directory.terms_read", self, wanted=wanted)
+
+    @transaction.atomic
+    def drop(self, *, by: Actor) -> None:
+        """We do not want to be listed there. Conflict when we are, or have asked to."""
+        by.must_be_operator(self.company_id, "write to people outside")
+        inside = (self.State.OPEN, self.State.PACKET, self.State.FROZEN)
+        mine = Directory.objects.filter(pk=self.pk, state__in=inside)
+        if not mine.update(state=self.State.DROPPED, updated_at=now()):
+            self.refresh_from_db()
+            raise Conflict(f"{self} is {self.get_state_display()}.")
+        self.refresh_from_db()
+        audit.record(by, "directory.dropped", self)
+        for packet in self.packets.filter(state=SubmissionPacket.State.OPEN):
+            packet.drop(by=by)
 
 
 class SubmissionPacket(Scoped):
@@ -149,6 +166,8 @@ class SubmissionPacket(Scoped):
         state = Directory.State.DROPPED
         Directory.objects.filter(pk=self.directory_id).update(state=state)
         audit.record(by, "packet.dropped", self)
+        if self.approval is not None and self.approval.is_open:
+            self.approval.cancel(by=SYSTEM, note="We do not want to be listed there.")
 
 
 class Prospect(Scoped):

@@ -133,9 +133,10 @@ class Template(Managed):
     subject = models.CharField(max_length=150)
     body = models.TextField()
     # After ten approvals of single ones.
-    auto_approve = models.BooleanField(default=False)
+    auto_approve = models.BooleanField(_("go out unread"), default=False)
 
     TAKES = "change who is written to"
+    single_ones = SINGLE_ONES
 
     class Meta:
         verbose_name = _("mail template")

@@ -17,6 +17,7 @@ from paperclip.exceptions import Invalid
 from paperclip.models import Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
+    from marketing.models.job import JobRun
     from paperclip.actors import Actor
     from paperclip.models import Company
 
@@ -166,6 +167,12 @@ class PageSnapshot(Scoped):
 
     def __str__(self) -> str:
         return f"{self.url} ({self.status})"
+
+    def seen_again(self, job_run: JobRun, fields: dict[str, Any], at: datetime) -> None:
+        """The site says that the page is what it was. When it was last read whole, in
+        `updated_at`, stays."""
+        self.job_run, self.fields, self.last_seen_at = job_run, fields, at
+        self.save(update_fields=["job_run", "fields", "last_seen_at"])
 
     def before(self) -> PageSnapshot | None:
         """The state that this page was in before, if it could be read."""

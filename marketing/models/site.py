@@ -133,6 +133,7 @@ class Site(Scoped):
         default=empty_list, blank=True, help_text=_("Our names; never keywords.")
     )
     author = models.CharField(max_length=120, blank=True)
+    phone = models.CharField(_("phone"), max_length=40, blank=True)
     sitemap_url = models.URLField(max_length=300, blank=True)
     feed_url = models.URLField(max_length=300, blank=True)
 

@@ -28,7 +28,7 @@ class PostVersion(Scoped):
 
     class Meta:
         verbose_name = _("version of a post")
-        ordering = ["post", "-number"]
+        ordering = ["post_id", "-number"]
         constraints = [
             models.UniqueConstraint(
                 fields=["post", "number"], name="versions_have_numbers"

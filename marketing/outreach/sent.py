@@ -48,7 +48,7 @@ def reconcile(work: Work, box: Mailbox) -> None:
         work.waits_for_person(
             f"Find out whether the mail to {one.masked} was sent: nobody knows, and it"
             " is not sent again.",
-            f"/marketing/message/{one.pk}/change/",
+            f"/marketing/outreach/{one.pk}",
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -40,42 +40,47 @@ class Kind:
         return [ways[0] for ways in self.columns.values()]
 
 
-KINDS = {
-    "keywords": Kind(
-        gettext_lazy("Import keywords"),
-        "change keywords",
-        imports.KEYWORD,
-        imports.import_keywords,
-        "keyword",
-        gettext_lazy(
-            "A bare list, one keyword a line, is enough. A country has two letters,"
-            " and “tracked” is yes or no."
-        ),
-        "keyword;language;country\nai agents for retail;en;PT",
+KEYWORDS = Kind(
+    gettext_lazy("Import keywords"),
+    "change keywords",
+    imports.KEYWORD,
+    imports.import_keywords,
+    "keyword",
+    gettext_lazy(
+        "A bare list, one keyword a line, is enough. A country has two letters,"
+        " and “tracked” is yes or no."
     ),
-    "contacts": Kind(
-        gettext_lazy("Import contacts"),
-        "change who is written to",
-        imports.CONTACT,
-        imports.import_contacts,
-        "contact",
-        gettext_lazy(
-            "Each line needs an outlet and a category: pt_tech, eu, ai or agency."
-            " Nobody is written to unless “active” says yes; who is needs an address, a"
-            " country and “source_url”, the page that the address is from."
-        ),
-        "outlet;category;name;email;country;source_url;active\n"
-        "Daily Herald;eu;Ana Reis;ana@herald.example;PT;https://herald.example/team;no",
+    "keyword;language;country\nai agents for retail;en;PT",
+)
+CONTACTS = Kind(
+    gettext_lazy("Import contacts"),
+    "change who is written to",
+    imports.CONTACT,
+    imports.import_contacts,
+    "contact",
+    gettext_lazy(
+        "Each line needs an outlet and a category: pt_tech, eu, ai or agency."
+        " Nobody is written to unless “active” says yes; who is needs an address, a"
+        " country and “source_url”, the page that the address is from."
     ),
-}
+    "outlet;category;name;email;country;source_url;active\n"
+    "Daily Herald;eu;Ana Reis;ana@herald.example;PT;https://herald.example/team;no",
+)
 
 
 @require_http_methods(["GET", "POST"])
-def bring(request: HttpRequest, kind: str) -> HttpResponse:
+def keywords(request: HttpRequest) -> HttpResponse:
+    return bring(request, KEYWORDS)
+
+
+@require_http_methods(["GET", "POST"])
+def contacts(request: HttpRequest) -> HttpResponse:
+    return bring(request, CONTACTS)
+
+
+def bring(request: HttpRequest, what: Kind) -> HttpResponse:
     """The form; what would come of a list; or, told so, the list taken."""
-    if kind not in KINDS:
-        raise Http404
-    what, desk = KINDS[kind], Desk.of(request)
+    desk = Desk.of(request)
     if not desk.may(desk.company, what.act):
         raise PermissionDenied(roles.refusal(desk.role_in(desk.company), what.act))
     if request.method == "GET":

@@ -83,6 +83,13 @@ PAGES = [
     ("POST", "/marketing/outreach/:mail/drop", OPERATORS),
     ("POST", "/marketing/outreach/:mail/settle", set(), {}, but(OPERATORS, WARNED)),
     ("POST", "/marketing/mailboxes/:mailbox/test", set(), {}, but(KEEPERS, WARNED)),
+    ("GET", "/marketing/listing/:directory", PEOPLE),
+    ("POST", "/marketing/listing/:directory/submit", set(), {}, but(PEOPLE, WARNED)),
+    ("POST", "/marketing/listing/:directory/terms", set(), {}, but(OPERATORS, WARNED)),
+    ("POST", "/marketing/listing/:directory/drop", OPERATORS),
+    ("POST", "/marketing/contacts/:contact/switch", KEEPERS),
+    ("POST", "/marketing/contacts/:contact/same", set(), {}, but(KEEPERS, WARNED)),
+    ("POST", "/marketing/templates/:template/approval", KEEPERS),
     ("GET", "/marketing/indexnow/", PEOPLE),
     ("GET", "/marketing/results/", PEOPLE),
     # Without a site there is nothing to print, to stop or to run.
