@@ -178,8 +178,8 @@ class Web:
         """The client for a site's job."""
         local = site.company.rehearsal
         delay = LOCAL_DELAY if local else DELAY
-        wanted = {"local": local, "stays": local, "delay": delay, "hosts": hosts}
-        wanted |= more
+        wanted: dict[str, Any] = {"local": local, "stays": local, "delay": delay}
+        wanted |= {"hosts": hosts, **more}
         return cls(contact=site.base_url, **wanted)
 
     def __post_init__(self) -> None:
