@@ -10,6 +10,7 @@ from typing import Any
 
 from agents.rehearsal.plot import GOAL, REPORT_TITLE
 from benchmarks.report import figure, heading
+from marketing.rehearsal.founding import ORDER
 from paperclip.first_start import MODELS
 from tests.instance import Instance, wait_for
 from tests.rehearsal.board import Watched
@@ -30,6 +31,9 @@ def measure(instance: Instance) -> None:
             company = Watched(played, played.company())
             wait_for(lambda: company.is_over(GOAL), 300, company.board)
             report(company, began)
+            wait_for(lambda: len(proven(company)) == len(ORDER), 400, company.board)
+            last = max(proven(company).values()) - began
+            figure("until all six marketing jobs are verified", last, "s", 300)
         finally:
             played.stop()
 
@@ -51,6 +55,16 @@ def report(company: Watched, began: float) -> None:
     for kind in ("input", "output"):
         total = sum(one[f"{kind}Tokens"] for one in results)
         figure(f"{kind} tokens", total / 1000, "k")
+
+
+def proven(company: Watched) -> dict[str, float]:
+    """The marketing jobs that ended with their claims verified, and when: what could
+    not be verified keeps a job's issue open."""
+    return {
+        one["title"].partition(",")[0]: at(one["completedAt"])
+        for one in company.jobs()
+        if one["status"] == "done"
+    }
 
 
 def whole(company: Watched, run: dict[str, Any]) -> dict[str, Any]:

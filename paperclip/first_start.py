@@ -13,6 +13,7 @@ from django.db import transaction
 from agents.models import Run
 from agents.naming import REHEARSAL
 from issues.template import Template
+from marketing.rehearsal import founding
 from paperclip import home, schedule
 from paperclip.actors import Actor
 from paperclip.commands import operator
@@ -66,10 +67,12 @@ def found_first(owner: User) -> Company:
     return rehearse(owner=owner, by=by, seed=settings.REHEARSAL_SEED)
 
 
+@transaction.atomic
 def rehearse(*, owner: User, by: Actor, seed: int) -> Company:
-    """A company of its own in which the rehearsal of that seed is played."""
+    """A company of its own in which the rehearsal of that seed is played, with its
+    marketing and the made-up world that this works in."""
     template = Template.read(DIGITON)
-    return template.found(
+    company = template.found(
         owner=owner,
         by=by,
         name=f"{template.name} rehearsal",
@@ -77,6 +80,8 @@ def rehearse(*, owner: User, by: Actor, seed: int) -> Company:
         model=f"{REHEARSAL}{seed}",
         rehearsal=True,
     )
+    founding.found(company, by=by)
+    return company
 
 
 class AtHand(NamedTuple):

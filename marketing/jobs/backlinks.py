@@ -133,6 +133,7 @@ def write_to_prospects(work: Work, look: dns.Texts) -> None:
         work.did(f"Would write to {len(wanted)}.")
         return
     rounds.send_all(work, box, look)
+    rounds.tell_sent(work)
     if not wanted:
         return
     desk = rounds.desk(work, box, asks_for_link=True)

@@ -43,6 +43,7 @@ class PrOutreach(Job):
             write_all(work, desk, waiting[:MOST_NEW])
             # Of these, what needs no look at each.
             rounds.send_all(work, box, self._look)
+        rounds.tell_sent(work)
 
 
 def write_all(work: Work, desk: Desk, contacts: Iterable[Contact]) -> None:

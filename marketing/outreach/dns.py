@@ -10,7 +10,7 @@ import dns.exception
 import dns.resolver
 
 from marketing.jobs.base import Blocked
-from marketing.outreach.mail import LOOPBACK
+from marketing.web.client import LOOPBACK
 
 if TYPE_CHECKING:
     from marketing.models import Mailbox

@@ -13,6 +13,7 @@ from django.core.mail.backends.smtp import EmailBackend
 from marketing import keys
 from marketing.jobs.base import Blocked
 from marketing.models import Mailbox
+from marketing.web.client import LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from paperclip.actors import Actor
 
 SECONDS = 30
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TEMPORARY, PERMANENT = range(400, 500), range(500, 600)
 # Enhanced status codes (RFC 3463) and replies that are about us, not about whom we
 # write to: who is not let in, is over a quota, or is not believed to be who it says.

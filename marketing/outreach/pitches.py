@@ -186,7 +186,9 @@ def handed_in(desk: Desk, message: Message, template: Template) -> Message:
         said = "Mails of this category go without a look at each."
         message.move((State.DRAFT,), State.APPROVED, said, at=at)
     else:
-        message.ask(at=at)
+        approval = message.ask(at=at)
+        said = f"Approve the mail to {message.contact}: {message.subject}"
+        desk.work.waits_for_person(said, f"/approvals/{approval.pk}")
     message.refresh_from_db()
     return message
 

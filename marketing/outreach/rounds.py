@@ -124,6 +124,12 @@ def send_all(work: Work, box: Mailbox, look: dns.Texts) -> None:
         work.falls_short(f"The mail server cannot be reached: {no}")
 
 
+def tell_sent(work: Work) -> None:
+    """How many of this run's mails went out, if any did."""
+    if number := work.job_run.counters.get(State.ACCEPTED.label):
+        work.did(f"Accepted by the mail server: {number}.")
+
+
 def send_one(work: Work, message: Message, outbox: mail.Outbox) -> None:
     work.at(f"Sends to {message.masked}.")
     try:

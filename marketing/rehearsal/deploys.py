@@ -75,19 +75,23 @@ class Deploys:
 
     def go_on(self) -> None:
         """A moment has passed: a push begins a build, and a build comes to its end."""
-        head = self.at_head()
-        if head and head not in [one.commit for one in self.builds]:
-            self.build(head)
+        if self.is_pushed():
+            self.build(self.at_head())
         for one in self.builds:
-            if one.state == "BUILDING" and self.is_done(one):
-                one.state, self.served = "READY", one.commit
+            if one.state == "BUILDING":
+                self.finish(one)
+
+    def is_pushed(self) -> bool:
+        """Whether the branch has what is not served."""
+        return self.at_head() not in ("", self.served)
 
     def build(self, commit: str) -> None:
         if commit not in [one.commit for one in self.builds]:
             self.builds.append(Build(f"dpl_{len(self.builds)}", commit))
 
-    def is_done(self, one: Build) -> bool:
-        return time.monotonic() - one.begun >= self.seconds
+    def finish(self, one: Build) -> None:
+        if time.monotonic() - one.begun >= self.seconds:
+            one.state, self.served = "READY", one.commit
 
     def listed(self, request: Request) -> Response:
         """Its deployments, the newest first, as its API tells of them."""
@@ -138,23 +142,25 @@ class Deploys:
         space = "http://www.sitemaps.org/schemas/sitemap/0.9"
         return f'<urlset xmlns="{space}">{rows}</urlset>'
 
-    def html(self, text: str, **more: str) -> str:
+    def html(self, text: str) -> str:
         """A file of the repository as a page: its data in front, and Markdown."""
         told, _, body = text[4:].partition("\n---\n")
         head: dict[str, Any] = yaml.safe_load(told)
-        values = {
-            "title": escape(head["title"]),
-            "description": escape(head.get("description", "")),
-            "canonical": escape(head["canonical"]),
-            "head": in_head(head),
-            "h1": escape(head["title"]),
-            "body": MarkdownIt("commonmark", {"html": True}).render(body),
-        }
-        return PAGE.format(**(values | more))
+        return PAGE.format(
+            title=escape(head["title"]),
+            description=escape(head.get("description", "")),
+            canonical=escape(head["canonical"]),
+            head=self.in_head(head),
+            h1=escape(self.heading(head)),
+            body=MarkdownIt("commonmark", {"html": True}).render(body),
+        )
 
+    def heading(self, head: dict[str, Any]) -> str:
+        return str(head["title"])
 
-def in_head(head: dict[str, Any]) -> str:
-    """A post's key and structured data; nothing for other pages."""
-    key, data = head.get("postKey", ""), head.get("jsonLd", "")
-    script = f'<script type="application/ld+json">{data}</script>' if data else ""
-    return script + (f'<meta name="post-key" content="{escape(key)}">' if key else "")
+    def in_head(self, head: dict[str, Any]) -> str:
+        """A post's key and structured data; nothing for other pages."""
+        key, data = head.get("postKey", ""), head.get("jsonLd", "")
+        script = f'<script type="application/ld+json">{data}</script>' if data else ""
+        meta = f'<meta name="post-key" content="{escape(key)}">' if key else ""
+        return script + meta

@@ -46,7 +46,7 @@ ORDER = (
     *(JobName.BLOG, JobName.SPY, JobName.RANKS),
     *(JobName.CONTENT, JobName.PR, JobName.BACKLINKS),
 )
-SOON, APART = timedelta(seconds=45), timedelta(seconds=10)
+SOON, APART = timedelta(seconds=30), timedelta(seconds=8)
 # A rehearsal's mail and posts leave this machine never, so most go without a look; of
 # the others a person sees how an approval is.
 WHY = "Rehearsal: its mail goes to this machine alone."
@@ -78,6 +78,9 @@ def found(company: Company, *, by: Actor) -> Site:
     write_to(site, plan)
     be_listed(site, plan)
     want_first(site, by=by)
+    if site.agent is not None:
+        # Its jobs do not wait for the story, nor the story for them.
+        site.agent.change(by=by, max_concurrent_runs=2)
     ring_soon(company, now())
     audit.record(by, "site.rehearsal_set_up", site)
     # Last: from now on the world is served.

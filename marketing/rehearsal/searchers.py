@@ -17,7 +17,7 @@ from werkzeug import Request, Response
 
 TOKEN = "t0k3n"  # noqa: S105 (of a made-up search engine)
 SCOPE = "https://www.googleapis.com/auth/webmasters.readonly"
-DAYS = 21
+DAYS = 10
 PLACES = 20
 
 

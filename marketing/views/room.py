@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,8 +15,17 @@ from django.views.decorators.http import require_GET, require_POST
 
 from issues.models import Issue
 from marketing import upcoming
-from marketing.models import JobName, JobRun, JobSchedule, Post, Site
+from marketing.models import (
+    JobName,
+    JobRun,
+    JobSchedule,
+    Message,
+    Post,
+    Site,
+    SubmissionPacket,
+)
 from marketing.models.job import ALERT
+from marketing.report import claims_of
 from paperclip.desk import Desk, attempt, page
 
 RUNS, SHOWN = 120, 25
@@ -33,6 +44,16 @@ class Card:
     @property
     def hours(self) -> int:
         return round(self.schedule.every.total_seconds() / 3600)
+
+    @cached_property
+    def proof(self) -> Counter[str]:
+        """How many claims of the last run that is over are verified, and how many there
+        are ("all")."""
+        row = self.last
+        if row is None or row.issue is None or row.status == JobRun.Status.RUNNING:
+            return Counter()
+        claims = claims_of(row.issue)
+        return Counter(one.state for one in claims) + Counter(all=len(claims))
 
 
 @dataclass
@@ -98,6 +119,12 @@ def room(request: HttpRequest) -> HttpResponse:
         .order_by("-tick_at")[:10],
         posts_waiting=Post.objects.filter(
             company=company, state=Post.State.AWAITING
+        ).count(),
+        mails_waiting=Message.objects.filter(
+            company=company, state=Message.State.AWAITING
+        ).count(),
+        packets_waiting=SubmissionPacket.objects.filter(
+            company=company, state=SubmissionPacket.State.OPEN
         ).count(),
     )
 

@@ -1,90 +1,50 @@
-"""A small Vercel on loopback: it builds what is in a bare repository, serves it, and
-tells of its deployments. And a model whose answers are written down beforehand."""
+"""A small Vercel that may be told to err, on loopback. And a model whose answers are
+written down beforehand."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any
 
-import yaml
-from markdown_it import MarkdownIt
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from marketing.rehearsal import deploys as rehearsal
 from tests.clones import git
 
 SECRET, TOKEN = "h00k-s3cret-0000", "v3rcel-t0ken-0000"
 PROJECT = "prj_digiton"
-PAGE = """<!doctype html><html lang="en"><head><title>{title}</title>
-<link rel="canonical" href="{canonical}">{head}</head><body><nav>Menu</nav><main>
-<article><h1>{h1}</h1>{body}</article></main></body></html>"""
 
 
-@dataclass
-class Build:
-    uid: str
-    commit: str
-    polls: int
-    state: str = "BUILDING"
-
-
-@dataclass
-class Deploys:
-    """`mode`: "good", "error" (every build fails), "stale" (builds are ready, and the
-    old one is served) or "pending" (the hook answers, and nothing is ever built).
+class Deploys(rehearsal.Deploys):
+    """The rehearsal's, told how to go wrong. `mode`: "good", "error" (every build
+    fails), "stale" (builds are ready, and the old one is served) or "pending" (the hook
+    answers, and nothing is ever built).
 
     A build is ready after it was asked for so many `polls`. `hook_status` is what the
     hook answers; with `by_push` it is not needed.
     """
 
-    server: HTTPServer
-    repository: Path
-    mode: str = "good"
-    polls: int = 0
-    hook_status: int = 200
-    by_push: bool = True
-    head: str = ""
-    without_data: bool = False
-    h1: str = ""
-    builds: list[Build] = field(default_factory=list)
-    hooks: list[str] = field(default_factory=list)
-    served: str = ""
-
-    def __post_init__(self) -> None:
+    def __init__(self, server: HTTPServer, repository: Path) -> None:
+        super().__init__(repository, TOKEN, PROJECT)
+        self.server, self.mode, self.polls = server, "good", 0
+        self.hook_status, self.by_push = 200, True
+        self.head, self.h1, self.without_data = "", "", False
+        self.hooks: list[str] = []
+        self.left: dict[str, int] = {}
         hook = f"/v1/integrations/deploy/{PROJECT}/{SECRET}"
         self.server.expect_request(hook, method="POST").respond_with_handler(self.hook)
         listed = self.server.expect_request("/v6/deployments")
         listed.respond_with_handler(self.listed)
         page = self.server.expect_request(re.compile("/blog/.*"))
-        page.respond_with_handler(self.page)
+        page.respond_with_handler(self.answer)
         self.hook_url = self.server.url_for(hook)
-        self.served = self.at_head() if self.has_head() else ""
 
     def url(self, path: str) -> str:
         return self.server.url_for(path)
-
-    # --- what is in the repository ---------------------------------------------------
-
-    def has_head(self) -> bool:
-        return bool(git(self.repository, "for-each-ref", "refs/heads/main"))
-
-    def at_head(self) -> str:
-        return git(self.repository, "rev-parse", "refs/heads/main")
-
-    def file(self, path: str, commit: str = "main") -> str | None:
-        done = subprocess.run(
-            ["git", "-C", str(self.repository), "show", f"{commit}:{path}"],
-            capture_output=True,
-            text=True,
-            env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
-        )
-        return done.stdout if done.returncode == 0 else None
 
     # --- building ---------------------------------------------------------------------
 
@@ -97,70 +57,33 @@ class Deploys:
         job = {"id": f"job{len(self.hooks)}", "state": "PENDING", "createdAt": 1}
         return Response(json.dumps({"job": job}), content_type="application/json")
 
-    def build(self, commit: str) -> None:
-        if commit not in [one.commit for one in self.builds]:
-            self.builds.append(Build(f"dpl_{len(self.builds)}", commit, self.polls))
+    def is_pushed(self) -> bool:
+        return self.by_push and self.mode != "pending" and super().is_pushed()
 
-    def go_on(self) -> None:
-        """A moment passes."""
-        if self.by_push and self.mode != "pending" and self.at_head() != self.served:
-            self.build(self.at_head())
-        for one in self.builds:
-            if one.state != "BUILDING":
-                continue
-            if one.polls > 0:
-                one.polls -= 1
-            elif self.mode == "error":
-                one.state = "ERROR"
-            else:
-                one.state = "READY"
-                if self.mode != "stale":
-                    self.served = one.commit
-
-    def listed(self, request: Request) -> Response:
-        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
-            return Response("{}", status=403)
-        self.go_on()
-        rows = [
-            {
-                "uid": one.uid,
-                "readyState": one.state,
-                "meta": {"githubCommitSha": one.commit, "githubCommitMessage": "a\tb"},
-            }
-            for one in reversed(self.builds)
-            if request.args["projectId"] == PROJECT
-        ]
-        # As it is: with raw control characters in the messages of commits.
-        text = json.dumps({"deployments": rows}).replace("\\t", "\t")
-        return Response(text, content_type="application/json")
+    def finish(self, one: rehearsal.Build) -> None:
+        left = self.left.setdefault(one.uid, self.polls)
+        if left > 0:
+            self.left[one.uid] -= 1
+            return
+        one.state = "ERROR" if self.mode == "error" else "READY"
+        if self.mode not in ("error", "stale"):
+            self.served = one.commit
 
     # --- serving ----------------------------------------------------------------------
 
-    def page(self, request: Request) -> Response:
-        self.go_on()
-        slug = request.path.rpartition("/")[2]
-        commit = self.served
-        text = self.file(f"content/blog/{slug}.md", commit) if commit else None
-        if text is None and self.mode == "stale":
+    def page(self, path: str) -> Response:
+        found = super().page(path)
+        if found.status_code == 404 and self.mode == "stale":
             # An alias that answers from the build before.
             return Response("<html><h1>Welcome</h1></html>", content_type="text/html")
-        if text is None:
-            return Response("not found", status=404)
-        return Response(self.html(text), content_type="text/html; charset=utf-8")
+        return found
 
-    def html(self, text: str) -> str:
-        told, _, body = text[4:].partition("\n---\n")
-        head: dict[str, Any] = yaml.safe_load(told)
-        kind = "application/ld+json"
-        data = f'<script type="{kind}">{head["jsonLd"]}</script>'
-        return PAGE.format(
-            title=escape(head["title"]),
-            canonical=head["canonical"],
-            head=self.head + ("" if self.without_data else data)
-            + f'<meta name="post-key" content="{head["postKey"]}">',
-            h1=self.h1 or escape(head["title"]),
-            body=MarkdownIt("commonmark", {"html": True}).render(body),
-        )  # fmt: skip
+    def in_head(self, head: dict[str, Any]) -> str:
+        told = head | ({"jsonLd": ""} if self.without_data else {})
+        return self.head + super().in_head(told)
+
+    def heading(self, head: dict[str, Any]) -> str:
+        return self.h1 or super().heading(head)
 
 
 @dataclass

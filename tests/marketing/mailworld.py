@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,6 +24,7 @@ from marketing.models import (
     Site,
 )
 from marketing.outreach import letters
+from marketing.rehearsal import mail
 from paperclip.actors import SYSTEM
 from tests import make
 from tests.instance import free_port, wait_for
@@ -88,28 +86,13 @@ def scripted() -> Iterator[tuple[Script, int]]:
         controller.stop()
 
 
-class Post:
-    """A mailbox with its folders, as a program of its own."""
+class Post(mail.Mail):
+    """The rehearsal's mailbox with its folders."""
 
     def __init__(self) -> None:
-        self.smtp, self.imap = free_port(), free_port()
         self.said = NamedTemporaryFile("w", prefix="mail-")  # noqa: SIM115
-        ports = ["--smtp-port", str(self.smtp), "--imap-port", str(self.imap)]
-        self.process = subprocess.Popen(
-            [
-                *(
-                    sys.executable,
-                    "-m",
-                    "mail_devel",
-                    "--host",
-                    "127.0.0.1",
-                    "--no-http",
-                ),
-                *("--user", USER, "--password", PASSWORD, *ports),
-            ],
-            stdout=self.said,
-            stderr=self.said,
-        )
+        super().__init__(free_port(), free_port(), USER, PASSWORD, self.said.file)
+        self.start()
         wait_for(self.answers, 30, lambda: Path(self.said.name).read_text())
 
     def answers(self) -> bool:
@@ -138,15 +121,6 @@ class Post:
         found = server.select_folder(folder, readonly=True)[b"EXISTS"]
         server.logout()
         return int(found)
-
-    def stop(self) -> None:
-        # It takes SIGTERM for a wish.
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
 
 
 @contextmanager

@@ -662,7 +662,9 @@ def test_a_later_commit_that_holds_ours_is_as_good(blog) -> None:
     other = other_clone(blog)
     git(other, "pull", "-q", "origin", "main")
     theirs = deploys.add(other, "b.md", "B\n")
-    blog.deployer.builds.append(deploys.Build("dpl_0", post.commit, 0, "CANCELED"))
+    blog.deployer.builds.append(
+        deploys.rehearsal.Build("dpl_0", post.commit, "CANCELED")
+    )
     blog.deployer.build(theirs)
     row = conduct.conduct(work)
     post.refresh_from_db()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from issues.models.base import JOB
 from tests.instance import Instance
 
 
@@ -31,8 +32,18 @@ class Watched:
         return answer.body
 
     def of(self, what: str) -> list[dict[str, Any]]:
+        """Its rows, without those of the marketing jobs, which are no part of the
+        story."""
         rows: list[dict[str, Any]] = self.get(f"/companies/{self.id}/{what}?limit=200")
-        return rows
+        if what == "heartbeat-runs":
+            jobs = {one["id"] for one in self.jobs()}
+            return [row for row in rows if about(row) not in jobs]
+        return [row for row in rows if row.get("originKind") != JOB]
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """The issues of the runs of marketing jobs."""
+        rows = self.get(f"/companies/{self.id}/issues?limit=200")
+        return [row for row in rows if row.get("originKind") == JOB]
 
     def issue(self, title: str) -> dict[str, Any] | None:
         return next((one for one in self.of("issues") if one["title"] == title), None)
@@ -82,6 +93,10 @@ class Watched:
                 )
             )
         return sorted(cards)
+
+
+def about(run: dict[str, Any]) -> str:
+    return str((run.get("contextSnapshot") or {}).get("issueId"))
 
 
 OPEN = ("queued", "running")
