@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MOST_NEW = 10
 # A link that engines do not follow is not told as one that they do.
-SAYS = {
+SAYS: dict[str, str] = {
     Backlink.State.NOFOLLOW: "links to us, not to be followed",
     Backlink.State.SPONSORED: "links to us, marked as paid",
 }
