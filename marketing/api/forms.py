@@ -8,7 +8,7 @@ from marketing.models import Message, Post, RankReading
 from paperclip.api.forms import Flag, Form
 
 
-class RunForm(Form):
+class RunJobForm(Form):
     dryRun = Flag(
         source="dry",
         required=False,

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from agents.outside import reader
 from marketing import report, starting
-from marketing.api.forms import RunForm
+from marketing.api.forms import RunJobForm
 from marketing.api.shapes import JobRunDetail, JobRunShape, JobShape, StartedShape
 from marketing.models import JobName, JobRun, Site
 from marketing.views.room import cards
@@ -55,13 +55,13 @@ class RunJob(JobEndpoint):
     @doc(
         "run_job",
         "Run a job now; the run is there at once, and begins when its agent is free",
-        takes=RunForm,
+        takes=RunJobForm,
         gives=StartedShape,
         status=202,
     )
     def post(self, request: Request, **path: str) -> Response:
         company, job = self.company(), self.job()
-        said = self.read(RunForm)
+        said = self.read(RunJobForm)
         verdict, row = starting.start(company, job, by=self.actor, **said)
         why = row.note if row is not None and row.note else verdict.why
         told = {"verdict": verdict.word, "reason": why, "row": row}
