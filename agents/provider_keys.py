@@ -95,7 +95,7 @@ class CompanyKeys:
 
 
 @lru_cache(maxsize=256)
-def value_of(run: Run, secret: Secret, number: int, provider: str) -> str:
+def value_of(run: Run, secret: Secret, _number: int, provider: str) -> str:
     # The run does it, and its agent does not see it.
     by = replace(SYSTEM, run=run)
-    return secret.read(by=by, use=f"model calls of {provider}", number=number).value
+    return secret.read(by=by, use=f"model calls of {provider}").value

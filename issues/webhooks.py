@@ -68,9 +68,9 @@ def secret_of(trigger: RoutineTrigger) -> str:
 
 
 @lru_cache(maxsize=256)
-def value_of(binding: SecretBinding, secret: Secret, number: int) -> str:
+def value_of(binding: SecretBinding, secret: Secret, _number: int) -> str:
     # Anybody may call a webhook, any number of times: that we look is recorded once.
-    return secret.read(by=SYSTEM, use=f"calls of {binding}", number=number).value
+    return secret.read(by=SYSTEM, use=f"calls of {binding}").value
 
 
 def opened(kept: str, about: UUID) -> str:

@@ -30,6 +30,8 @@ who also clears its line of `Unsealed`, leaves no trace.
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.db import transaction
 
 from paperclip import sql
@@ -81,19 +83,21 @@ WITH entry AS (
 SELECT count(*) FROM link
 """  # noqa: S608
 
+# Enabled, and before each UPDATE, DELETE and TRUNCATE, as its migration made it.
 GUARDS = """
-SELECT c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-WHERE t.tgname = 'append_only' AND t.tgenabled IN ('O', 'A')
-    AND t.tgfoid = 'paperclip_append_only'::regproc
-    AND pg_table_is_visible(c.oid)
+SELECT c.relname, p.prosrc FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+    JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE t.tgname = 'append_only' AND t.tgenabled IN ('O', 'A') AND t.tgtype = 58
+    AND t.tgqual IS NULL AND pg_table_is_visible(c.oid)
 """
+GUARD = import_module("paperclip.migrations.0007_sealing").APPEND_ONLY
 GUARDED = ("paperclip_activity", "paperclip_seal")
 
 
 def unguarded() -> list[str]:
-    """The tables of these that take edits, because somebody has switched off or removed
-    the trigger that refuses them."""
-    kept = {name for (name,) in sql.planned(GUARDS)}
+    """The tables of these that take edits, because somebody has switched off, changed
+    or removed the trigger that refuses them."""
+    kept = {name for name, body in sql.planned(GUARDS) if body in GUARD}
     return [name for name in GUARDED if name not in kept]
 
 

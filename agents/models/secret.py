@@ -187,14 +187,16 @@ class Secret(Scoped):
         return binding
 
     def read(self, *, by: Actor, use: str, number: int | None = None) -> SecretVersion:
-        """The version to read now, its `value` filled in; who reads it is recorded, and
-        that stands together with the read. Conflict for a version that was revoked."""
+        """The version to read now, the one that counts unless a number is told, its
+        `value` filled in; who reads it is recorded, and that stands together with the
+        read. Conflict for a version that was revoked."""
         with transaction.atomic():
-            wanted = number or self.latest_version
-            version = self.versions.filter(number=wanted).first()
-            if version is None or version.revoked_at is not None:
+            # Not the number in hand: a rotation may have passed since it was read.
+            good = self.versions.filter(revoked_at=None)
+            version = (good.filter(number=number) if number else good).first()
+            if version is None:
                 raise Conflict(
-                    f"Version {wanted} of the secret {self.name} is revoked or never"
+                    f"Version {number} of the secret {self.name} is revoked or never"
                     " was. Bind the latest.",
                     code="secret_revoked",
                 )
@@ -202,7 +204,7 @@ class Secret(Scoped):
             version.open()
             Secret.objects.filter(pk=self.pk).update(last_read_at=now())
             audit.record(
-                by, "secret.read", self, name=self.name, version=wanted, use=use
+                by, "secret.read", self, name=self.name, version=version.number, use=use
             )
         return version
 

@@ -28,7 +28,10 @@ from paperclip.exceptions import Refused
 from paperclip.first_start import MODELS
 from paperclip.models import Chain, Instance, Unsealed
 
-ENABLE = "In psql: ALTER TABLE {} ENABLE TRIGGER append_only;"
+ENABLE = (
+    "In psql: ALTER TABLE {} ENABLE TRIGGER append_only; where that is not enough, make"
+    " it and its function anew, as paperclip/migrations/0007_sealing.py does."
+)
 KEY = re.compile(r"(?!PAPERCLIP_)[A-Z0-9_]+_API_KEY")
 
 

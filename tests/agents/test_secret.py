@@ -290,6 +290,15 @@ def test_a_value_whose_key_is_lost_stops_the_rotation_and_no_key_goes(
         value_of(secret)
 
 
+def test_who_reads_while_it_is_rotated_gets_the_new_value() -> None:
+    secret = kept()
+    before = Secret.objects.get(pk=secret.pk)
+    secret.rotate("another-canary", by=SYSTEM)
+    assert value_of(before) == "another-canary"
+    with pytest.raises(Conflict, match="revoked"):
+        value_of(before, 1)
+
+
 def test_a_key_that_is_put_back_lets_logs_be_scrubbed_again() -> None:
     secret = kept()
     ids = frozenset(SecretVersion.objects.values_list("pk", flat=True))

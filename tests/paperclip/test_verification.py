@@ -334,6 +334,23 @@ def test_the_night_alerts_once(company: Company) -> None:
     )
 
 
+HOLLOW = """
+CREATE OR REPLACE FUNCTION paperclip_append_only() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN RETURN NULL; END $$
+"""
+ONLY_DELETES = """
+CREATE OR REPLACE TRIGGER append_only BEFORE DELETE ON paperclip_seal
+FOR EACH STATEMENT EXECUTE FUNCTION paperclip_append_only()
+"""
+
+
+@pytest.mark.parametrize("statement", [HOLLOW, ONLY_DELETES])
+def test_a_guard_that_lets_through_is_none(company: Company, statement: str) -> None:
+    run("SET CONSTRAINTS ALL IMMEDIATE")
+    run(statement)
+    assert "paperclip_seal" in sealing.unguarded()
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("how", ["DISABLE", "ENABLE REPLICA"])
 def test_a_guard_that_is_off_is_told(company: Company, capsys: Any, how: str) -> None:
