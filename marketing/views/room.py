@@ -13,7 +13,15 @@ from django.views.decorators.http import require_GET, require_POST
 
 from issues.models import Issue
 from marketing import upcoming
-from marketing.models import JobName, JobRun, JobSchedule, Post, Site
+from marketing.models import (
+    JobName,
+    JobRun,
+    JobSchedule,
+    Message,
+    Post,
+    Site,
+    SubmissionPacket,
+)
 from marketing.models.job import ALERT
 from paperclip.desk import Desk, attempt, page
 
@@ -65,11 +73,12 @@ def cards(company: Any) -> list[Card]:
 
 
 def timeline(rows: list[JobRun]) -> list[JobRun | Quiet]:
-    """The runs, with those that had nothing to tell put together."""
+    """The runs, with those that had nothing to tell put together. Who has asked for a
+    dry run wants to see it."""
     found: list[JobRun | Quiet] = []
     for row in rows:
         before = found[-1] if found else None
-        if row.status not in QUIET:
+        if row.status not in QUIET or row.is_dry:
             found.append(row)
         elif isinstance(before, Quiet):
             before.runs.append(row)
@@ -99,6 +108,12 @@ def room(request: HttpRequest) -> HttpResponse:
         posts_waiting=Post.objects.filter(
             company=company, state=Post.State.AWAITING
         ).count(),
+        mails_waiting=Message.objects.filter(
+            company=company, state=Message.State.AWAITING
+        ).count(),
+        packets=SubmissionPacket.objects.filter(
+            company=company, state=SubmissionPacket.State.OPEN
+        ).select_related("directory"),
     )
 
 
