@@ -11,9 +11,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from django.db import connection
+
 from marketing.clusters import EMPTY
 from marketing.models import Competitor, ObservedTerm, PageSnapshot
-from marketing.words import stem_key, words
+from marketing.words import LANGUAGES, stem_key, words
 
 if TYPE_CHECKING:
     from marketing.models import Site
@@ -27,6 +29,11 @@ PLACES = {
     "keywords": 0.3,
     "body": 0.2,
 }
+# What its dictionary of a language has no stem for.
+EMPTY_WORDS = (
+    "SELECT one FROM unnest(%s::text[]) one"
+    " WHERE ts_lexize(%s::regdictionary, one) = '{}'"
+)
 # A text is no keyword for having a word in it once.
 OFTEN = 3
 MOST_TERMS, LONGEST = 400, 4
@@ -52,10 +59,11 @@ def terms(
     """By their stems, what stands on the pages of one rival."""
     found: dict[str, Term] = {}
     bodies: dict[str, Term] = {}
+    none = empty_in(language, pages)
     for page in pages:
         for place, text in places(page):
             into = bodies if place == "body" else found
-            for gram in grams(text, brands):
+            for gram in grams(text, brands, none):
                 term = into.setdefault(stem_key(gram, language), Term(place=place))
                 term.spellings[gram] += 1
                 term.count += 1
@@ -99,15 +107,33 @@ def empty() -> frozenset[str]:
     return frozenset(ENGLISH_STOP_WORDS) | EMPTY
 
 
-def grams(text: str, brands: frozenset[str]) -> Iterator[str]:
-    """One to four words in a row of a sentence that could be searched for."""
+def empty_in(language: str, pages: Sequence[PageSnapshot]) -> frozenset[str]:
+    """The words on these pages that mean nothing by themselves: English ones, which
+    stand everywhere, and those that the database knows of the language."""
+    name = LANGUAGES.get(language[:2])
+    if name is None:
+        return empty()
+    told = {
+        word for page in pages for _place, text in places(page) for word in words(text)
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(EMPTY_WORDS, [sorted(told), f"{name}_stem"])
+        return empty() | {word for (word,) in cursor.fetchall()}
+
+
+def grams(
+    text: str, brands: frozenset[str], none: frozenset[str] | None = None
+) -> Iterator[str]:
+    """One to four words in a row of a sentence that could be searched for; those in
+    `none` neither begin nor end it."""
+    none = empty() if none is None else none
     for sentence in SENTENCE.split(text):
         if sentence.strip():
-            yield from (g for g in analyser()(sentence) if is_term(g, brands))
+            yield from (g for g in analyser()(sentence) if is_term(g, brands, none))
 
 
-def is_term(gram: str, brands: frozenset[str]) -> bool:
-    parts, none = gram.split(), empty()
+def is_term(gram: str, brands: frozenset[str], none: frozenset[str]) -> bool:
+    parts = gram.split()
     if len(gram) > 80 or parts[0] in none or parts[-1] in none:
         return False
     if brands.intersection(parts) or any(one[0].isdigit() for one in parts):

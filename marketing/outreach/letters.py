@@ -37,9 +37,17 @@ FOOTERS = {
 }
 
 
+def speaks(language: str) -> bool:
+    """Whether we have the sentences below a mail in it."""
+    return language[:2].lower() in FOOTERS
+
+
 def footer(site: Site, box: Mailbox, contact: Contact, link: str) -> str:
-    """What stands below every mail, in the contact's language where we know it."""
-    source, no_more, page = FOOTERS.get(contact.language[:2], FOOTERS["en"])
+    """What stands below every mail: how to get no more of them is said in English to
+    whose language we have no sentences of, rather than not at all."""
+    source, no_more, page = FOOTERS[
+        contact.language[:2].lower() if speaks(contact.language) else "en"
+    ]
     when = f" ({contact.source_date})" if contact.source_date else ""
     lines = [
         LINE,

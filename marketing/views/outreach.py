@@ -18,6 +18,7 @@ from marketing.models import (
     Message,
     Suppression,
 )
+from marketing.outreach import letters
 from paperclip.desk import Desk, attempt, page
 from paperclip.exceptions import Refused
 
@@ -124,4 +125,7 @@ def show(
         row=row,
         events=row.events.order_by("at"),
         answers=row.answers.order_by("arrived_at"),
+        in_english=row.contact is not None
+        and not letters.speaks(row.contact.language)
+        and row.state in EDITABLE,
     )

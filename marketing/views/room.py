@@ -86,11 +86,12 @@ def cards(company: Any) -> list[Card]:
 
 
 def timeline(rows: list[JobRun]) -> list[JobRun | Quiet]:
-    """The runs, with those that had nothing to tell put together."""
+    """The runs, with those that had nothing to tell put together. Who has asked for a
+    dry run wants to see it."""
     found: list[JobRun | Quiet] = []
     for row in rows:
         before = found[-1] if found else None
-        if row.status not in QUIET:
+        if row.status not in QUIET or row.is_dry:
             found.append(row)
         elif isinstance(before, Quiet):
             before.runs.append(row)
@@ -123,9 +124,9 @@ def room(request: HttpRequest) -> HttpResponse:
         mails_waiting=Message.objects.filter(
             company=company, state=Message.State.AWAITING
         ).count(),
-        packets_waiting=SubmissionPacket.objects.filter(
+        packets=SubmissionPacket.objects.filter(
             company=company, state=SubmissionPacket.State.OPEN
-        ).count(),
+        ).select_related("directory"),
     )
 
 

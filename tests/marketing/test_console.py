@@ -21,6 +21,7 @@ from marketing.models import (
     Post,
     Site,
 )
+from marketing.outreach import letters
 from marketing.upcoming import coming_up
 from paperclip.actors import SYSTEM
 from tests import make
@@ -61,6 +62,22 @@ def test_every_page_shows_what_there_is() -> None:
         page = text(browser.get(url))
         for word in words:
             assert word in page, (url, word)
+
+
+def test_what_is_said_in_english_below_a_mail_is_told_before_it_is_approved() -> None:
+    site = showcase.company()
+    browser = client(site.company)
+    row = Message.objects.get(state="awaiting_approval")
+    url, warning = f"/marketing/outreach/{row.pk}", "stand below it in English"
+    for language, told in (("pt-BR", False), ("en", False), ("de", True)):
+        Contact.objects.filter(pk=row.contact_id).update(language=language)
+        row.contact.refresh_from_db()
+        assert (warning in text(browser.get(url))) is told, language
+        foot = letters.footer(site, row.mailbox, row.contact, "")
+        assert ("O seu endereço" in foot) is (language == "pt-BR")
+        assert "unsubscribe" in foot and "Rua do Exemplo 1" in foot
+    room = text(browser.get("/marketing/"))
+    assert "1 mail to read and approve" in room
 
 
 def test_without_a_site_the_room_says_what_to_do() -> None:

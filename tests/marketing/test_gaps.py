@@ -93,6 +93,22 @@ def test_terms_are_one_to_four_words_that_could_be_searched_for() -> None:
         assert no not in told
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "good", "bad"),
+    [
+        ("de", "Die Lagerverwaltung mit Robotern", "lagerverwaltung", "mit robotern"),
+        ("pt", "Aquela gestão de stock", "gestão de stock", "aquela gestão"),
+        ("fr", "Les entrepôts avec robots", "entrepôts", "avec robots"),
+        # No dictionary: only the words that are empty everywhere.
+        ("ja", "The storage with robots", "storage", "with robots"),
+    ],
+)
+def test_empty_words_of_the_language_make_no_terms(language, text, good, bad) -> None:
+    pages = [page(rival(ours(), "Altair"), title=text)]
+    told = {one.text for one in terms.terms(pages, language, frozenset()).values()}
+    assert good in told and bad not in told
+
+
 def test_a_term_has_the_weight_of_its_best_place() -> None:
     one = rival(ours(), "Altair")
     pages = [
