@@ -82,6 +82,8 @@ def test_a_job_runs_through_kill_9_and_is_believed_by_its_checker(
     # One reading for each keyword, whichever attempt it is of.
     assert RankReading.objects.filter(status="ranked").count() == 3
     run.refresh_from_db()
+    # Whoever reads of it is marked like it.
+    assert run.outside == "what the Rank Monitor reads"
     assert "s3rp-k3y" not in str(run.stdout_excerpt) + str(run.stderr_excerpt)
 
 
