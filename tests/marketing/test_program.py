@@ -13,7 +13,7 @@ from django.db import connection
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from agents.models import Run
+from agents.models import Agent, Run
 from issues import sweep
 from marketing.models import JobRun, JobSchedule, RankReading, Site
 from paperclip.actors import SYSTEM
@@ -67,6 +67,8 @@ def test_a_job_runs_through_kill_9_and_is_believed_by_its_checker(
         return Response(searchers_json(), content_type="application/json")
 
     httpserver.expect_request("/serper/search").respond_with_handler(answer)
+    # An open network alone would mark the run.
+    Agent.objects.update(adapter_config={"command": "true", "network": "none"})
     with worker(2):
         row = JobRun.objects.start(site.company, "ranks", by=SYSTEM)
         run = running(Run.objects.get(issue_id=row.issue_id))
