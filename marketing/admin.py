@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from marketing import forms
@@ -66,9 +67,21 @@ class CompetitorAdmin(ConsoleAdmin):
 class DirectoryAdmin(ManagedAdmin):
     form = forms.DirectoryForm
     adds = changes = "change keywords"
-    list_display = ["name", "state", "score", "mode", "profile_url"]
+    list_display = ["label", "state", "mode", "our_page"]
+    list_display_links = None
     add_label = _("New directory")
     empty_text = _("No directory yet: places that list companies like ours.")
+
+    @admin.display(description=_("name"), ordering="name")
+    def label(self, row: Directory) -> str:
+        return self.linked(row, row.name)
+
+    @admin.display(description=_("our page there"), empty_value="-")
+    def our_page(self, row: Directory) -> str:
+        return row.profile_url
+
+    def url_of(self, row: Any) -> str:
+        return reverse("admin:listing", args=[row.pk])
 
 
 @admin.register(Contact)

@@ -162,7 +162,7 @@ def body_of(site: Site, row: Directory) -> dict[str, Any]:
         "directory": row.name,
         "url": row.form_url or row.url,
         "terms": row.terms_url,
-        "cost": row.cost_cents,
+        "costCents": row.cost_cents,
         "name": site.name,
         "website": site.base_url,
         **reached_at(site),

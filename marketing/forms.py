@@ -94,6 +94,13 @@ class DirectoryForm(ConsoleForm):
 
 
 class ContactForm(ConsoleForm):
+    """Whether they are written to is switched beneath, once they are there."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance._state.adding:
+            del self.fields["is_on"]
+
     @property
     def beneath(self) -> str:
         return "" if self.instance._state.adding else "marketing/_contact.html"

@@ -189,4 +189,5 @@ def category_of(text: str) -> str:
     for value, label in Category.choices:
         if text.strip().lower() in (value, str(label).lower()):
             return str(value)
-    raise Invalid(f"“{text}” is no category. There are: {', '.join(Category.values)}.")
+    known = ", ".join(f"{value} ({label})" for value, label in Category.choices)
+    raise Invalid(f"“{text}” is no category. There are: {known}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,9 @@ from paperclip.words import role as role_in_words
 
 # What the console does not show beside the rest of a payload.
 INNER = {"agentId", "effect"}
+# What binds a decision to one thing: for the letter of it, not for its card.
+BINDING = {"sha256", "packetId", "postId", "postKey", "messageId"}
+MARK = re.compile(r"[0-9a-f-]{32,64}")
 # Of a budget the title says the rest.
 OF_BUDGET = {
     "amount": gettext_lazy("limit"),
@@ -23,6 +27,7 @@ OF_BUDGET = {
     "raiseTo": gettext_lazy("raise to"),
 }
 NAMES = {
+    "url": gettext_lazy("address"),
     "adapterType": gettext_lazy("what works in it"),
     "adapterConfig": gettext_lazy("how it is set up"),
     "budgetMonthlyCents": gettext_lazy("monthly budget"),
@@ -76,9 +81,15 @@ def of(row: Approval) -> list[Fact]:
     if row.type == row.Type.QUESTION:
         said |= {row.asked_default, "\n".join(row.options)}
     facts = [one for one in facts_of(row.payload) if one.parts or one.text not in said]
+    facts = [one for one in facts if not is_binding(one)]
     for fact in facts if "effect" not in row.payload else []:
         fact.is_prose = fact.key in PROSE
     return facts
+
+
+def is_binding(fact: Fact) -> bool:
+    """Whether it is a number of a row or a digest, and says nothing to people."""
+    return fact.key in BINDING and MARK.fullmatch(fact.text) is not None
 
 
 def lines_of(payload: dict[str, Any]) -> list[str]:

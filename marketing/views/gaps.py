@@ -21,6 +21,18 @@ PARTS = {
 }
 
 
+# What is taken from a page, and how it was come by, to people.
+FIELDS = {
+    "title": gettext_lazy("Title"),
+    "description": gettext_lazy("Description"),
+    "h1": gettext_lazy("Main heading"),
+    "h2": gettext_lazy("Headings"),
+    "keywords": gettext_lazy("Keywords"),
+    "posts": gettext_lazy("Posts"),
+    "tech": gettext_lazy("Built with"),
+}
+
+
 @require_GET
 def gaps(request: HttpRequest) -> HttpResponse:
     company = Desk.of(request).company
@@ -79,11 +91,19 @@ def rival(request: HttpRequest, pk: str) -> HttpResponse:
     )
 
 
+def place(name: str) -> int:
+    return list(FIELDS).index(name) if name in FIELDS else len(FIELDS)
+
+
 def facts(state: PageSnapshot) -> list[tuple[str, str, str]]:
     """Field, value, and where it was found or why there is none."""
     return [
-        (name, shown(field), str(field.get("step") or field.get("reason") or ""))
-        for name, field in state.fields.items()
+        (
+            str(FIELDS.get(name, name)),
+            shown(field),
+            str(field.get("step") or field.get("reason") or ""),
+        )
+        for name, field in sorted(state.fields.items(), key=lambda one: place(one[0]))
     ]
 
 
@@ -96,12 +116,19 @@ def changes(states: list[PageSnapshot]) -> list[tuple[str, str, str]]:
     for name in new:
         before, after = (shown(fields.get(name)) for fields in (old, new))
         if before != after:
-            told.append((name, before, after))
+            told.append((str(FIELDS.get(name, name)), before, after))
     return told
+
+
+def named(one: object) -> str:
+    """One of a list: a text, or a post or a technology by its name."""
+    if isinstance(one, dict):
+        return str(one.get("name") or one.get("title") or one.get("url") or "")
+    return str(one)
 
 
 def shown(field: object) -> str:
     value = field.get("value") if isinstance(field, dict) else field
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(map(named, value))
     return "" if value is None else str(value)

@@ -132,7 +132,9 @@ def shown(
     done: Imported | None = None,
     refusal: Refused | None = None,
 ) -> HttpResponse:
-    lines = read_table(text, what.columns).lines[:SHOWN_LINES] if done else []
+    wrong = {one.line for one in done.problems} if done else set()
+    lines = read_table(text, what.columns).lines if done else []
+    lines = [one for one in lines if one[0] not in wrong][:SHOWN_LINES]
     names = {to: ways[0] for to, ways in what.columns.items()}
     return page(
         request,

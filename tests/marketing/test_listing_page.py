@@ -51,6 +51,11 @@ def test_a_packet_is_pasted_approved_and_submitted() -> None:
         assert told in page, told
     assert 'href="https://lists.example/enter"' in page and "/terms" in page
     assert f"/approvals/{made.approval.pk}" in page and "It is submitted" not in page
+    card = browser.get(f"/approvals/{made.approval.pk}").content.decode()
+    letter = card.partition('id="to-the-letter"')
+    assert "<dt>Cost</dt><dd>$0</dd>" in card and "<dt>Sha256</dt>" not in card
+    for mark in (made.sha256, str(made.pk)):
+        assert mark not in letter[0] and mark in letter[2]
     browser.post(f"{url}/submit", {"profile_url": ""})
     assert SubmissionPacket.objects.get().state == "open"
     made.approval.decide("approved", by=make.by(make.owner_of(site.company)))
