@@ -13,7 +13,6 @@ from django.db import transaction
 from agents.models import Run
 from agents.naming import REHEARSAL
 from issues.template import Template
-from marketing.rehearsal import founding
 from paperclip import home, schedule
 from paperclip.actors import Actor
 from paperclip.commands import operator
@@ -71,6 +70,9 @@ def found_first(owner: User) -> Company:
 def rehearse(*, owner: User, by: Actor, seed: int) -> Company:
     """A company of its own in which the rehearsal of that seed is played, with its
     marketing and the made-up world that this works in."""
+    # Here, so that every other process does without what it needs.
+    from marketing.rehearsal import founding
+
     template = Template.read(DIGITON)
     company = template.found(
         owner=owner,
