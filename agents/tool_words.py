@@ -126,6 +126,11 @@ ACTS = {
         "issue",
         gettext_lazy("Hand over its changes as a branch of the project."),
     ),
+    "run_job": Act(
+        gettext_lazy("runs the marketing job %(what)s"),
+        "job",
+        gettext_lazy("As whose jobs they are: run a marketing job before its time."),
+    ),
     "list_colleagues": Act(
         gettext_lazy("looks who its colleagues are"),
         "",

@@ -103,6 +103,7 @@ TOOL_ICONS = {
     "write_document": "article",
     "read_document": "article",
     "hand_over": "upload",
+    "run_job": "campaign",
     "list_colleagues": "groups",
 }
 
