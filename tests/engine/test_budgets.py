@@ -86,8 +86,8 @@ def test_a_limit_of_tokens_ends_five_runs_that_cost_nothing(
     make.budget(company, 10_000, metric="tokens")
     begin = tmp_path / "begin"
     runs = [woken(coder(company, flush, BEGIN=begin)) for _ in range(5)]
-    for run in runs:
-        running(run)
+    names = {str(run.pk) for run in runs}
+    swept(lambda: names <= processes.live_runs())
     begin.touch()
     counter = counter_of(company, "tokens")
     assert stopped_seconds(counter, runs) < 5

@@ -158,8 +158,8 @@ def a_day_of(agent: Agent) -> None:
 @pytest.mark.parametrize(
     ("script", "cause", "tries"),
     [
-        long("echo 'Credit balance is too low' >&2; exit 1", "provider_billing", 1),
-        ("exit 3", "unknown", 3),
+        ("echo 'Credit balance is too low' >&2; exit 1", "provider_billing", 1),
+        long("exit 3", "unknown", 3),
         long("exit 75", "temporary_failure", 3),
     ],
 )

@@ -12,6 +12,7 @@ from issues import progress, sweep
 from issues.models import Issue
 from paperclip.actors import SYSTEM, Actor
 from tests import make
+from tests.long import long
 
 pytestmark = pytest.mark.django_db
 
@@ -251,8 +252,9 @@ def test_a_chain_of_issues_that_file_issues_comes_to_an_end(company: Any) -> Non
 # --- T-08d, coalescing -----------------------------------------------------------
 
 
-def test_500_comments_are_one_run_that_has_them_all_in_order(
-    company: Any, settings: Any
+@pytest.mark.parametrize("comments", [50, long(500)])
+def test_any_number_of_comments_is_one_run_that_has_them_all_in_order(
+    company: Any, settings: Any, comments: int
 ) -> None:
     settings.LEASE_SECONDS = 600
     dev = make.agent(company)
@@ -260,10 +262,10 @@ def test_500_comments_are_one_run_that_has_them_all_in_order(
     working = dev.runs.get()
     working.claim(host="test")
     person = make.by(make.operator(company))
-    said = [str(issue.comment(f"{n}", by=person).pk) for n in range(500)]
+    said = [str(issue.comment(f"{n}", by=person).pk) for n in range(comments)]
     waiting = dev.runs.get(status="queued")
     assert waiting.comment_ids == said
-    assert dev.wakeups.filter(status="coalesced", run=waiting).count() == 499
+    assert dev.wakeups.filter(status="coalesced", run=waiting).count() == comments - 1
     working.finish("succeeded")
     assert waiting.claim(host="test")
     assert waiting.comment_ids == said

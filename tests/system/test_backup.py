@@ -154,6 +154,7 @@ def restored(instance: Instance, backup: Path, place: Path) -> tuple[int, str]:
         return said(home, "restore", str(backup), DATABASE_URL=url)
 
 
+@pytest.mark.long
 def test_a_backup_that_hangs_is_ended_and_the_next_one_runs(
     instance: Instance, settings: Any
 ) -> None:

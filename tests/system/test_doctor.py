@@ -98,6 +98,7 @@ def test_what_is_wrong_is_said_with_what_to_do(instance: Instance) -> None:
     assert "copy" in table["after acts"]
 
 
+@pytest.mark.long
 def test_of_secrets_whose_key_is_lost_it_says_so(instance: Instance) -> None:
     path = f"/companies/{instance.company()}/secrets"
     body = {"name": "GEMINI", "value": "canary-of-a-secret"}

@@ -90,7 +90,7 @@ def crash_while_writing(first: int) -> int:
 
 
 def test_crashes_in_a_burst_of_writes_lose_nothing() -> None:
-    crash_often(5)
+    crash_often(3)
 
 
 @pytest.mark.long
