@@ -108,7 +108,7 @@ class Outbox:
     """An open connection to the mailbox's server. Use it as a context: Away or Shut
     when there is none to be had."""
 
-    def __init__(self, box: Mailbox, *, by: Actor, seconds: float = SECONDS) -> None:
+    def __init__(self, box: Mailbox, *, by: Actor, seconds: float = 0) -> None:
         must_be_of_this_machine_in_rehearsal(box)
         security = Mailbox.Security(box.smtp_security)
         password = keys.need(
@@ -122,7 +122,7 @@ class Outbox:
             password=password,
             use_tls=security == Mailbox.Security.STARTTLS,
             use_ssl=security == Mailbox.Security.TLS,
-            timeout=seconds,
+            timeout=seconds or SECONDS,
         )
 
     def __enter__(self) -> Outbox:
