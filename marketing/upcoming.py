@@ -10,7 +10,8 @@ from django.utils.timezone import now
 
 from agents.models import Agent
 from issues.models import RoutineTrigger
-from marketing.models import JobSchedule
+from marketing.models import JobRun, JobSchedule
+from paperclip.actors import SYSTEM
 
 if TYPE_CHECKING:
     from paperclip.models import Company
@@ -33,6 +34,10 @@ def next_run(schedule: JobSchedule) -> datetime | None:
     if not (schedule.is_on and task.enabled):
         return None
     since = task.last_run_at or task.date_changed
+    # Beat writes down later when it rang; what it rang for says so at once.
+    runs = JobRun.objects.filter(company=schedule.company_id, job=schedule.job)
+    rung = runs.filter(started_by=SYSTEM.name).first()
+    since = max(since, rung.created_at) if rung else since
     left: timedelta = task.schedule.remaining_estimate(since)
     return now() + left
 

@@ -17,6 +17,7 @@ from marketing.jobs import JOBS
 from marketing.jobs.base import Blocked, Failed, Job, Work
 from marketing.models import JobRun, JobSchedule, Site
 from marketing.models.job import ALERT
+from marketing.upcoming import next_run
 from paperclip.actors import SYSTEM, Actor
 from paperclip.api.forms import Form
 from paperclip.exceptions import Conflict, Missing, NotAllowed
@@ -87,6 +88,18 @@ def test_one_tick_is_one_run_however_often_it_rings() -> None:
     with pytest.raises(Conflict, match="at work already"):
         JobRun.objects.start(site.company, "content", by=SYSTEM)
     assert JobRun.objects.tick(site.company_id, "spy", at) is not None
+
+
+def test_what_has_just_rung_is_not_due_again() -> None:
+    """Beat writes down only now and then when it rang."""
+    site = scene.site()
+    schedule = JobSchedule.objects.get(job="pr")
+    long_ago = now() - timedelta(hours=8)
+    PeriodicTask.objects.filter(pk=schedule.task_id).update(last_run_at=long_ago)
+    schedule.refresh_from_db()
+    assert next_run(schedule) < now() + timedelta(minutes=1)
+    JobRun.objects.tick(site.company_id, "pr", now())
+    assert next_run(schedule) > now() + timedelta(hours=7)
 
 
 def test_the_run_of_a_job_is_a_program_of_ours() -> None:
