@@ -4,37 +4,28 @@ why."""
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from tld import get_fld
 
 from marketing.crawl import again, discovery, walls
 from marketing.crawl.browser import Broken, Chromium
 from marketing.crawl.discovery import Source
+from marketing.crawl.fetching import NOT_MODIFIED, Fetching, Spent
 from marketing.crawl.fields import Sight, extract, joined
-from marketing.web.client import SECONDS as MOST_SECONDS
-from marketing.web.client import NotAllowed, Page, Unreachable, Web
+from marketing.web.client import Page, Unreachable
 from marketing.web.document import Document
-from marketing.web.robots import Robots
 
 if TYPE_CHECKING:
     from marketing.models import Competitor, PageSnapshot, Site
 
-PAGES, BYTES, SECONDS, NOT_MODIFIED = 15, 5_000_000, 90.0, 304
-ASSET_SECONDS, LONGEST_TEXT = 5.0, 20_000
+PAGES, LONGEST_TEXT = 15, 20_000
 KEPT = (
     *("content-type", "server", "x-powered-by", "x-generator", "via", "x-vercel-id"),
     *again.VALIDATORS,
 )
 COOKIE = re.compile(r"(?:^|,\s*)([!#$%&'*+.^_`|~0-9A-Za-z-]+)=")
-
-
-class Spent(Unreachable):
-    """The budget of the site is used up."""
 
 
 @dataclass
@@ -78,27 +69,13 @@ class Reader:
         self, site: Site, rival: Competitor, chromium: Chromium, known: str = ""
     ) -> None:
         self.rival, self.chromium, self.known = rival, chromium, known
-        self.home = rival.base_url
-        hosts = {urlsplit(self.home).netloc.lower()}
-        hosts |= {f"www.{one}" for one in hosts} | {
-            h.removeprefix("www.") for h in hosts
-        }
-        self.web = Web.of(site, hosts)
-        # What belongs to a page is asked for with it, as by any browser.
-        self.assets = Web.of(site, None, seconds=ASSET_SECONDS)
-        self.assets.delay = 0
-        self.robots, self.others = Robots(self.web), Robots(self.assets)
-        self.bytes, self.until = 0, time.monotonic() + SECONDS
+        self.home, self.fetching = rival.base_url, Fetching(site, rival)
         self.result = Reading()
-        self.before = again.Before(rival)
-        # The documents that are what they were, and whether a page asked for data.
-        self.unchanged: dict[str, PageSnapshot] = {}
-        self.data = False
 
     def read(self) -> Reading:
         """All of it, or as much as the budget is for. Never raises for what the site
         does."""
-        with self.web, self.assets:
+        with self.fetching:
             try:
                 self._read()
             except Spent as no:
@@ -111,9 +88,9 @@ class Reader:
         return self.result
 
     def _read(self) -> None:
-        if not self.robots.answers(self.home):
+        if not self.fetching.robots.answers(self.home):
             return self._end("skipped", "Its robots.txt is in trouble.")
-        if not self.robots.may_read(self.home):
+        if not self.fetching.robots.may_read(self.home):
             return self._end("skipped", "Its robots.txt asks robots to stay away.")
         home = self._look(self.home)
         if home.status != "ok" or home.sight is None:
@@ -134,8 +111,8 @@ class Reader:
     # --- what is read ----------------------------------------------------------------
 
     def _source(self, home: Sight) -> Source | None:
-        named = self.robots.sitemaps(self.home)
-        source = discovery.find(home, self._document, named, self.known)
+        named = self.fetching.robots.sitemaps(self.home)
+        source = discovery.find(home, self.fetching.document, named, self.known)
         if source is not None:
             headers = kept(source.page)
             sight = Sight(source.page.body, source.page.url, headers)
@@ -148,7 +125,7 @@ class Reader:
                     source.page.status,
                     "static",
                     seconds=source.page.seconds,
-                    same=self.unchanged.get(source.page.asked),
+                    same=self.fetching.unchanged.get(source.page.asked),
                 )
             )
         return source
@@ -170,67 +147,14 @@ class Reader:
 
     def _fresh(self, told: list[str], known: set[str]) -> Iterator[str]:
         for url in told:
-            if url and plain(url) not in known and self._is_theirs(url):
+            if url and plain(url) not in known and self.fetching.is_theirs(url):
                 known.add(plain(url))
-                if self.robots.may_read(url):
+                if self.fetching.robots.may_read(url):
                     yield url
                 else:
                     self.result.notes.append(f"robots.txt: {urlsplit(url).path}")
 
-    def _is_theirs(self, url: str) -> bool:
-        try:
-            self.web.must_be_allowed(url)
-        except NotAllowed:
-            return False
-        return True
-
     # --- how -------------------------------------------------------------------------
-
-    def _document(self, url: str) -> Page:
-        """A feed or a sitemap, from here if it is what it was."""
-        was = self.before.document(url)
-        page = self._get(url, was)
-        if page.status != NOT_MODIFIED or was is None or was.blob is None:
-            return page
-        self.unchanged[url] = was
-        return replace(
-            page, status=was.http_status or 200, headers=was.headers, body=was.blob.body
-        )
-
-    def _get(self, url: str, was: PageSnapshot | None = None) -> Page:
-        """A document of the site, within its robots and its budget; without its bytes
-        when it still is what it was."""
-        if not self.robots.may_read(url):
-            raise NotAllowed(f"robots.txt asks not to read {url}.")
-        left = self.until - time.monotonic()
-        wait = self.web.delays.get((urlsplit(url).hostname or "").lower(), 0.0)
-        if left <= wait or self.bytes >= BYTES:
-            raise Spent("The site has had its 90 seconds or 5 MB.")
-        self.web.seconds = min(MOST_SECONDS, left)
-        page = self.web.get(url, most=BYTES - self.bytes, **again.asking(was))
-        self.bytes += len(page.body)
-        if not self.robots.may_read(page.url):
-            raise NotAllowed(f"robots.txt asks not to read {page.url}.")
-        return page
-
-    def _asset(self, url: str) -> Page:
-        """What a page needs: of the same site only, and within the same budget."""
-        self._must_be_same_site(url)
-        if self.bytes >= BYTES or time.monotonic() > self.until:
-            raise Spent("The site has had its 90 seconds or 5 MB.")
-        is_home = urlsplit(url).netloc == urlsplit(self.home).netloc
-        robots = self.robots if is_home else self.others
-        if not robots.may_read(url):
-            raise NotAllowed(f"robots.txt asks not to read {url}.")
-        page = self.assets.get(url, most=BYTES - self.bytes)
-        self._must_be_same_site(page.url)
-        self.bytes += len(page.body)
-        self.data |= again.is_data(page.headers)
-        return page
-
-    def _must_be_same_site(self, url: str) -> None:
-        if site_of(url) != site_of(self.home):
-            raise NotAllowed(f"{url} is somebody else's.")
 
     def _look(self, url: str) -> Look:
         """Read one page and put it down."""
@@ -244,8 +168,8 @@ class Reader:
         return look
 
     def _page(self, url: str) -> Look:
-        was = self.before.page(url, rendered=self.chromium.works)
-        page = self._get(url, was)
+        was = self.fetching.before.page(url, rendered=self.chromium.works)
+        page = self.fetching.page(url, was)
         if page.status == NOT_MODIFIED and was is not None and page.url == was.url:
             return self._still(url, page, was)
         headers = kept(page)
@@ -285,16 +209,18 @@ class Reader:
         """Through the browser, if there is one; as it was sent, if not."""
         if look.sight is None:
             return
-        self.data = False
+        self.fetching.data = False
         try:
-            seen = self.chromium.render(page, self._asset)
+            seen = self.chromium.render(page, self.fetching.asset)
         except Broken as no:
             look.said = f"Read without a browser: {no}"[:300]
             return
         look.sight = Sight(
             seen.html.encode(),
             page.url,
-            again.without(look.sight.headers) if self.data else look.sight.headers,
+            again.without(look.sight.headers)
+            if self.fetching.data
+            else look.sight.headers,
             is_rendered=True,
             selectors=self.rival.selectors,
         )
@@ -319,13 +245,6 @@ def kept(page: Page) -> dict[str, str]:
 
 def seconds_of(told: str | None) -> float | None:
     return float(told) if told and told.strip().isdigit() else None
-
-
-def site_of(url: str) -> str:
-    """What belongs to one owner: the registered domain; for an address in numbers, and
-    for what is no domain, with its port."""
-    name = get_fld(url, fail_silently=True)
-    return str(name) if name else urlsplit(url).netloc.lower()
 
 
 def plain(url: str) -> str:

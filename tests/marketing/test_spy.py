@@ -18,7 +18,7 @@ from werkzeug import Response
 
 from issues.models import Evidence, Issue
 from marketing import conduct, verification
-from marketing.crawl import browser, reading
+from marketing.crawl import browser, fetching, reading
 from marketing.jobs import JOBS, spy
 from marketing.jobs.base import Work
 from marketing.models import (
@@ -231,7 +231,7 @@ def test_pages_that_are_huge_drip_or_lead_in_circles_cost_only_themselves(
     sites, monkeypatch
 ) -> None:
     static(monkeypatch)
-    monkeypatch.setattr(reading, "MOST_SECONDS", 1.0)
+    monkeypatch.setattr(fetching, "MOST_SECONDS", 1.0)
     ours = watching(sites, "boreal")
     Competitor.objects.update(pages=["/huge", "/drip", "/loop", "/blog/", "/gone"])
     run(ours)
@@ -249,12 +249,12 @@ def test_a_site_has_its_budget_and_no_more(sites, monkeypatch) -> None:
     monkeypatch.setattr(reading, "PAGES", 2)
     run(watching(sites, "cirrus"))
     assert PageSnapshot.objects.filter(status="ok").count() == 2
-    monkeypatch.setattr(reading, "BYTES", 400)
+    monkeypatch.setattr(fetching, "BYTES", 400)
     row = run(Site.objects.get())
     assert row.status == "failed" and "larger than 400 bytes" in row.note
     monkeypatch.undo()
     static(monkeypatch)
-    monkeypatch.setattr(reading, "SECONDS", 0.0)
+    monkeypatch.setattr(fetching, "SECONDS", 0.0)
     row = run(Site.objects.get())
     assert row.status == "failed" and "90 seconds" in row.note
 
