@@ -56,9 +56,10 @@ class RankMonitor(Job):
     ) -> set[Any]:
         """Measure with one provider; the keywords that it knew something of."""
         work.at(f"{kind.title} is asked.")
-        closed = closed_until(work, kind)
-        if closed:
-            work.falls_short(f"{kind.title} asked to be left alone until {closed}.")
+        circuit = (work.company.pk, kind.name, JobName.RANKS)
+        if closed := HostCircuit.objects.closed(*circuit, work.clock()):
+            until = f"{closed.until:%H:%M} UTC"
+            work.falls_short(f"{kind.title} asked to be left alone until {until}.")
             return set()
         keywords = [one for one in keywords if is_of(one, kind)]
         wanted = [one for one in keywords if not is_known(work, kind, one)]
@@ -68,7 +69,8 @@ class RankMonitor(Job):
                 for reading in kind(work, web).measure(wanted):
                     keep(work, kind, reading)
         except Quota as no:
-            close(work, kind, no)
+            rest = timedelta(seconds=no.seconds)
+            HostCircuit.objects.close(*circuit, at=work.clock(), why=str(no), rest=rest)
             work.falls_short(str(no))
         except (Failed, Blocked, Unreachable) as no:
             work.falls_short(str(no))
@@ -99,26 +101,6 @@ def is_known(work: Work, kind: type[Provider], keyword: Keyword) -> bool:
         keyword=keyword, metric=kind.metric, tick_at=work.job_run.tick_at
     )
     return rows.exists()
-
-
-def closed_until(work: Work, kind: type[Provider]) -> str:
-    rows = HostCircuit.objects.filter(
-        company=work.company, host=kind.name, job=JobName.RANKS, until__gt=work.clock()
-    )
-    until = rows.values_list("until", flat=True).first()
-    return f"{until:%H:%M} UTC" if until else ""
-
-
-def close(work: Work, kind: type[Provider], no: Quota) -> None:
-    HostCircuit.objects.update_or_create(
-        company=work.company,
-        host=kind.name,
-        job=JobName.RANKS,
-        defaults={
-            "until": work.clock() + timedelta(seconds=no.seconds),
-            "why": str(no)[:300],
-        },
-    )
 
 
 @transaction.atomic

@@ -28,7 +28,6 @@ from marketing.web.client import AGENT
 if TYPE_CHECKING:
     from marketing.jobs.base import Work
 
-LONGEST_REST = timedelta(hours=24)
 Pages = dict[Competitor, list[PageSnapshot]]
 
 
@@ -83,7 +82,8 @@ def read_before(work: Work, rival: Competitor) -> list[PageSnapshot]:
 
 def one_site(work: Work, rival: Competitor, chromium: Chromium) -> list[PageSnapshot]:
     """Read it, keep what it says, and tell what is new."""
-    if until := closed_until(work, rival):
+    if closed := HostCircuit.objects.closed(*circuit_of(rival), work.clock()):
+        until = f"{closed.until:%H:%M} UTC"
         work.falls_short(f"{rival}: it asked to be left alone until {until}.")
         return []
     reading = Reader(work.site, rival, chromium, rival.source()).read()
@@ -193,23 +193,14 @@ def keep_wall(work: Work, rival: Competitor, reading: Reading) -> None:
         if look.status != "ok":
             keep_one(work, rival, look)
     if reading.retry_after:
-        rest = min(timedelta(seconds=reading.retry_after), LONGEST_REST)
-        HostCircuit.objects.update_or_create(
-            company=work.company,
-            host=host_of(rival),
-            job=JobName.SPY,
-            defaults={"until": work.clock() + rest, "why": reading.said[:300]},
+        rest = timedelta(seconds=reading.retry_after)
+        HostCircuit.objects.close(
+            *circuit_of(rival), at=work.clock(), why=reading.said, rest=rest
         )
 
 
-def closed_until(work: Work, rival: Competitor) -> str:
-    rows = HostCircuit.objects.filter(company=work.company, job=JobName.SPY)
-    row = rows.filter(host=host_of(rival), until__gt=work.clock()).first()
-    return f"{row.until:%H:%M} UTC" if row else ""
-
-
-def host_of(rival: Competitor) -> str:
-    return urlsplit(rival.base_url).netloc.lower()
+def circuit_of(rival: Competitor) -> tuple[Any, str, str]:
+    return rival.company_id, urlsplit(rival.base_url).netloc.lower(), JobName.SPY
 
 
 def claim(work: Work, rival: Competitor, pages: list[PageSnapshot]) -> None:

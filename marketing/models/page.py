@@ -141,11 +141,11 @@ class HostCircuitQuerySet(ScopedQuerySet):
         rest: timedelta | None = None,
     ) -> HostCircuit:
         """Leave the host alone for `rest`; without one for an hour, and twice as long
-        each time until it answers well again, up to a day."""
+        each time until it answers well again. A day at most."""
         mine: dict[str, Any] = {"company_id": company_id, "host": host, "job": job}
         row, _made = self.select_for_update().get_or_create(**mine)
         doubled: timedelta = FIRST_REST * 2 ** min(row.failures, 10)
-        row.until = at + (rest or min(doubled, LONGEST_REST))
+        row.until = at + min(rest or doubled, LONGEST_REST)
         row.failures, row.why = row.failures + 1, why[:300]
         row.save()
         closed: HostCircuit = row
