@@ -6,12 +6,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from marketing import keys, render
 from marketing.jobs.base import Blocked
-from marketing.web.client import SECONDS, NotAllowed, Unreachable, Web
-from marketing.web.document import Document, normal, squeezed
+from marketing.web.addresses import host_of, normal
+from marketing.web.client import LOOPBACK, SECONDS, NotAllowed, Unreachable, Web
+from marketing.web.document import Document, squeezed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from marketing.models import Site
     from paperclip.actors import Actor
 
-LOCAL = {"127.0.0.1", "localhost", "::1"}
 READY, ERROR = "READY", "ERROR"
 MOST = 50
 GONE = (404, 410)
@@ -51,8 +51,8 @@ def call_hook(site: Site, *, by: Actor) -> str:
     """Ask for a deployment; the id of the job that it started, which says nothing of
     how that goes. Blocked when the hook is not there; HookFailed for a bad moment."""
     url = keys.need(site, "deploy_hook", "without it nothing is deployed.", by=by)
-    host = (urlsplit(url).hostname or "").lower()
-    if site.company.rehearsal and host not in LOCAL:
+    host = host_of(url)
+    if site.company.rehearsal and host not in LOOPBACK:
         raise Blocked(
             f"“Address of the deploy hook” of {site} is a real one, and this company"
             " rehearses."
@@ -93,7 +93,7 @@ def deployments(
     asked = urlencode(
         {"projectId": site.vercel_project, "target": "production", "limit": MOST}
     )
-    with Web.of(site, {urlsplit(base).hostname or ""}, seconds=seconds) as web:
+    with Web.of(site, {host_of(base)}, seconds=seconds) as web:
         page = web.get(
             f"{base}/v6/deployments?{asked}", Authorization=f"Bearer {token}"
         )
@@ -157,8 +157,7 @@ def differs(document: Document, title: str, graph_hash: str) -> str:
         return f"says that {document.canonical} is the page."
     if squeezed(title) not in document.headings:
         return "has not the post's title as its heading (h1)."
-    mine = f"{document.url}#"
-    ours = [one for one in document.structured if is_at(one, mine)]
+    ours = [one for one in document.structured if is_at(one, document.url)]
     if not ours:
         return "has not the post's structured data: put `jsonLd` of the file into it."
     if render.graph_hash(ours) != graph_hash:
@@ -166,6 +165,7 @@ def differs(document: Document, title: str, graph_hash: str) -> str:
     return ""
 
 
-def is_at(thing: dict[str, Any], place: str) -> bool:
+def is_at(thing: dict[str, Any], url: str) -> bool:
+    """Whether it is about a part of this page."""
     at, mark, _name = str(thing.get("@id", "")).partition("#")
-    return bool(mark) and normal(at) == normal(place.rstrip("#"))
+    return bool(mark) and normal(at) == normal(url)

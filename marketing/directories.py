@@ -6,17 +6,15 @@ from __future__ import annotations
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
 
 from agents.models import Approval
-from marketing.crawl.fields import href, joined
+from marketing.crawl.fields import href
 from marketing.models import Directory, Mailbox, SubmissionPacket
-from marketing.ranking.base import host_of
-from marketing.web.client import Unreachable, Web
+from marketing.web.addresses import absolute, bare_host
 from marketing.web.document import Document
-from marketing.web.robots import Robots
+from marketing.web.robots import page_at
 from paperclip.actors import SYSTEM
 
 if TYPE_CHECKING:
@@ -52,12 +50,12 @@ def score(row: Directory) -> float:
 def note_rival(rival: Competitor, sights: Iterable[Sight]) -> None:
     """Where the rival's pages link to a directory, it is listed there."""
     linked = {
-        host_of(joined(one.url, href(node))).removeprefix("www.")
+        bare_host(absolute(one.url, href(node)))
         for one in sights
         for node in one.nodes("a[href]")
     }
     for row in Directory.objects.filter(company=rival.company_id):
-        is_there = host_of(row.url).removeprefix("www.") in linked
+        is_there = bare_host(row.url) in linked
         if is_there and rival.name not in row.rivals_listed:
             row.rivals_listed = [*row.rivals_listed, rival.name]
             row.save(update_fields=["rivals_listed", "updated_at"])
@@ -78,15 +76,8 @@ def read_terms(work: Work, row: Directory) -> bool:
     person has read them; terms that cannot be had say nothing new."""
     if not row.terms_url:
         return True
-    host = (urlsplit(row.terms_url).hostname or "").lower()
-    with Web.of(work.site, {host, f"www.{host}"}) as web:
-        try:
-            page = (
-                web.get(row.terms_url) if Robots(web).may_read(row.terms_url) else None
-            )
-        except Unreachable:
-            page = None
-    if page is None or not page.is_ok:
+    page = page_at(work.site, row.terms_url)
+    if page is None:
         return bool(row.terms_hash)
     found = Document(page.text, page.url).content_hash
     if not row.terms_hash:

@@ -20,7 +20,7 @@ from marketing.models import (
     RankReading,
 )
 from marketing.render import body_of
-from marketing.web.document import normal
+from marketing.web.addresses import normal
 from marketing.words import containment, jaccard, shingles, words
 
 if TYPE_CHECKING:

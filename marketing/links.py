@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from django.db import transaction
 
 from marketing.models import Backlink, BacklinkLook, Blob
+from marketing.web.addresses import absolute, host_of, normal
 from marketing.web.client import Page, Unreachable, Web
-from marketing.web.document import Document, normal, squeezed
+from marketing.web.document import Document, squeezed
 from marketing.web.robots import Robots
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ def read(page: Page, target: str, hosts: Collection[str]) -> Seen:
     links = [
         (url, node)
         for node in document.tree.css("a[href]")
-        if (url := urljoin(base_of(document), node.attributes.get("href") or ""))
-        and (urlsplit(url).hostname or "").lower() in hosts
+        if (url := absolute(base_of(document), node.attributes.get("href") or ""))
+        and host_of(url) in hosts
     ]
     if not links:
         return Seen(State.MISSED, "No link to us is in the page.", body=page.body)

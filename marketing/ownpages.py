@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from agents.texts import storable
 from marketing.models import IndexNowSubmission, OwnPage, Post
 from marketing.models.page import gone_hash
+from marketing.web.addresses import host_of, normal
 from marketing.web.client import LARGEST, NotAllowed, Page, Unreachable
-from marketing.web.document import Document, normal
-from marketing.web.sitemap import Sitemap, host_of
+from marketing.web.document import Document
+from marketing.web.sitemap import Sitemap
 
 if TYPE_CHECKING:
     from marketing.jobs.base import Work

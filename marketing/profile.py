@@ -8,8 +8,8 @@ from typing import Any
 
 from marketing import starters
 from marketing.clusters import EMPTY, grouped
-from marketing.web.document import Document, joined, squeezed
-from marketing.web.sitemap import host_of
+from marketing.web.addresses import bare_host, host_of, joined
+from marketing.web.document import Document, squeezed
 from marketing.words import stem_key, words
 
 MOST_KEYWORDS, MOST_TOPICS, MOST_FACTS, MOST_RIVALS = 30, 8, 15, 12
@@ -39,7 +39,7 @@ def organizations(home: Document) -> Iterator[dict[str, Any]]:
 def name_of(home: Document) -> str:
     """What the site calls itself."""
     named = [str(one.get("name") or "") for one in organizations(home)]
-    label = host_of(home.url).removeprefix("www.").partition(".")[0]
+    label = bare_host(home.url).partition(".")[0]
     parts = [part for part in SEPARATOR.split(home.title) if part]
     # Of a title, the part that is like the host.
     like = [part for part in parts if label in "".join(words(part))]

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from issues.models.project import BRANCH, REPO_URL
 from marketing import keys
 from marketing.jobs.base import Blocked
+from marketing.web.client import LOOPBACK
 from paperclip import home
 from paperclip.git import Bare, GitError, git
 from paperclip.git.words import HEADS, names, whole
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from paperclip.actors import Actor
 
 PATH = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
-PROTOCOLS, LOCAL = ("https", "http", "ssh"), {"127.0.0.1", "localhost"}
+PROTOCOLS = ("https", "http", "ssh")
 TRIES, SECONDS = 8, 120.0
 BASE = "refs/remotes/origin/"
 # What git says when somebody else was faster, and when it may not.
@@ -75,7 +76,7 @@ def must_be_usable(site: Site) -> None:
             f"“Repository” of {site} is https://host/path, ssh://user@host/path or"
             " user@host:path, without a password: the token has a place of its own."
         )
-    elif site.company.rehearsal and where.hostname not in LOCAL:
+    elif site.company.rehearsal and where.hostname not in LOOPBACK:
         raise Blocked(
             f"“Repository” of {site} is a real one, and this company rehearses: its"
             " posts go to this machine alone."

@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 from agents.models import Agent
 from marketing import profile
 from marketing.models import Competitor, JobSchedule, Keyword, Site
+from marketing.web.addresses import host_of, joined, normal, with_www
 from marketing.web.client import LOCAL_DELAY, Page, Unreachable, Web
-from marketing.web.document import Document, joined, normal
+from marketing.web.document import Document
 from marketing.web.robots import Robots
-from marketing.web.sitemap import Sitemap, host_of, read_sitemap
+from marketing.web.sitemap import Sitemap, read_sitemap
 from paperclip.exceptions import Invalid
 
 if TYPE_CHECKING:
@@ -92,10 +93,6 @@ def address_of(url: str) -> str:
     if "." not in str(parts.hostname) and port is None:
         raise Invalid(f"“{url}” is no address of a site, as https://example.com is.")
     return normal(text)
-
-
-def with_www(host: str) -> set[str]:
-    return {host, host.removeprefix("www."), f"www.{host.removeprefix('www.')}"}
 
 
 def first_page(web: Web, base: str) -> Document:

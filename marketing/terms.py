@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from django.db import connection
 
 from marketing.clusters import EMPTY
 from marketing.models import Competitor, ObservedTerm, PageSnapshot
+from marketing.web.addresses import host_of
 from marketing.words import LANGUAGES, stem_key, words
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def is_term(gram: str, brands: frozenset[str], none: frozenset[str]) -> bool:
 def names(site: Site, rivals: Iterable[Competitor]) -> frozenset[str]:
     """The words of names, which are nobody's keywords."""
     told = [site.name, *map(str, site.brands), *(one.name for one in rivals)]
-    hosts = [site.host, *(urlsplit(one.base_url).hostname or "" for one in rivals)]
+    hosts = [site.host, *(host_of(one.base_url) for one in rivals)]
     labels = [label for host in hosts for label in host.split(".")[:-1]]
     found = {"".join(words(name)) for name in told} | set(labels)
     found |= {word for name in told if len(words(name)) == 1 for word in words(name)}

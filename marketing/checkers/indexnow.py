@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from issues.checkers.base import Checker, Job, Result, failed, passed, unable
 from marketing.models import Blob, IndexNowSubmission, Site
+from marketing.web.addresses import host_of
 from marketing.web.client import Unreachable, Web
 from paperclip.api.forms import Form
 
@@ -54,7 +55,7 @@ class IndexNow(Checker):
         self, company: UUID, told: dict[str, Any], answers: list[dict[str, Any]]
     ) -> Result:
         site = Site.objects.select_related("company").get(company=company)
-        host = urlsplit(told["key_url"]).hostname or ""
+        host = host_of(told["key_url"])
         codes = sorted({one["status"] for one in answers})
         facts = {"codes": codes, "answers": told["answers"], "keyUrl": told["key_url"]}
         try:

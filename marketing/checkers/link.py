@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from issues.checkers.base import Checker, Job, Result, failed, passed, unable
 from marketing import links
 from marketing.models import Backlink, Site
+from marketing.web.addresses import host_of
 from marketing.web.client import Web
 from marketing.web.robots import Robots
 from paperclip.api.forms import Form
@@ -26,8 +26,7 @@ class Link(Checker):
     def check(self, job: Job) -> Result:
         told = job.settings
         site = Site.objects.select_related("company").get(company=job.issue.company_id)
-        host = (urlsplit(told["source"]).hostname or "").lower()
-        with Web.of(site, {host}) as web:
+        with Web.of(site, {host_of(told["source"])}) as web:
             seen = links.look(
                 web, Robots(web), told["source"], told["target"], site.own_hosts
             )

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.utils.timezone import now
 
@@ -12,6 +11,7 @@ from issues.checkers.base import Checker, Job, Result, failed, passed, unable
 from marketing import deploying, publications, publishing, render
 from marketing.jobs.base import Blocked
 from marketing.models import Site
+from marketing.web.addresses import host_of
 from marketing.web.client import Unreachable, Web
 from paperclip.actors import SYSTEM
 from paperclip.api.forms import Form
@@ -144,7 +144,7 @@ class Look:
 
     def page(self, title: str, graph: str) -> deploying.Seen:
         url = self.told["url"]
-        with Web.of(self.site, {urlsplit(url).hostname or ""}, delay=0.0) as web:
+        with Web.of(self.site, {host_of(url)}, delay=0.0) as web:
             seen = deploying.look(web, url, self.told["key"], title, graph)
         self.facts |= {**seen.facts, "url": url, "page": seen.state}
         return seen

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from marketing.crawl import fields
-from marketing.crawl.fields import Sight, href, is_post, joined
+from marketing.crawl.fields import Sight, href, is_post
+from marketing.web.addresses import absolute, netloc_of
 from marketing.web.client import Page, Unreachable
 from marketing.web.sitemap import PLACES, Unreadable, parse, unpacked
 
@@ -44,7 +45,7 @@ def posts_of_sitemap(body: bytes, url: str) -> list[dict[str, str]]:
     """The addresses below the blog, the newest first. A sitemap knows no titles: they
     are told by the last part of the address."""
     kind, entries = parse(unpacked(body))
-    host = urlsplit(url).netloc.lower()
+    host = netloc_of(url)
     pages = entries if kind == "urlset" else []
     told = [(when, at) for at, when in pages if is_post(at, host)]
     told.sort(key=lambda one: one[0], reverse=True)
@@ -71,7 +72,7 @@ def feeds_of(home: Sight) -> list[str]:
     for node in home.nodes('link[rel~="alternate" i][href]'):
         kind = (node.attributes.get("type") or "").lower()
         if kind in ("application/rss+xml", "application/atom+xml"):
-            found.append(joined(home.url, href(node)))
+            found.append(absolute(home.url, href(node)))
     return found
 
 
@@ -121,11 +122,11 @@ def is_of_pages(url: str) -> bool:
 
 def blog_index(home: Sight) -> str:
     """The address of the blog that a page links to; empty without one."""
-    here = urlsplit(home.url).netloc.lower()
+    here = netloc_of(home.url)
     for node in home.nodes("a[href]"):
-        url = joined(home.url, href(node)).partition("#")[0]
+        url = absolute(home.url, href(node)).partition("#")[0]
         parts = [one for one in urlsplit(url).path.lower().split("/") if one]
-        if parts and parts[-1] in fields.BLOG and urlsplit(url).netloc == here:
+        if parts and parts[-1] in fields.BLOG and netloc_of(url) == here:
             return url
     return ""
 

@@ -7,11 +7,11 @@ import time
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
 
 from tld import get_fld
 
 from marketing.crawl import again
+from marketing.web.addresses import host_of, netloc_of, with_www
 from marketing.web.client import SECONDS as MOST_SECONDS
 from marketing.web.client import NotAllowed, Page, Unreachable, Web
 from marketing.web.robots import Robots
@@ -35,9 +35,7 @@ class Fetching:
 
     def __init__(self, site: Site, rival: Competitor) -> None:
         self.home = rival.base_url
-        host = urlsplit(self.home).netloc.lower()
-        hosts = {host, f"www.{host}", host.removeprefix("www.")}
-        self.web = Web.of(site, hosts)
+        self.web = Web.of(site, with_www(netloc_of(self.home)))
         # What belongs to a page is asked for with it, as by any browser.
         self.assets = Web.of(site, None, seconds=ASSET_SECONDS)
         self.assets.delay = 0
@@ -75,7 +73,7 @@ class Fetching:
         if not self.robots.may_read(url):
             raise NotAllowed(f"robots.txt asks not to read {url}.")
         left = self.until - time.monotonic()
-        wait = self.web.delays.get((urlsplit(url).hostname or "").lower(), 0.0)
+        wait = self.web.delays.get(host_of(url), 0.0)
         if left <= wait or self.bytes >= BYTES:
             raise Spent("The site has had its 90 seconds or 5 MB.")
         self.web.seconds = min(MOST_SECONDS, left)
@@ -90,7 +88,7 @@ class Fetching:
         self._must_be_of_site(url)
         if self.bytes >= BYTES or time.monotonic() > self.until:
             raise Spent("The site has had its 90 seconds or 5 MB.")
-        is_home = urlsplit(url).netloc == urlsplit(self.home).netloc
+        is_home = netloc_of(url) == netloc_of(self.home)
         robots = self.robots if is_home else self.others
         if not robots.may_read(url):
             raise NotAllowed(f"robots.txt asks not to read {url}.")
@@ -116,4 +114,4 @@ def site_of(url: str) -> str:
     """What belongs to one owner: the registered domain; for an address in numbers, and
     for what is no domain, with its port."""
     name = get_fld(url, fail_silently=True)
-    return str(name) if name else urlsplit(url).netloc.lower()
+    return str(name) if name else netloc_of(url)

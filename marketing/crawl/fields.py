@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import feedparser
 from selectolax.lexbor import LexborNode, SelectolaxError
 from w3lib.encoding import html_to_unicode
 
 from marketing.crawl import tech
+from marketing.web.addresses import absolute, netloc_of
 from marketing.web.document import Document, squeezed
 
 MOST_HEADINGS, MOST_POSTS, LONGEST = 50, 50, 500
@@ -236,8 +237,8 @@ def posts_in_articles(sight: Sight) -> Value:
 
 def posts_by_address(sight: Sight) -> Value:
     nodes = [n for n in sight.nodes("a[href]") if is_shown(n) and not is_around(n)]
-    here = host_of(sight.url)
-    at = [n for n in nodes if is_post(joined(sight.url, href(n)), here)]
+    here = netloc_of(sight.url)
+    at = [n for n in nodes if is_post(absolute(sight.url, href(n)), here)]
     return links(at, sight.url)
 
 
@@ -250,7 +251,7 @@ def posts(told: Iterable[tuple[str, str]], base: str) -> list[dict[str, str]]:
     """Titles with their addresses, each address once."""
     found: dict[str, dict[str, str]] = {}
     for name, at in told:
-        url = joined(base, at).partition("#")[0]
+        url = absolute(base, at).partition("#")[0]
         title = cut(squeezed(name))
         if title and url not in found:
             found[url or title] = {"title": title, "url": url}
@@ -259,7 +260,7 @@ def posts(told: Iterable[tuple[str, str]], base: str) -> list[dict[str, str]]:
 
 def is_post(url: str, host: str) -> bool:
     """Whether an address of this host is that of something below its blog."""
-    if not url or host_of(url) != host:
+    if not url or netloc_of(url) != host:
         return False
     parts = [one for one in urlsplit(url).path.split("/") if one]
     return any(one.lower() in BLOG and parts[-1] != one for one in parts)
@@ -269,19 +270,6 @@ def is_article(thing: Mapping[str, Any]) -> bool:
     kind = thing.get("@type")
     kinds = kind if isinstance(kind, list) else [kind]
     return any(isinstance(one, str) and one in ARTICLES for one in kinds)
-
-
-def joined(base: str, told: str) -> str:
-    """Where a link leads, as it is written; empty for what leads to no page."""
-    try:
-        url = urljoin(base, told.strip()) if told.strip() else ""
-        return url if urlsplit(url).scheme in ("http", "https") else ""
-    except ValueError:
-        return ""
-
-
-def host_of(url: str) -> str:
-    return urlsplit(url).netloc.lower()
 
 
 def href(node: LexborNode) -> str:

@@ -13,7 +13,8 @@ from marketing.crawl import again, discovery, walls
 from marketing.crawl.browser import Broken, Chromium
 from marketing.crawl.discovery import Source
 from marketing.crawl.fetching import NOT_MODIFIED, Fetching, Spent
-from marketing.crawl.fields import Sight, extract, joined
+from marketing.crawl.fields import Sight, extract
+from marketing.web.addresses import absolute
 from marketing.web.client import Page, Unreachable
 from marketing.web.document import Document
 
@@ -132,7 +133,7 @@ class Reader:
 
     def _addresses(self, home: Sight, source: Source | None) -> Iterator[str]:
         """Pages to read, each once: the operator's, the blog's index, the posts."""
-        told = [joined(self.home, str(one)) for one in self.rival.pages]
+        told = [absolute(self.home, str(one)) for one in self.rival.pages]
         told.append(discovery.blog_index(home))
         told += [one["url"] for one in source.posts] if source else []
         known = {plain(self.home), plain(home.url)}

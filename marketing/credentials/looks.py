@@ -16,7 +16,8 @@ from marketing.models.site import SECRETS
 from marketing.outreach import dns, imap, mail, unsubscribing
 from marketing.publishing import Remote
 from marketing.ranking import bing, gsc, vendors
-from marketing.ranking.base import Envelope, Provider, host_of
+from marketing.ranking.base import Envelope, Provider
+from marketing.web.addresses import host_of
 from marketing.web.client import Web
 from paperclip.actors import SYSTEM
 

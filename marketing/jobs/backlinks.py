@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from django.db.models import Q
 
@@ -20,9 +19,10 @@ from marketing.models import (
 )
 from marketing.outreach import dns, pitches, rounds
 from marketing.outreach.articles import FEWEST_WORDS, Article
-from marketing.web.client import Unreachable, Web
+from marketing.web.addresses import host_of, with_www
+from marketing.web.client import Web
 from marketing.web.document import Document
-from marketing.web.robots import Robots
+from marketing.web.robots import Robots, page_at
 
 if TYPE_CHECKING:
     from marketing.jobs.base import Work
@@ -54,8 +54,7 @@ def look_at_links(work: Work) -> None:
     site = work.site
     for link in Backlink.objects.filter(company=work.company).order_by("created_at"):
         work.at(f"Looks at {link.source_url}.")
-        host = (urlsplit(link.source_url).hostname or "").lower()
-        with Web.of(site, {host, f"www.{host}"}) as web:
+        with Web.of(site, with_www(host_of(link.source_url))) as web:
             robots = Robots(web)
             seen = links.look(
                 web, robots, link.source_url, link.target_url, site.own_hosts
@@ -163,15 +162,8 @@ def write_about(work: Work, desk: Desk, prospect: Prospect) -> None:
 def page_of(work: Work, prospect: Prospect) -> Article | None:
     """The page that could link to us, as it is now; None when it cannot be read, or
     links to us already."""
-    host = (urlsplit(prospect.url).hostname or "").lower()
-    with Web.of(work.site, {host, f"www.{host}"}) as web:
-        try:
-            if not Robots(web).may_read(prospect.url):
-                return None
-            page = web.get(prospect.url)
-        except Unreachable:
-            return None
-    if not page.is_ok:
+    page = page_at(work.site, prospect.url)
+    if page is None:
         return None
     seen = links.read(page, work.site.base_url, work.site.own_hosts)
     if seen.state in links.FOUND:

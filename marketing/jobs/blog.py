@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
 
@@ -17,6 +16,7 @@ from marketing.committing import most_a_day, publish, published_since, take_down
 from marketing.jobs.base import Blocked, Job
 from marketing.models import Brief, Effect, JobName, Post, Site
 from marketing.models.post import UNPUBLISH
+from marketing.web.addresses import host_of
 from marketing.web.client import Unreachable, Web
 from paperclip.actors import SYSTEM
 
@@ -145,7 +145,7 @@ def watch(work: Work, post: Post) -> None:
 def is_decided(work: Work, post: Post, token: str) -> bool:
     """Whether there is something to see, good or bad: no more waiting then."""
     graph = render.graph_hash(graph_of(post))
-    with Web.of(work.site, {urlsplit(post.url).hostname or ""}, delay=0.0) as web:
+    with Web.of(work.site, {host_of(post.url)}, delay=0.0) as web:
         seen = deploying.look(web, post.url, str(post.key), post.title, graph)
     try:
         rows = deploying.deployments(work.site, token) or []

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from marketing import indexnow, verification
 from marketing.jobs.base import Job
 from marketing.models import Brief, JobName, Keyword, KeywordCluster, KeywordGap
 from marketing.opportunities import Prospects, write_brief
 from marketing.ownpages import OwnPages
+from marketing.web.addresses import host_of
 from marketing.web.client import LOCAL_DELAY, Web
 from marketing.web.robots import Robots
-from marketing.web.sitemap import host_of, read_sitemap
+from marketing.web.sitemap import read_sitemap
 from paperclip.exceptions import Refused
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def tell_of_brief(work: Work, brief: Brief) -> None:
 
 def tell(work: Work, own: Web, pages: OwnPages) -> None:
     """Tell IndexNow, and claim what it took, also of a run that was killed midway."""
-    endpoint = urlsplit(work.site.endpoint("indexnow")).hostname or ""
+    endpoint = host_of(work.site.endpoint("indexnow"))
     with Web.of(work.site, {endpoint}, delay=own.delay) as web:
         try:
             indexnow.Teller(work, web, own).tell(pages.due)

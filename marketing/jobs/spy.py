@@ -23,6 +23,7 @@ from marketing.models import (
     PageSnapshot,
 )
 from marketing.models.gap import builder_of
+from marketing.web.addresses import netloc_of
 from marketing.web.client import AGENT
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def keep_wall(work: Work, rival: Competitor, reading: Reading) -> None:
 
 
 def circuit_of(rival: Competitor) -> tuple[Any, str, str]:
-    return rival.company_id, urlsplit(rival.base_url).netloc.lower(), JobName.SPY
+    return rival.company_id, netloc_of(rival.base_url), JobName.SPY
 
 
 def claim(work: Work, rival: Competitor, pages: list[PageSnapshot]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
 
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
@@ -16,6 +15,7 @@ from issues.models import Issue
 from marketing.models.blob import Blob
 from marketing.models.managed import Managed
 from marketing.models.site import empty_list
+from marketing.web.addresses import bare_host
 from paperclip import audit
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict, Invalid
@@ -139,9 +139,8 @@ class SubmissionPacket(Scoped):
         already, is looked at from then on. Conflict for one that is not open, or that
         nobody has approved; Invalid for an address that is not the directory's."""
         by.must_be_operator(self.company_id, "write to people outside")
-        host = (urlsplit(self.directory.url).hostname or "").removeprefix("www.")
-        there = (urlsplit(profile_url).hostname or "").removeprefix("www.")
-        if profile_url and there != host:
+        host = bare_host(self.directory.url)
+        if profile_url and bare_host(profile_url) != host:
             raise Invalid(f"The profile is at {host}: paste its address there.")
         if self.approval is None or self.approval.status != "approved":
             raise Conflict("Somebody has to approve the packet first.")

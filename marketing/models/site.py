@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -12,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
 from issues.models import Goal, Project
+from marketing.web.addresses import host_of
 from paperclip import audit, live
 from paperclip.exceptions import Invalid
 from paperclip.models import Scoped, ScopedQuerySet
@@ -198,7 +198,7 @@ class Site(Scoped):
 
     @property
     def host(self) -> str:
-        return (urlsplit(self.base_url).hostname or "").lower()
+        return host_of(self.base_url)
 
     @property
     def own_hosts(self) -> set[str]:
@@ -220,7 +220,7 @@ class Site(Scoped):
         self.refresh_from_db()
 
     def is_ours(self, url: str) -> bool:
-        return (urlsplit(url).hostname or "").lower() in self.own_hosts
+        return host_of(url) in self.own_hosts
 
     def facts_by_id(self) -> dict[str, str]:
         told: Iterable[dict[str, str]] = self.facts

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
-from urllib.parse import urlsplit
 
 from marketing.jobs.base import Failed
 from marketing.models import RankReading
+from marketing.web.addresses import bare_host
 
 if TYPE_CHECKING:
     from marketing.jobs.base import Work
@@ -135,12 +135,8 @@ def loaded(text: str) -> Any:
         return None
 
 
-def host_of(url: str) -> str:
-    return (urlsplit(url).hostname or "").lower()
-
-
 def is_ours(url: str, hosts: Collection[str]) -> bool:
     """Whether an address is on one of our hosts: `www.` is the same site, another
     subdomain is not."""
     bare = {host.removeprefix("www.") for host in hosts}
-    return host_of(url).removeprefix("www.") in bare
+    return bare_host(url) in bare

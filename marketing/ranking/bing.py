@@ -21,9 +21,9 @@ from marketing.ranking.base import (
     Quota,
     Reading,
     Status,
-    host_of,
     loaded,
 )
+from marketing.web.addresses import host_of
 
 if TYPE_CHECKING:
     from marketing.models import Keyword, Site

@@ -28,10 +28,10 @@ from marketing.ranking.base import (
     Quota,
     Reading,
     Status,
-    host_of,
     loaded,
 )
 from marketing.ranking.countries import COUNTRIES
+from marketing.web.addresses import host_of
 
 if TYPE_CHECKING:
     from datetime import datetime

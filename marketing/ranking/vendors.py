@@ -24,11 +24,11 @@ from marketing.ranking.base import (
     Provider,
     Reading,
     Status,
-    host_of,
     is_ours,
     loaded,
 )
 from marketing.ranking.countries import COUNTRIES
+from marketing.web.addresses import host_of
 from marketing.web.client import Unreachable
 
 if TYPE_CHECKING:

@@ -7,17 +7,11 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import urljoin
 
 import trafilatura
 from selectolax.lexbor import LexborHTMLParser
-from url_normalize import url_normalize
-from w3lib.url import canonicalize_url, url_query_cleaner
 
-TRACKING = [
-    *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
-    *("gclid", "fbclid", "msclkid", "mc_cid", "mc_eid", "ref"),
-]
+from marketing.web.addresses import joined
 
 
 @dataclass(frozen=True)
@@ -104,19 +98,3 @@ def things(told: Any) -> list[dict[str, Any]]:
 
 def squeezed(text: str) -> str:
     return " ".join(text.split())
-
-
-def joined(base: str, href: str) -> str:
-    """Where a link leads, in one spelling; empty for what leads nowhere."""
-    try:
-        return normal(urljoin(base, href.strip())) if href.strip() else ""
-    except ValueError:
-        return ""
-
-
-def normal(url: str) -> str:
-    """One spelling of an address: case, ports, dots, order and tracking parameters."""
-    clean = url_query_cleaner(
-        str(url_normalize(url)), TRACKING, remove=True, unique=False
-    )
-    return str(canonicalize_url(clean, keep_fragments=False))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from protego import Protego
 
-from marketing.web.client import AGENT, Unreachable, Web
+from marketing.web.addresses import host_of, with_www
+from marketing.web.client import AGENT, Page, Unreachable, Web
+
+if TYPE_CHECKING:
+    from marketing.models import Site
 
 # RFC 9309, 2.5: at least so much of it is read.
 LARGEST = 512 * 1024
@@ -58,3 +63,14 @@ class Robots:
         if page.status >= CLIENT_FAULT:
             return Protego.parse("")
         return Protego.parse(page.body[:LARGEST].decode("utf-8", "replace"))
+
+
+def page_at(site: Site, url: str) -> Page | None:
+    """The page as it is now; None where its robots.txt does not let us read it, it
+    cannot be had, or its answer is an error."""
+    with Web.of(site, with_www(host_of(url))) as web:
+        try:
+            page = web.get(url) if Robots(web).may_read(url) else None
+        except Unreachable:
+            return None
+    return page if page is not None and page.is_ok else None

@@ -7,11 +7,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from lxml import etree
 from w3lib.url import safe_url_string
 
+from marketing.web.addresses import host_of
 from marketing.web.client import Unreachable, Web
 from marketing.web.robots import Robots
 
@@ -98,17 +99,6 @@ def fetched(web: Web, url: str) -> bytes:
     if not page.is_ok:
         raise Unreachable(f"{url} answers {page.status}.")
     return unpacked(page.body)
-
-
-def host_of(url: str) -> str:
-    """Its host; empty for what is no address of a page."""
-    try:
-        parts = urlsplit(url)
-        # Whether there is such a port is found out by asking for it.
-        good = parts.scheme in ("http", "https") and parts.port != 0
-        return (parts.hostname or "").lower() if good else ""
-    except ValueError:
-        return ""
 
 
 def unpacked(body: bytes) -> bytes:

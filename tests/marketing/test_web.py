@@ -6,8 +6,9 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
+from marketing.web.addresses import normal
 from marketing.web.client import NotAllowed, Unreachable, Web
-from marketing.web.document import Document, normal
+from marketing.web.document import Document
 from marketing.web.robots import Robots
 from marketing.words import identity, jaccard, shingles, stem_key
 
