@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError, transaction
 
 from agents.models import Approval
-from marketing.crawl.fields import href
+from marketing.crawl.sight import href
 from marketing.models import Directory, Mailbox, SubmissionPacket
 from marketing.web.addresses import absolute, bare_host
 from marketing.web.document import Document
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from marketing.crawl.fields import Sight
+    from marketing.crawl.sight import Sight
     from marketing.jobs.base import Work
     from marketing.models import Competitor, Site
 

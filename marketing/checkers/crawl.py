@@ -5,6 +5,7 @@ from typing import Any
 
 from issues.checkers.base import Checker, Job, Result, failed, passed, unable
 from marketing.crawl import discovery, fields
+from marketing.crawl.sight import Sight
 from marketing.models import Blob
 from paperclip.api.forms import Form
 
@@ -44,7 +45,7 @@ def taken_from(body: bytes, told: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a document, as what it was read as."""
     if told["kind"] in discovery.READERS:
         return discovery.told_by(told["kind"], body, told["url"])
-    sight = fields.Sight(
+    sight = Sight(
         body,
         told["url"],
         told["headers"],

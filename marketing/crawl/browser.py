@@ -23,7 +23,7 @@ from uuid import uuid4
 
 import psutil
 
-from marketing.crawl.fields import HIDDEN
+from marketing.crawl.sight import HIDDEN
 from marketing.web.client import Page, Unreachable
 from paperclip import browsers
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-from marketing.crawl import fields
-from marketing.crawl.fields import Sight, href, is_post
+from marketing.crawl.posts import BLOG, Posts, each_once, is_post, posts_of_feed
+from marketing.crawl.sight import Sight, href
 from marketing.web.addresses import absolute, netloc_of
 from marketing.web.client import Page, Unreachable
 from marketing.web.sitemap import PLACES, Unreadable, parse, unpacked
@@ -26,7 +26,7 @@ class Source:
 
     kind: str
     page: Page
-    posts: list[dict[str, str]]
+    posts: Posts
 
     @property
     def told(self) -> dict[str, dict[str, object]]:
@@ -41,7 +41,7 @@ def told_by(kind: str, body: bytes, url: str) -> dict[str, dict[str, object]]:
     return {"posts": {"value": None, "step": None, "reason": f"The {kind} is empty."}}
 
 
-def posts_of_sitemap(body: bytes, url: str) -> list[dict[str, str]]:
+def posts_of_sitemap(body: bytes, url: str) -> Posts:
     """The addresses below the blog, the newest first. A sitemap knows no titles: they
     are told by the last part of the address."""
     kind, entries = parse(unpacked(body))
@@ -49,10 +49,10 @@ def posts_of_sitemap(body: bytes, url: str) -> list[dict[str, str]]:
     pages = entries if kind == "urlset" else []
     told = [(when, at) for at, when in pages if is_post(at, host)]
     told.sort(key=lambda one: one[0], reverse=True)
-    return fields.posts(((spoken(at), at) for _when, at in told), url)
+    return each_once(((spoken(at), at) for _when, at in told), url)
 
 
-READERS = {"feed": fields.posts_of_feed, "sitemap": posts_of_sitemap}
+READERS = {"feed": posts_of_feed, "sitemap": posts_of_sitemap}
 
 
 def find(home: Sight, get: Get, named: list[str], known: str = "") -> Source | None:
@@ -117,7 +117,7 @@ def noting(get: Get, further: list[str]) -> Get:
 
 def is_of_pages(url: str) -> bool:
     """Whether a sitemap does not look like one of posts."""
-    return not any(word in url.lower() for word in ("post", *fields.BLOG))
+    return not any(word in url.lower() for word in ("post", *BLOG))
 
 
 def blog_index(home: Sight) -> str:
@@ -126,7 +126,7 @@ def blog_index(home: Sight) -> str:
     for node in home.nodes("a[href]"):
         url = absolute(home.url, href(node)).partition("#")[0]
         parts = [one for one in urlsplit(url).path.lower().split("/") if one]
-        if parts and parts[-1] in fields.BLOG and netloc_of(url) == here:
+        if parts and parts[-1] in BLOG and netloc_of(url) == here:
             return url
     return ""
 

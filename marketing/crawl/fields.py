@@ -9,66 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-import feedparser
 from selectolax.lexbor import LexborNode, SelectolaxError
-from w3lib.encoding import html_to_unicode
 
 from marketing.crawl import tech
-from marketing.web.addresses import absolute, netloc_of
-from marketing.web.document import Document, squeezed
+from marketing.crawl.posts import MOST as MOST_POSTS
+from marketing.crawl.posts import posts_by_address, posts_in_articles, posts_of_data
+from marketing.crawl.sight import Sight, cut, is_around, is_shown, texts
+from marketing.web.document import squeezed
 
-MOST_HEADINGS, MOST_POSTS, LONGEST = 50, 50, 500
-# The browser marks what it does not show, before the page is stored.
-HIDDEN = "data-paperclip-hidden"
-UNSEEN = {"template", "noscript", "script", "style"}
-AROUND = {"header", "footer"}
-BLOG = ("blog", "articles", "insights", "news", "resources", "posts")
-ARTICLES = {"BlogPosting", "Article", "NewsArticle", "TechArticle"}
+MOST_HEADINGS = 50
 
 Value = str | list[Any] | None
-Step = tuple[str, Callable[["Sight"], Value]]
-
-
-@dataclass(frozen=True)
-class Sight:
-    """A document as it was stored: its bytes, where they are from, what was sent with
-    them. `selectors` replace the first step of a field."""
-
-    body: bytes
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    # As the browser had it, and not as it was sent.
-    is_rendered: bool = False
-    selectors: Mapping[str, str] = field(default_factory=dict)
-
-    @cached_property
-    def html(self) -> str:
-        if self.is_rendered:
-            return self.body.decode("utf-8", "replace")
-        _encoding, text = html_to_unicode(self.headers.get("content-type"), self.body)
-        return str(text)
-
-    @cached_property
-    def page(self) -> Document:
-        return Document(self.html, self.url)
-
-    def nodes(self, css: str) -> list[LexborNode]:
-        return list(self.page.tree.css(css))
-
-    def data(self, *names: str) -> Any:
-        """The first of these in its JSON-LD; articles before anything else."""
-        told = sorted(self.page.structured, key=lambda one: not is_article(one))
-        for thing in told:
-            for name in names:
-                if thing.get(name):
-                    return thing[name]
-        return None
+Step = tuple[str, Callable[[Sight], Value]]
 
 
 def extract(sight: Sight) -> dict[str, dict[str, Any]]:
@@ -113,42 +68,6 @@ def depth(name: str, step: str | None) -> int:
 
 
 # --- finding -----------------------------------------------------------------------
-
-
-def texts(nodes: Iterable[LexborNode]) -> list[str]:
-    found = (squeezed(node.text(separator=" ")) for node in nodes)
-    return [cut(text) for text in found if text]
-
-
-def cut(text: str) -> str:
-    """No more of it than is kept, and no half words."""
-    return text if len(text) <= LONGEST else text[:LONGEST].rpartition(" ")[0]
-
-
-def is_shown(node: LexborNode) -> bool:
-    """Whether a reader sees it, as far as the page itself says so."""
-    at: LexborNode | None = node
-    while at is not None and at.tag not in ("html", None):
-        told = at.attributes
-        style = (told.get("style") or "").replace(" ", "").lower()
-        if at.tag in UNSEEN or "hidden" in told or HIDDEN in told:
-            return False
-        if "display:none" in style or "visibility:hidden" in style:
-            return False
-        if (told.get("aria-hidden") or "").lower() == "true":
-            return False
-        at = at.parent
-    return True
-
-
-def is_around(node: LexborNode) -> bool:
-    """Whether it stands in what is around every page. The header of an article is
-    part of the article."""
-    above, at = set(), node.parent
-    while at is not None:
-        above.add(at.tag)
-        at = at.parent
-    return "nav" in above or bool(above & AROUND and not above & {"article", "main"})
 
 
 def meta(name: str) -> Callable[[Sight], Value]:
@@ -204,76 +123,6 @@ def tags(sight: Sight) -> Value:
 def split(told: str) -> list[str]:
     found = (squeezed(one)[:100] for one in told.replace(";", ",").split(","))
     return list(dict.fromkeys(one for one in found if one))[:MOST_HEADINGS]
-
-
-# --- posts -------------------------------------------------------------------------
-
-
-def posts_of_feed(body: bytes, url: str) -> list[dict[str, str]]:
-    """The entries of an RSS or Atom feed."""
-    entries = feedparser.parse(body, sanitize_html=False).entries
-    told = ((one.get("title", ""), one.get("link", "")) for one in entries)
-    return posts(told, url)
-
-
-def posts_of_data(sight: Sight) -> Value:
-    found: list[tuple[str, str]] = []
-    for thing in sight.page.structured:
-        items = thing.get("itemListElement")
-        for one in [thing, *(items if isinstance(items, list) else [])]:
-            inner = one.get("item") if isinstance(one, dict) else None
-            told = inner if isinstance(inner, dict) else one
-            if isinstance(told, dict) and is_article(told):
-                name = told.get("headline") or told.get("name") or ""
-                found.append((str(name), str(told.get("url") or "")))
-    # The one article that a page is, is no list of posts.
-    return posts(found, sight.url) if len(found) > 1 else None
-
-
-def posts_in_articles(sight: Sight) -> Value:
-    nodes = sight.nodes("article h2 a, article h3 a, h2 article a, h3 article a")
-    return links(nodes, sight.url)
-
-
-def posts_by_address(sight: Sight) -> Value:
-    nodes = [n for n in sight.nodes("a[href]") if is_shown(n) and not is_around(n)]
-    here = netloc_of(sight.url)
-    at = [n for n in nodes if is_post(absolute(sight.url, href(n)), here)]
-    return links(at, sight.url)
-
-
-def links(nodes: Iterable[LexborNode], url: str) -> list[dict[str, str]]:
-    told = ((squeezed(n.text(separator=" ")), href(n)) for n in nodes)
-    return posts(told, url)
-
-
-def posts(told: Iterable[tuple[str, str]], base: str) -> list[dict[str, str]]:
-    """Titles with their addresses, each address once."""
-    found: dict[str, dict[str, str]] = {}
-    for name, at in told:
-        url = absolute(base, at).partition("#")[0]
-        title = cut(squeezed(name))
-        if title and url not in found:
-            found[url or title] = {"title": title, "url": url}
-    return list(found.values())[:MOST_POSTS]
-
-
-def is_post(url: str, host: str) -> bool:
-    """Whether an address of this host is that of something below its blog."""
-    if not url or netloc_of(url) != host:
-        return False
-    parts = [one for one in urlsplit(url).path.split("/") if one]
-    return any(one.lower() in BLOG and parts[-1] != one for one in parts)
-
-
-def is_article(thing: Mapping[str, Any]) -> bool:
-    kind = thing.get("@type")
-    kinds = kind if isinstance(kind, list) else [kind]
-    return any(isinstance(one, str) and one in ARTICLES for one in kinds)
-
-
-def href(node: LexborNode) -> str:
-    return (node.attributes.get("href") or "").strip()
 
 
 def technologies(sight: Sight) -> Value:

@@ -13,7 +13,8 @@ from marketing.crawl import again, discovery, walls
 from marketing.crawl.browser import Broken, Chromium
 from marketing.crawl.discovery import Source
 from marketing.crawl.fetching import NOT_MODIFIED, Fetching, Spent
-from marketing.crawl.fields import Sight, extract
+from marketing.crawl.fields import extract
+from marketing.crawl.sight import Sight
 from marketing.web.addresses import absolute
 from marketing.web.client import Page, Unreachable
 from marketing.web.document import Document

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from marketing.crawl.fields import Sight
+from marketing.crawl.sight import Sight
 from marketing.web.document import squeezed
 from marketing.words import words
 

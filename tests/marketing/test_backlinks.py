@@ -14,7 +14,7 @@ from werkzeug import Request, Response
 from agents.models import Approval
 from issues.models import Evidence
 from marketing import conduct, directories
-from marketing.crawl.fields import Sight
+from marketing.crawl.sight import Sight
 from marketing.models import (
     Backlink,
     BacklinkLook,

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from marketing.crawl import discovery, walls
-from marketing.crawl.fields import CHAINS, Sight, depth, digest, extract
+from marketing.crawl.fields import CHAINS, depth, digest, extract
 from marketing.crawl.reading import kept
+from marketing.crawl.sight import Sight
 from marketing.web.client import Page, Unreachable
 
 URL = "https://rival.example/blog/"
