@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Min
@@ -122,11 +123,21 @@ class Scale:
     def _weak(self, ours: Keyword) -> dict[str, Any] | None:
         """What we have for it and where that is found, when it is not among the first
         ten; None when it is, or nobody knows."""
-        rows = RankReading.objects.filter(keyword=ours, metric=RankReading.Metric.GSC)
-        last = rows.filter(status="ranked").order_by("-day").first()
-        if last is None or last.position <= FIRST_PAGE:
+        last = self._ranks.get(ours.pk)
+        if last is None or last.position is None or last.position <= FIRST_PAGE:
             return None
         return {"update": last.url or ours.target_url, "position": last.position}
+
+    @cached_property
+    def _ranks(self) -> dict[Any, RankReading]:
+        """Where each keyword of ours was last found, by Search Console."""
+        rows = RankReading.objects.filter(
+            company=self.site.company_id,
+            metric=RankReading.Metric.GSC,
+            status=RankReading.Status.RANKED,
+        )
+        newest = rows.order_by("keyword_id", "-day").distinct("keyword")
+        return {row.keyword_id: row for row in newest}
 
     def _near(
         self, texts: Sequence[str], others: Sequence[str]

@@ -62,7 +62,8 @@ class RankMonitor(Job):
             work.falls_short(f"{kind.title} asked to be left alone until {until}.")
             return set()
         keywords = [one for one in keywords if is_of(one, kind)]
-        wanted = [one for one in keywords if not is_known(work, kind, one)]
+        known = measured_now(work, kind)
+        wanted = [one for one in keywords if one.pk not in known]
         try:
             with Web.of(work.site, kind.hosts(work.site), delay=0.0) as web:
                 # Each at once: what a killed run has paid for is not asked again.
@@ -95,12 +96,12 @@ def is_of(keyword: Keyword, kind: type[Provider]) -> bool:
     return not keyword.engines or kind.engine in keyword.engines
 
 
-def is_known(work: Work, kind: type[Provider], keyword: Keyword) -> bool:
-    """Whether this very tick has measured it already, before it was killed."""
+def measured_now(work: Work, kind: type[Provider]) -> set[Any]:
+    """The keywords that this very tick has measured already, before it was killed."""
     rows = RankReading.objects.filter(
-        keyword=keyword, metric=kind.metric, tick_at=work.job_run.tick_at
+        company=work.company, metric=kind.metric, tick_at=work.job_run.tick_at
     )
-    return rows.exists()
+    return set(rows.values_list("keyword", flat=True))
 
 
 @transaction.atomic

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
 
 from marketing.models import RankAlert, RankReading
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from marketing.jobs.base import Work
     from marketing.models import Keyword
 
@@ -37,35 +38,39 @@ def note(work: Work, keywords: Sequence[Keyword], measured: int) -> None:
             " say how positions move."
         )
         return
-    for keyword in keywords:
-        for metric, looks in series(keyword).items():
-            for change in changes(looks):
-                alert, is_new = RankAlert.objects.get_or_create(
-                    keyword=keyword,
-                    metric=metric,
-                    kind=change.kind,
-                    day=looks[0].day,
-                    defaults={
-                        "company_id": keyword.company_id,
-                        "said": f"{keyword}: {change.said}"[:300],
-                        "job_run": work.job_run,
-                    },
-                )
-                if is_new:
-                    work.did(alert.said)
-                    work.count("changes of position")
+    for looks in series(keywords):
+        new = looks[0]
+        for change in changes(looks):
+            alert, is_new = RankAlert.objects.get_or_create(
+                keyword=new.keyword,
+                metric=new.metric,
+                kind=change.kind,
+                day=new.day,
+                defaults={
+                    "company_id": new.company_id,
+                    "said": f"{new.keyword}: {change.said}"[:300],
+                    "job_run": work.job_run,
+                },
+            )
+            if is_new:
+                work.did(alert.said)
+                work.count("changes of position")
 
 
-def series(keyword: Keyword) -> dict[Any, list[RankReading]]:
-    """The newest looks that measured something, by metric, the newest first."""
-    told: dict[Any, list[RankReading]] = defaultdict(list)
+def series(keywords: Sequence[Keyword]) -> list[list[RankReading]]:
+    """For each keyword and metric the three newest looks that measured something, the
+    newest first; nothing where there are fewer."""
+    newest = (F("day").desc(), F("tick_at").desc(), F("created_at").desc())
     good = RankReading.objects.filter(
-        keyword=keyword, status__in=["ranked", "not_found"]
+        keyword__in=keywords, status__in=["ranked", "not_found"]
+    ).annotate(
+        place=Window(RowNumber(), partition_by=["keyword", "metric"], order_by=newest)
     )
-    for row in good.order_by("-day", "-tick_at", "-created_at")[: 3 * LOOKS * 10]:
-        if len(told[row.metric]) < LOOKS:
-            told[row.metric].append(row)
-    return {metric: rows for metric, rows in told.items() if len(rows) == LOOKS}
+    rows = good.filter(place__lte=LOOKS).select_related("keyword")
+    found: dict[tuple[Any, str], list[RankReading]] = defaultdict(list)
+    for row in rows.order_by("keyword__text", "keyword_id", "metric", "place"):
+        found[row.keyword_id, row.metric].append(row)
+    return [looks for looks in found.values() if len(looks) == LOOKS]
 
 
 def changes(looks: Sequence[RankReading]) -> Iterator[Change]:
