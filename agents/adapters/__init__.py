@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.utils.module_loading import import_string
 
+from paperclip.api.forms import must_fit
 from paperclip.exceptions import Invalid
 
 if TYPE_CHECKING:
@@ -28,32 +29,22 @@ def program_of(run: Run) -> type[Adapter]:
     """What runs when this run starts."""
     for fact in run.wakes:
         if fact["reason"] in PROGRAMS:
-            return class_named(PROGRAMS[fact["reason"]])
+            program: type[Adapter] = import_string(PROGRAMS[fact["reason"]])
+            return program
     return adapter_class(run.agent.adapter_type)
 
 
 def adapter_class(adapter_type: str) -> type[Adapter]:
-    return class_named(ADAPTERS[adapter_type])
-
-
-def class_named(dotted: str) -> type[Adapter]:
-    module, name = dotted.rsplit(".", 1)
-    found: type[Adapter] = getattr(import_module(module), name)
+    found: type[Adapter] = import_string(ADAPTERS[adapter_type])
     return found
 
 
 def checked_config(adapter_type: str, config: Any) -> dict[str, Any]:
     """The configuration if this adapter takes it; Invalid names each wrong field."""
     form = adapter_class(adapter_type).Config(data=config)
-    if form.is_valid():
-        env = {k: v for k, v in form.validated_data.items() if k == "env"}
-        return {**config, **env}
-    problems = {
-        key: " ".join(map(str, errors)) if isinstance(errors, list) else str(errors)
-        for key, errors in form.errors.items()
-    }
-    said = " ".join(f"{key}: {text}" for key, text in problems.items())
-    raise Invalid(f"The {adapter_type} adapter does not take this: {said}", **problems)
+    must_fit(form, f"The {adapter_type} adapter")
+    env = {k: v for k, v in form.validated_data.items() if k == "env"}
+    return {**config, **env}
 
 
 def checked_tools(adapter_type: str, tools: Sequence[str]) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from paperclip.exceptions import Invalid
+from django.utils.module_loading import import_string
+
+from paperclip.api.forms import must_fit
 
 if TYPE_CHECKING:
     from issues.checkers.base import Checker
@@ -32,19 +33,12 @@ CLAIMS: dict[str, str] = {
 
 
 def checker_class(kind: str) -> type[Checker]:
-    module, name = {**CHECKERS, **CLAIMS}[kind].rsplit(".", 1)
-    found: type[Checker] = getattr(import_module(module), name)
+    found: type[Checker] = import_string({**CHECKERS, **CLAIMS}[kind])
     return found
 
 
 def checked_settings(kind: str, settings: Any) -> dict[str, Any]:
     """The settings if this checker takes them; Invalid names each wrong field."""
     form = checker_class(kind).Settings(data=settings)
-    if form.is_valid():
-        return dict(settings)
-    problems = {
-        key: " ".join(map(str, errors)) if isinstance(errors, list) else str(errors)
-        for key, errors in form.errors.items()
-    }
-    said = " ".join(f"{key}: {text}" for key, text in problems.items())
-    raise Invalid(f"A check of the type {kind} does not take this: {said}", **problems)
+    must_fit(form, f"A check of the type {kind}")
+    return dict(settings)

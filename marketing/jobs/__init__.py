@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from django.utils.module_loading import import_string
 
 from marketing.models.schedule import JobName
 
@@ -23,6 +24,5 @@ ONLY_READS = frozenset({JobName.SPY})
 
 
 def job_class(name: str) -> type[Job]:
-    module, cls = JOBS[name].rsplit(".", 1)
-    found: type[Job] = getattr(import_module(module), cls)
+    found: type[Job] = import_string(JOBS[name])
     return found

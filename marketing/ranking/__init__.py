@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
     from marketing.ranking.base import Provider
@@ -19,6 +20,5 @@ PROVIDERS: dict[str, str] = {
 
 
 def provider_class(name: str) -> type[Provider]:
-    module, cls = PROVIDERS[name].rsplit(".", 1)
-    found: type[Provider] = getattr(import_module(module), cls)
+    found: type[Provider] = import_string(PROVIDERS[name])
     return found

@@ -103,3 +103,15 @@ def rows_of(field: serializers.Field, rows: Rows, ids: list[UUID]) -> list[Any]:
                 path=[field.field_name],
             )
     return list(found.values())
+
+
+def must_fit(form: serializers.Serializer, whose: str) -> None:
+    """Invalid, naming each wrong field, when `whose` form does not take its data."""
+    if form.is_valid():
+        return
+    problems = {
+        key: " ".join(map(str, errors)) if isinstance(errors, list) else str(errors)
+        for key, errors in form.errors.items()
+    }
+    said = " ".join(f"{key}: {text}" for key, text in problems.items())
+    raise Invalid(f"{whose} does not take this: {said}", **problems)
