@@ -12,7 +12,8 @@ from marketing import keys, render
 from marketing.jobs.base import Blocked
 from marketing.web.addresses import host_of, normal
 from marketing.web.client import LOOPBACK, SECONDS, NotAllowed, Unreachable, Web
-from marketing.web.document import Document, squeezed
+from marketing.web.document import Document
+from marketing.words import squeezed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

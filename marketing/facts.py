@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from marketing.draft import plain
 from marketing.readability import sentences
-from marketing.words import stems
+from marketing.words import squeezed, stems
 
 if TYPE_CHECKING:
     from marketing.draft import Draft
@@ -39,14 +39,14 @@ def faults(draft: Draft, facts: Mapping[str, str], names: Collection[str]) -> li
     if unknown := sorted(cited - facts.keys()):
         found.append(f"There are no facts {', '.join(unknown)}.")
     told = [facts[one] for one in sorted(cited & facts.keys())]
-    everything = " ".join(squeezed(text) for text in told)
+    everything = " ".join(flat(text) for text in told)
     known = {digits(one) for one in NUMBER.findall(" ".join(told))}
     for sentence in claims(draft):
         for number in NUMBER.findall(sentence):
             if digits(number) not in known:
                 found.append(f"The number {number.strip()} stands in no cited fact.")
         for quote in QUOTE.findall(sentence):
-            if squeezed(quote).rstrip(".,!?") not in everything:
+            if flat(quote).rstrip(".,!?") not in everything:
                 found.append(f"The quote “{quote[:60]}” stands in no cited fact.")
         if is_about(sentence, names) and not rests(sentence, told, names):
             found.append(f"No cited fact says: “{sentence[:160]}”")
@@ -64,9 +64,9 @@ def is_about(sentence: str, names: Collection[str]) -> bool:
     """Whether it says something of us or of somebody by name."""
     if sentence.rstrip().endswith("?"):
         return False
-    flat = squeezed(sentence)
-    named = (squeezed(name) for name in names if name)
-    return any(re.search(rf"\b{re.escape(name)}\b", flat) for name in named)
+    told = flat(sentence)
+    named = (flat(name) for name in names if name)
+    return any(re.search(rf"\b{re.escape(name)}\b", told) for name in named)
 
 
 def rests(sentence: str, told: list[str], names: Collection[str]) -> bool:
@@ -81,8 +81,9 @@ def digits(number: str) -> str:
     return re.sub(r"\D", "", number)
 
 
-def squeezed(text: str) -> str:
-    return " ".join(text.split()).casefold()
+def flat(text: str) -> str:
+    """As it is compared: in one line, whatever its case."""
+    return squeezed(text).casefold()
 
 
 def wants_a_person(draft: Draft, rivals: Collection[str]) -> str:
@@ -90,5 +91,5 @@ def wants_a_person(draft: Draft, rivals: Collection[str]) -> str:
     text = " ".join([*draft.lines(), draft.prose])
     if found := DELICATE.search(text):
         return f"It says something about “{found[0]}”."
-    named = [name for name in rivals if squeezed(name) in squeezed(text)]
+    named = [name for name in rivals if flat(name) in flat(text)]
     return f"It names {named[0]}." if named else ""

@@ -12,8 +12,9 @@ from django.db import transaction
 from marketing.models import Backlink, BacklinkLook, Blob
 from marketing.web.addresses import absolute, host_of, normal
 from marketing.web.client import Page, Unreachable, Web
-from marketing.web.document import Document, squeezed
+from marketing.web.document import Document
 from marketing.web.robots import Robots
+from marketing.words import squeezed
 
 if TYPE_CHECKING:
     from collections.abc import Collection

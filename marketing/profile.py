@@ -9,8 +9,8 @@ from typing import Any
 from marketing import starters
 from marketing.clusters import EMPTY, grouped
 from marketing.web.addresses import bare_host, host_of, joined
-from marketing.web.document import Document, squeezed
-from marketing.words import stem_key, words
+from marketing.web.document import Document
+from marketing.words import squeezed, stem_key, words
 
 MOST_KEYWORDS, MOST_TOPICS, MOST_FACTS, MOST_RIVALS = 30, 8, 15, 12
 LONGEST = 6

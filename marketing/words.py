@@ -22,6 +22,11 @@ LANGUAGES = {
 DOTLESS = {"gmail.com", "googlemail.com"}
 
 
+def squeezed(text: str) -> str:
+    """In one line, with one space where there were more."""
+    return " ".join(text.split())
+
+
 def words(text: str) -> list[str]:
     return WORD.findall(unicodedata.normalize("NFKC", text).lower())
 

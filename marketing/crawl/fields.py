@@ -18,7 +18,7 @@ from marketing.crawl import tech
 from marketing.crawl.posts import MOST as MOST_POSTS
 from marketing.crawl.posts import posts_by_address, posts_in_articles, posts_of_data
 from marketing.crawl.sight import Sight, cut, is_around, is_shown, texts
-from marketing.web.document import squeezed
+from marketing.words import squeezed
 
 MOST_HEADINGS = 50
 

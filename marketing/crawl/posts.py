@@ -10,7 +10,7 @@ from selectolax.lexbor import LexborNode
 
 from marketing.crawl.sight import Sight, cut, href, is_around, is_article, is_shown
 from marketing.web.addresses import absolute, netloc_of
-from marketing.web.document import squeezed
+from marketing.words import squeezed
 
 MOST = 50
 BLOG = ("blog", "articles", "insights", "news", "resources", "posts")

@@ -10,7 +10,8 @@ from typing import Any
 from selectolax.lexbor import LexborNode
 from w3lib.encoding import html_to_unicode
 
-from marketing.web.document import Document, squeezed
+from marketing.web.document import Document
+from marketing.words import squeezed
 
 LONGEST = 500
 # The browser marks what it does not show, before the page is stored.

@@ -6,8 +6,7 @@ from __future__ import annotations
 import re
 
 from marketing.crawl.sight import Sight
-from marketing.web.document import squeezed
-from marketing.words import words
+from marketing.words import squeezed, words
 
 STATUSES = {401, 403, 429, 503}
 TITLES = (

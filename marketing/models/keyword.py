@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from issues.models import Issue
 from marketing import clusters
 from marketing.models.site import empty_list, problems_of
-from marketing.words import stem_key, words
+from marketing.words import squeezed, stem_key, words
 from paperclip import audit, live
 from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Scoped, ScopedQuerySet
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from paperclip.models import Company
 
 LONGEST = 200
+# The week of a brief as ISO 8601 says it: 2026-W48.
+WEEK = "%G-W%V"
 # They are compared each with each other.
 MOST = 3000
 # So many posts of a cluster have to be approved by people before any goes out without.
@@ -101,7 +103,7 @@ class KeywordQuerySet(ScopedQuerySet):
         device are one. Invalid for what has no words, or a field that does not fit;
         Conflict when there are too many."""
         by.must_write(company.pk, "change keywords")
-        row = Keyword(company=company, text=squeezed(text), **fields)
+        row = Keyword(company=company, text=squeezed(text).lower(), **fields)
         row.stem_key = stem_key(row.text, row.language)
         place = ("text", "language", "country", "device")
         same = self.filter(company=company, **{one: getattr(row, one) for one in place})
@@ -128,10 +130,6 @@ class KeywordQuerySet(ScopedQuerySet):
             for language, texts in sorted(by_language.items())
             for group in clusters.grouped(list(texts), language)
         ]
-
-
-def squeezed(text: str) -> str:
-    return " ".join(text.lower().split())
 
 
 class Keyword(Scoped):
@@ -225,7 +223,6 @@ class Brief(Scoped):
         DROPPED = "dropped", _("dropped")
 
     cluster = models.ForeignKey(KeywordCluster, models.CASCADE, related_name="briefs")
-    # As ISO 8601 says it: 2026-W48.
     week = models.CharField(max_length=8)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.NEW)
     state = models.CharField(

@@ -12,6 +12,7 @@ import trafilatura
 from selectolax.lexbor import LexborHTMLParser
 
 from marketing.web.addresses import joined
+from marketing.words import squeezed
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,3 @@ def things(told: Any) -> list[dict[str, Any]]:
         return []
     inner = things(told["@graph"]) if isinstance(told.get("@graph"), list) else []
     return [told, *inner] if "@type" in told or not inner else inner
-
-
-def squeezed(text: str) -> str:
-    return " ".join(text.split())
