@@ -4,37 +4,24 @@ repository. Killed at any point they begin again and find what they did."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 
 from marketing import publishing, render
 from marketing.draft import POST, Draft
-from marketing.gates import DAY, MOST_A_DAY
 from marketing.jobs.base import Blocked, Failed
 from marketing.models import Effect, Post
 from marketing.publishing import Copy, Raced, Remote, Unreached
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from marketing.jobs.base import Work
-    from marketing.models import PostVersion, Site
+    from marketing.models import PostVersion
 
 State = Post.State
 UNIT, LOCAL_UNIT = 0.5, 0.02
 # A remote that does not answer is asked so often in a run.
 PATIENCE = 3
-
-
-def published_since(site: Site, at: datetime, span: timedelta = DAY) -> int:
-    rows = Post.objects.filter(company=site.company_id, pushed_at__gt=at - span)
-    return int(rows.count())
-
-
-def most_a_day(site: Site) -> int:
-    return int(min(site.max_posts_per_day, MOST_A_DAY))
 
 
 def tried(work: Work, what: str, once: Callable[[Copy], bool]) -> bool:
@@ -64,9 +51,10 @@ def tried(work: Work, what: str, once: Callable[[Copy], bool]) -> bool:
 
 def publish(work: Work, post: Post) -> None:
     """Commit and push exactly what was approved."""
-    most = most_a_day(work.site)
     if post.state == State.APPROVED:
-        number = published_since(work.site, work.clock())
+        most = work.site.posts_a_day
+        lately = Post.objects.filter(company=work.company).pushed_lately(work.clock())
+        number = lately.count()
         if number >= most:
             work.did(f"“{post}” waits: {number} of {most} were published in 24 hours.")
             return

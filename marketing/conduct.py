@@ -30,7 +30,7 @@ def carry_out(run_id: str, token: str) -> None:
         return
     # Whoever reads of it later reads words of strangers.
     run.note_outside(f"what the {row.get_job_display()} reads")
-    site = Site.objects.select_related("agent", "company").get(company=row.company_id)
+    site = Site.objects.of(row.company_id)
     work = Work(
         job_run=row,
         site=site,
@@ -46,7 +46,7 @@ def look(job_run_id: str) -> None:
     asks no model."""
     rows = JobRun.objects.live().filter(pk=job_run_id, is_dry=True)
     if (row := rows.select_related("company").first()) is not None:
-        site = Site.objects.select_related("agent", "company").get(company=row.company)
+        site = Site.objects.of(row.company_id)
         conduct(Work(row, site))
 
 
@@ -60,9 +60,7 @@ def conduct(work: Work) -> JobRun:
         work.at("Starts.")
         job_class(work.job_run.job)().run(work)
         status, note = done(work)
-    except Stopped as no:
-        status, note = Status.BLOCKED, str(no)
-    except Blocked as no:
+    except (Stopped, Blocked) as no:
         status, note = Status.BLOCKED, str(no)
     except Failed as no:
         status, note = Status.FAILED, str(no)

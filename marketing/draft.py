@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from slugify import slugify
 
 from marketing.writer import problems
 from paperclip.exceptions import Invalid
@@ -91,6 +92,12 @@ class Draft(BaseModel):
             return cls.model_validate(document)
         except ValidationError as error:
             raise Invalid(f"This is no post: {problems(error)}") from None
+
+    @property
+    def clean_slug(self) -> str:
+        """What stands for it in an address: a-z, 0-9 and hyphens, whatever it says."""
+        told = self.slug.strip() or self.title
+        return str(slugify(told, max_length=80, word_boundary=True))
 
     def lines(self) -> Iterator[str]:
         """What stands in one line."""

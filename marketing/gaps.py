@@ -45,7 +45,7 @@ Pages = Mapping[Competitor, Sequence[PageSnapshot]]
 def find(site: Site, read: Pages, at: datetime, *, keep: bool) -> list[KeywordGap]:
     """The gaps by what these rivals have, best first; with `keep` they, and the terms
     behind them, are stored."""
-    language = str((site.languages or ["en"])[0])
+    language = site.language
     brands = names(site, Competitor.objects.filter(company=site.company_id))
     seen = {rival: terms(pages, language, brands) for rival, pages in read.items()}
     if keep:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,13 +15,12 @@ from marketing import facts, readability, render, sanitiser
 from marketing.draft import LINKS, META, POST, QUESTIONS, SECTIONS, TITLE, WORDS, Draft
 from marketing.likeness import ALIKE, Library
 from marketing.models import Post
+from marketing.models.site import by_id
 from marketing.words import stem_key, stems, words
 
 if TYPE_CHECKING:
     from marketing.models import Site
 
-DAY = timedelta(days=1)
-MOST_A_DAY = 3
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 # A heading of a post within a text of it would be a section that nobody counted.
 HEADING = re.compile(r"^\s{0,3}#|^\s*(?:=+|-+)\s*$", re.MULTILINE)
@@ -50,8 +49,8 @@ class Subject:
 
     @cached_property
     def facts(self) -> dict[str, str]:
-        told = self.post.brief.facts if self.post.brief else self.site.facts
-        return {str(one["id"]): str(one["text"]) for one in told}
+        brief = self.post.brief
+        return by_id(brief.facts) if brief else self.site.facts_by_id()
 
     @cached_property
     def targets(self) -> dict[str, str]:
@@ -77,9 +76,9 @@ def of(faults: list[str], said: str = "") -> Verdict:
 
 
 def quota(it: Subject) -> Verdict:
-    most = min(it.site.max_posts_per_day, MOST_A_DAY)
+    most = it.site.posts_a_day
     rows = Post.objects.filter(company=it.site.company_id).exclude(pk=it.post.pk)
-    number = rows.filter(pushed_at__gt=it.at - DAY).count()
+    number = rows.pushed_lately(it.at).count()
     return Verdict(number < most, f"{number} of {most} were published in 24 hours.")
 
 

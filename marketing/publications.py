@@ -18,6 +18,7 @@ from marketing.models import (
     JobSchedule,
     KeywordCluster,
     Post,
+    Site,
 )
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Invalid, Refused
@@ -65,7 +66,7 @@ def hurry(post: Post, *, by: Actor) -> None:
     on = JobSchedule.objects.filter(
         company=post.company_id, job=JobName.BLOG, is_on=True
     )
-    if not on.exists() or post.site().is_stopped:
+    if not on.exists() or Site.objects.of(post.company_id).is_stopped:
         return
     try:
         with transaction.atomic():
@@ -121,7 +122,7 @@ def seen_live(company_id: UUID, key: Any, at: datetime, content_hash: str) -> No
         "reasons": [],
     }
     if post.move(SENT, State.LIVE, by=SYSTEM, at=at, **columns):
-        host = post.site().host
+        host = Site.objects.of(company_id).host
         IndexNowSubmission.objects.queue(company_id, host, post.url, content_hash)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from agents.models import Agent
-from marketing import profile
+from marketing import profile, starters
 from marketing.models import Competitor, JobSchedule, Keyword, Site
 from marketing.web.addresses import host_of, joined, normal, with_www
 from marketing.web.client import LOCAL_DELAY, Page, Unreachable, Web
@@ -200,8 +200,8 @@ def fill(site: Site, fields: dict[str, Any]) -> None:
     if not KEY.fullmatch(site.indexnow_key):
         raise Invalid("An IndexNow key is 8 to 128 letters, digits and hyphens.")
     if site.agent is None and "agent" not in fields:
-        rows = Agent.objects.filter(company=site.company, role="cmo")
-        site.agent = rows.exclude(status="terminated").order_by("created_at").first()
+        cmos = Agent.objects.employed().filter(company=site.company, role="cmo")
+        site.agent = cmos.order_by("created_at").first()
 
 
 def checked(site: Site, name: str, value: Any) -> Any:
@@ -250,13 +250,10 @@ def seed(
     by: Actor,
 ) -> None:
     """What comes with a site: its jobs' lines, its starters, keywords and rivals."""
-    from marketing import starters
-
     JobSchedule.objects.seed(site)
-    starters.sow(site.company, by=by)
-    language = str(site.languages[0])[:8]
+    starters.sow(site, by=by)
     for text in keywords:
-        Keyword.objects.enter(site.company, text, by=by, language=language)
+        Keyword.objects.enter(site.company, text, by=by, language=site.language)
     for one in rivals:
         base = address_of(str(one.get("base_url") or ""))
         name = " ".join(str(one.get("name") or host_of(base)).split())[:120]

@@ -57,7 +57,7 @@ def suggest(work: Work, found: Sequence[KeywordGap], read: Any) -> None:
     if not bare:
         return
     known = [*of_rivals(read), *of_ours(work)]
-    language = str((work.site.languages or ["en"])[0])
+    language = work.site.language
     high = [one for one in bare if one.priority == KeywordGap.Priority.HIGH]
     asked = by_model(work, high[:MOST_ASKED], language)
     for gap in bare:

@@ -54,7 +54,7 @@ class IndexNow(Checker):
     def key_file(
         self, company: UUID, told: dict[str, Any], answers: list[dict[str, Any]]
     ) -> Result:
-        site = Site.objects.select_related("company").get(company=company)
+        site = Site.objects.of(company)
         host = host_of(told["key_url"])
         codes = sorted({one["status"] for one in answers})
         facts = {"codes": codes, "answers": told["answers"], "keyUrl": told["key_url"]}

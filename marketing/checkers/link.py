@@ -25,7 +25,7 @@ class Link(Checker):
 
     def check(self, job: Job) -> Result:
         told = job.settings
-        site = Site.objects.select_related("company").get(company=job.issue.company_id)
+        site = Site.objects.of(job.issue.company_id)
         with Web.of(site, {host_of(told["source"])}) as web:
             seen = links.look(
                 web, Robots(web), told["source"], told["target"], site.own_hosts

@@ -35,7 +35,7 @@ class Post(Checker):
 
     def check(self, job: Job) -> Result:
         told, company = job.settings, job.issue.company_id
-        site = Site.objects.select_related("company").get(company=company)
+        site = Site.objects.of(company)
         at = job.claim.began_at or now()
         look = Look(job, site)
         try:

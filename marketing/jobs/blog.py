@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 
 from issues.models import Criterion, Issue
 from marketing import deploying, publications, publishing, render, verification, writing
-from marketing.committing import most_a_day, publish, published_since, take_down
+from marketing.committing import publish, take_down
 from marketing.jobs.base import Blocked, Job
 from marketing.models import Brief, Effect, JobName, Post, Site
 from marketing.models.post import UNPUBLISH
@@ -255,8 +255,8 @@ def next_brief(work: Work) -> Brief | None:
     published in a day, and no more."""
     rows = Post.objects.filter(company=work.company)
     waiting = rows.filter(state__in=(*Post.INSIDE, State.COMMITTED)).count()
-    number = published_since(work.site, work.clock())
-    if waiting + number >= most_a_day(work.site):
+    number = rows.pushed_lately(work.clock()).count()
+    if waiting + number >= work.site.posts_a_day:
         return None
     ready = Brief.objects.filter(company=work.company, state=Brief.State.APPROVED)
     found: Brief | None = (

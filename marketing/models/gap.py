@@ -170,8 +170,6 @@ def whole_of(site: Site, *, by: Actor) -> Issue:
 
 def builder_of(company_id: Any) -> Agent | None:
     """The agent that builds the site."""
-    rows = Agent.objects.filter(company=company_id, role="engineer")
-    found: Agent | None = (
-        rows.exclude(status="terminated").order_by("created_at").first()
-    )
+    rows = Agent.objects.employed().filter(company=company_id, role="engineer")
+    found: Agent | None = rows.order_by("created_at").first()
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 from uuid import uuid4
@@ -32,11 +33,16 @@ if TYPE_CHECKING:
 
 # The effect that takes a post offline; its key is the post's.
 UNPUBLISH = "unpublish"
+DAY = timedelta(days=1)
 
 
 class PostQuerySet(ScopedQuerySet):
     def live(self) -> Self:
         return self.filter(state__in=Post.ONLINE)
+
+    def pushed_lately(self, at: datetime) -> Self:
+        """Those that were published in the 24 hours before."""
+        return self.filter(pushed_at__gt=at - DAY)
 
     def under_way(self) -> Self:
         """Those a tick may bring further."""
@@ -170,10 +176,8 @@ class Post(Scoped):
 
     def reject(self, reasons: list[str], *, by: Actor, at: datetime) -> bool:
         """It does not go out, and says why. Its slug is free again."""
-        return self.move(
-            self.INSIDE, self.State.REJECTED, by=by, at=at, reasons=reasons,
-            slug=str(self.key),
-        )  # fmt: skip
+        columns = {"reasons": reasons, "slug": str(self.key)}
+        return self.move(self.INSIDE, self.State.REJECTED, by=by, at=at, **columns)
 
     def drafted(self, draft: Draft, site: Site, name: str, at: datetime) -> PostVersion:
         """The next version of it, not saved: the file as it would be committed."""
@@ -182,7 +186,7 @@ class Post(Scoped):
         before = self.version
         number = before.number + 1 if before else 1
         if self.path == "" or self.state == self.State.REJECTED:
-            self.slug = slug_of(draft) or str(self.key)
+            self.slug = draft.clean_slug or str(self.key)
         self.title, self.path = draft.title, site.post_path.replace("{slug}", self.slug)
         self.url = urljoin(site.base_url, site.post_url.replace("{slug}", self.slug))
         secondary = self.brief.secondary if self.brief else []
@@ -253,7 +257,8 @@ class Post(Scoped):
         by.must_be_operator(self.company_id, "edit a post")
         self.refresh_from_db()
         self.must_be_editable()
-        draft, site, at = Draft.of(document), self.site(), now()
+        draft, at = Draft.of(document), now()
+        site = Site.objects.of(self.company_id)
         version = self.drafted(draft, site, by.name, at)
         version.gates = gates.run(gates.Subject(site, self, draft, version.source, at))
         # How many were published today is no fault of a text.
@@ -278,12 +283,6 @@ class Post(Scoped):
         if self.state not in self.EDITABLE:
             raise Conflict(f"It is {self.get_state_display()}: it cannot be edited.")
 
-    def site(self) -> Site:
-        found: Site = Site.objects.select_related("company").get(
-            company=self.company_id
-        )
-        return found
-
     @transaction.atomic
     def unpublish(self, *, by: Actor) -> None:
         """Take it offline by a commit that takes it back, at once. Conflict for a post
@@ -299,11 +298,3 @@ class Post(Scoped):
         )
         audit.record(by, "post.unpublish_asked", self, title=str(self))
         publications.hurry(self, by=by)
-
-
-def slug_of(draft: Draft) -> str:
-    """What stands for it in an address: a-z, 0-9 and hyphens, whatever it says."""
-    from slugify import slugify
-
-    told = draft.slug.strip() or draft.title
-    return str(slugify(told, max_length=80, word_boundary=True))

@@ -42,10 +42,16 @@ SECRETS = {
     "bing_key": _("Bing Webmaster API key"),
     "serp_key": _("Key of the SERP vendor"),
 }
+# The owner's rule, not a setting.
+MOST_A_DAY = 3
 
 
 def empty_list() -> list[Any]:
     return []
+
+
+def by_id(facts: Iterable[dict[str, str]]) -> dict[str, str]:
+    return {str(fact["id"]): str(fact["text"]) for fact in facts}
 
 
 def problems_of(row: models.Model, exclude: set[str]) -> None:
@@ -60,6 +66,12 @@ def problems_of(row: models.Model, exclude: set[str]) -> None:
 
 
 class SiteQuerySet(ScopedQuerySet):
+    def of(self, company_id: Any) -> Site:
+        """The company's site. DoesNotExist when it has none."""
+        rows = self.select_related("agent", "company")
+        site: Site = rows.get(company=company_id)
+        return site
+
     @transaction.atomic
     def set_up(
         self,
@@ -155,7 +167,7 @@ class Site(Scoped):
     max_posts_per_day = models.PositiveSmallIntegerField(
         _("posts a day at most"),
         default=1,
-        validators=[MinValueValidator(1), MaxValueValidator(3)],
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_A_DAY)],
     )
     writer_model = models.CharField(
         _("model that writes"),
@@ -188,7 +200,7 @@ class Site(Scoped):
         constraints = [
             models.UniqueConstraint(fields=["company"], name="one_site_per_company"),
             models.CheckConstraint(
-                condition=models.Q(max_posts_per_day__range=(1, 3)),
+                condition=models.Q(max_posts_per_day__range=(1, MOST_A_DAY)),
                 name="posts_a_day_are_few",
             ),
         ]
@@ -203,6 +215,16 @@ class Site(Scoped):
     @property
     def own_hosts(self) -> set[str]:
         return {self.host, *(str(one).lower() for one in self.hosts)}
+
+    @property
+    def language(self) -> str:
+        """The one that it is written in first."""
+        return str((self.languages or ["en"])[0])[:8]
+
+    @property
+    def posts_a_day(self) -> int:
+        """How many may be published in 24 hours, whatever the setting says."""
+        return min(int(self.max_posts_per_day), MOST_A_DAY)
 
     def endpoint(self, service: str) -> str:
         """Where a service of ENDPOINTS is. KeyError for an unknown one."""
@@ -223,5 +245,4 @@ class Site(Scoped):
         return host_of(url) in self.own_hosts
 
     def facts_by_id(self) -> dict[str, str]:
-        told: Iterable[dict[str, str]] = self.facts
-        return {str(fact["id"]): str(fact["text"]) for fact in told}
+        return by_id(self.facts)

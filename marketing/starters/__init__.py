@@ -25,6 +25,7 @@ from marketing.models import (
 from paperclip import audit
 
 if TYPE_CHECKING:
+    from marketing.models import Site
     from paperclip.actors import Actor
     from paperclip.models import Company
 
@@ -54,9 +55,10 @@ def keywords() -> list[dict[str, str]]:
 
 
 @transaction.atomic
-def sow(company: Company, *, by: Actor) -> dict[str, int]:
+def sow(site: Site, *, by: Actor) -> dict[str, int]:
     """Add what the company lacks of policies, templates, outlets (without an address,
     and off) and directories; how many of each. What is there stays as it is."""
+    company = site.company
     by.must_be_operator(company.pk, "set the site up")
     made = {
         "policies": sow_policies(company),
@@ -65,7 +67,7 @@ def sow(company: Company, *, by: Actor) -> dict[str, int]:
         "directories": sow_directories(company),
     }
     if any(made.values()):
-        audit.record(by, "company.starters_sown", company_row(company), **made)
+        audit.record(by, "company.starters_sown", site, **made)
     return made
 
 
@@ -91,12 +93,6 @@ def sow_owners(company: Company, *, by: Actor) -> dict[str, int]:
         for one in keywords()
     ]
     return {"competitors": sum(made), "keywords": sum(entered)}
-
-
-def company_row(company: Company) -> Any:
-    from marketing.models import Site
-
-    return Site.objects.get(company=company)
 
 
 def sow_policies(company: Company) -> int:

@@ -232,12 +232,12 @@ def test_the_starters_are_whole(company) -> None:
 
 
 def test_what_an_operator_changed_is_not_sown_again(company) -> None:
-    Site.objects.set_up(company, by=SYSTEM, **GOOD)
+    site = Site.objects.set_up(company, by=SYSTEM, **GOOD)
     CountryPolicy.objects.filter(country="PT").update(rule="allow")
     Contact.objects.filter(outlet="Sifted").update(email="desk@sifted.example")
     Directory.objects.filter(name="Clutch").update(state="dropped")
     count = Contact.objects.count()
-    made = starters.sow(company, by=SYSTEM)
+    made = starters.sow(site, by=SYSTEM)
     assert set(made.values()) == {0} and Contact.objects.count() == count
     assert CountryPolicy.objects.get(country="PT").rule == "allow"
     assert Directory.objects.get(name="Clutch").state == "dropped"

@@ -37,8 +37,7 @@ class Command(PaperclipCommand):
         dry = options["dry_run"]
         row = JobRun.objects.start(company, job, by=actor(), dry=dry)
         if dry:
-            site = Site.objects.select_related("agent").get(company=company)
-            row = conduct.conduct(Work(row, site))
+            row = conduct.conduct(Work(row, Site.objects.of(company.pk)))
         else:
             row = self._follow(row, time.monotonic() + options["wait"])
         self.stdout.write(report.body_of(row))
