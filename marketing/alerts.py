@@ -30,21 +30,11 @@ def note(work: Work) -> None:
     row = work.job_run
     if row.is_dry:
         return
-    if row.status in BAD and not was_switched_off(work):
+    # What ended because people wanted it to is no failure.
+    if row.status in BAD and work.is_wanted:
         raise_alert(work)
     elif row.status not in BAD and (known := open_alert(row)) is not None:
         known.change(by=SYSTEM, status="done", comment="It works again.")
-
-
-def was_switched_off(work: Work) -> bool:
-    """Whether it ended because people wanted it to."""
-    from marketing.jobs.base import Stopped
-
-    try:
-        work.must_go_on()
-    except Stopped:
-        return True
-    return False
 
 
 @transaction.atomic

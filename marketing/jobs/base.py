@@ -73,14 +73,20 @@ class Work:
         self.must_go_on()
         self.job_run.tell(progress)
 
-    def must_go_on(self) -> None:
-        """Stopped when the job, all jobs or the company were switched off."""
+    @property
+    def is_wanted(self) -> bool:
+        """False once the job, all jobs or the company were switched off, and once the
+        run is over."""
         site = Site.objects.filter(pk=self.site.pk, is_stopped=False)
         site = site.filter(company__status="active")
         off = JobSchedule.objects.filter(
             company=self.job_run.company_id, job=self.job_run.job, is_on=False
         )
-        if not self.is_live() or off.exists() or not site.exists():
+        return self.is_live() and not off.exists() and site.exists()
+
+    def must_go_on(self) -> None:
+        """Stopped when it is not wanted any more."""
+        if not self.is_wanted:
             raise Stopped("It was switched off.")
 
     def did(self, line: str) -> None:
