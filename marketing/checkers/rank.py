@@ -90,16 +90,14 @@ def asked_again(
     company: UUID, told: dict[str, Any], said: str, facts: dict[str, Any]
 ) -> Result:
     """Ask Search Console itself for one of them."""
-    site = Site.objects.select_related("company").get(company=company)
+    site = Site.objects.of(company)
     one = random.choice(told["readings"])  # noqa: S311 (a sample, not a secret)
     day = date.fromisoformat(one["day"])
     envelope = Envelope("gsc", {"first": str(day), "last": str(day), "today": str(day)})
     only = {"dimension": "query", "operator": "equals", "expression": one["keyword"][0]}
     try:
         with Web.of(site, gsc.SearchConsole.hosts(site), delay=0.0) as web:
-            from django.utils.timezone import now
-
-            token = gsc.token_of(site, web, now(), by=VERIFIER)
+            token = gsc.token_of(site, web, by=VERIFIER)
             filters = [{"filters": [only]}]
             gsc.fetch(site, web, token, envelope, dimensionFilterGroups=filters)
     except (Unreachable, Failed, Blocked) as no:

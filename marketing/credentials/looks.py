@@ -90,7 +90,7 @@ def google(site: Site) -> str:
     envelope = Envelope("gsc", {"first": day, "last": day})
     hosts = gsc.SearchConsole.hosts(site)
     with Web.of(site, hosts, delay=0.0, seconds=PATIENCE) as web:
-        token = gsc.token_of(site, web, now(), by=SYSTEM)
+        token = gsc.token_of(site, web, by=SYSTEM)
         gsc.fetch(site, web, token, envelope, rowLimit=1)
     return f"the service account reads {site.gsc_property}"
 

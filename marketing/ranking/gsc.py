@@ -34,8 +34,6 @@ from marketing.ranking.countries import COUNTRIES
 from marketing.web.addresses import host_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from marketing.models import Keyword, Site
     from marketing.web.client import Page, Web
     from paperclip.actors import Actor
@@ -73,7 +71,7 @@ class SearchConsole(Provider):
         envelope = Envelope(
             self.name, {"first": str(first), "last": str(last), "today": str(today)}
         )
-        token = token_of(self.site, self.web, self.work.clock(), by=self.work.by)
+        token = token_of(self.site, self.web, by=self.work.by)
         fetch(self.site, self.web, token, envelope)
         for keyword in keywords:
             for found in self.read_again(envelope, Asked.of(keyword), ()):
@@ -183,7 +181,7 @@ def must_be_good(page: Page) -> None:
     raise Failed(said)
 
 
-def token_of(site: Site, web: Web, at: datetime, *, by: Actor) -> str:
+def token_of(site: Site, web: Web, *, by: Actor) -> str:
     """An access token of the site's service account, for an hour (RFC 7523)."""
     told = keys.need(site, "gsc_credentials", "Google positions cannot be read.", by=by)
     endpoint = site.endpoint("google_token")
