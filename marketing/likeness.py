@@ -20,7 +20,7 @@ from marketing.models import (
     RankReading,
 )
 from marketing.render import body_of
-from marketing.web.addresses import normal
+from marketing.web.addresses import netloc_of, normal
 from marketing.words import containment, jaccard, shingles, words
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from marketing.models import Site
 
 # A page competes with another one when its title is so close (of 100), its text so
-# close (cosine), or when it has this share of the impressions of the search.
+# close (cosine), or when it had this share of the impressions of the search lately.
 TITLE, TEXT, SHARE, SPAN = 85.0, 0.75, 0.2, timedelta(days=28)
 # So much two texts of ours may have in common, and so much of ours may be in a page of
 # others; nor so many words in a row.
@@ -55,15 +55,18 @@ class Library:
     @cached_property
     def names(self) -> set[str]:
         """Of us and of rivals: a text with another name in it is the same text."""
-        rivals = Competitor.objects.filter(company=self.site.company_id)
         told = {*self.site.brands, self.site.name, *self.rivals}
-        told |= {(one.base_url.split("//")[-1]).split("/")[0] for one in rivals}
+        told |= {netloc_of(one.base_url) for one in self.competitors}
         return {str(one) for one in told if one}
 
     @cached_property
+    def competitors(self) -> list[Competitor]:
+        return list(Competitor.objects.filter(company=self.site.company_id))
+
+    @property
     def rivals(self) -> set[str]:
-        rows = Competitor.objects.filter(company=self.site.company_id)
-        return set(rows.values_list("name", flat=True))
+        """Their names."""
+        return {one.name for one in self.competitors}
 
     @cached_property
     def posts(self) -> list[Text]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from marketing.clusters import DISTANCE, nearest
+from marketing.likeness import SHARE, SPAN, TEXT, TITLE
 from marketing.models import (
     Brief,
     Keyword,
@@ -22,6 +23,7 @@ from marketing.models import (
     Post,
     RankReading,
 )
+from marketing.models.keyword import WEEK
 from marketing.words import stem_key, words
 from paperclip import audit
 
@@ -32,10 +34,7 @@ if TYPE_CHECKING:
     from paperclip.actors import Actor
 
 # Almost found: seen so often in so many days, and on these places.
-SPAN, IMPRESSIONS, FIRST, LAST = timedelta(days=28), 50, 5.0, 20.0
-# A page competes with a new one when its title is so close (of 100), its text so close
-# to the keyword's cluster (cosine), or it has this share of a search's impressions.
-TITLE, TEXT, SHARE = 85.0, 0.75, 0.2
+IMPRESSIONS, FIRST, LAST = 50, 5.0, 20.0
 # So long a cluster is left alone after a brief: search engines need the time.
 REST = timedelta(days=28)
 MOST_LINKS, MOST_SECONDARY, MOST_FACTS = 10, 12, 40
@@ -89,12 +88,11 @@ class Prospects:
 
     def of_gaps(self) -> Iterator[Opportunity]:
         rows = KeywordGap.objects.filter(company=self.site.company, is_dismissed=False)
-        language = self.language
         for gap in rows.order_by("-score", "term")[:200]:
             named = ", ".join(str(one) for one in gap.rivals[:3])
             why = f"Rivals write about it ({named or 'seen on their pages'}); score"
             told = f"{why} {gap.score:.0f}, {gap.get_kind_display()}."
-            yield Opportunity(gap.term, language, gap.score, told, gap=gap)
+            yield Opportunity(gap.term, self.site.language, gap.score, told, gap=gap)
 
     def of_searches(self) -> Iterator[Opportunity]:
         """Keywords that are shown often enough on a place that can be bettered."""
@@ -133,10 +131,6 @@ class Prospects:
         for row in rows.select_related("keyword").order_by("keyword__text", "day"):
             found.setdefault(row.keyword, []).append(row)
         return found
-
-    @cached_property
-    def language(self) -> str:
-        return str((self.site.languages or ["en"])[0])[:8]
 
     @cached_property
     def resting(self) -> set[Any]:
@@ -220,11 +214,10 @@ def write_brief(
         cluster = adopt(site, one, cluster, by=by)
     assert cluster is not None  # noqa: S101 (what is searched for is a keyword)
     url, by_hand = prospects.rival_of_ours(one)
-    year, week, _day = prospects.at.isocalendar()
     members = [row.text for row in cluster.keywords.order_by("text")]
     brief, made = Brief.objects.get_or_create(
         cluster=cluster,
-        week=f"{year}-W{week:02}",
+        week=f"{prospects.at:{WEEK}}",
         defaults={
             "company": site.company,
             "kind": Brief.Kind.UPDATE if url else Brief.Kind.NEW,

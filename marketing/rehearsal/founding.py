@@ -27,6 +27,7 @@ from marketing.models import (
     Site,
     Template,
 )
+from marketing.models.keyword import WEEK
 from marketing.rehearsal import keypair, story
 from marketing.rehearsal.plan import MAIL_USER, RIVALS, Plan
 from marketing.rehearsal.services import PLACES
@@ -204,17 +205,16 @@ def be_listed(site: Site, plan: Plan) -> None:
 
 def want_first(site: Site, *, by: Actor) -> None:
     """The first post: its group may go out without a person, all others may not."""
-    company, at = site.company, now()
+    company = site.company
     cluster = KeywordCluster.objects.create(
         company=company, name=story.FIRST, auto_approve=True
     )
     keyword, _made = Keyword.objects.enter(company, story.FIRST, by=by, language="en")
     Keyword.objects.filter(pk=keyword.pk).update(cluster=cluster)
-    year, week, _day = at.isocalendar()
     Brief.objects.create(
         company=company,
         cluster=cluster,
-        week=f"{year}-W{week:02}",
+        week=f"{now():{WEEK}}",
         state=Brief.State.APPROVED,
         primary=story.FIRST,
         facts=list(site.facts),
