@@ -149,8 +149,8 @@ class SiteForm(ConsoleForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance._state.adding:
-            self.sections = ((START, ["keywords", "rivals"]), *self.sections)
-            self.sections = (*self.sections[1:2], self.sections[0], *self.sections[2:])
+            first, *rest = self.sections
+            self.sections = (first, (START, ["keywords", "rivals"]), *rest)
         else:
             self.beneath = "marketing/_try_credentials.html"
             del self.fields["keywords"], self.fields["rivals"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, models, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from marketing.models.managed import Managed
@@ -79,16 +79,19 @@ class Contact(Managed):
     @property
     def identities(self) -> list[str]:
         """Every address this person is known by, without its disguises."""
-        root = self.alias_of_id or self.pk
-        rows = Contact.objects.filter(Q(pk=root) | Q(alias_of=root))
-        return sorted({self.identity, *rows.values_list("identity", flat=True)} - {""})
+        rows = self._rows.values_list("identity", flat=True)
+        return sorted({self.identity, *rows} - {""})
 
     @property
     def others(self) -> list[Contact]:
         """The further rows of this person."""
+        return list(self._rows.exclude(pk=self.pk))
+
+    @property
+    def _rows(self) -> QuerySet[Contact]:
         root = self.alias_of_id or self.pk
-        rows = Contact.objects.filter(Q(pk=root) | Q(alias_of=root))
-        return list(rows.exclude(pk=self.pk))
+        rows: QuerySet[Contact] = Contact.objects.filter(Q(pk=root) | Q(alias_of=root))
+        return rows
 
     @transaction.atomic
     def switch(self, on: bool, *, by: Actor) -> None:
