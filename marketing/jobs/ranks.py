@@ -28,7 +28,8 @@ MOST_REVISIONS = 20
 
 class RankMonitor(Job):
     def run(self, work: Work) -> None:
-        verification.verify_open(work.company.pk, JobName.RANKS, work.clock())
+        if not work.is_dry:
+            verification.verify_open(work.company.pk, JobName.RANKS, work.clock())
         keywords = list(
             Keyword.objects.filter(company=work.company, is_tracked=True).order_by(
                 "text"
@@ -44,6 +45,11 @@ class RankMonitor(Job):
                 " credentials”, or “Bing site” and its key, of the site are not set."
             )
         tell_missing(work, missing)
+        if work.is_dry:
+            for kind in asked:
+                number = sum(is_of(one, kind) for one in keywords)
+                work.did(f"{kind.title} would be asked for {number} keywords.")
+            return
         measured: set[Any] = set()
         for kind in asked:
             measured |= self.ask(kind, work, keywords)

@@ -12,6 +12,7 @@ from werkzeug import Request, Response
 
 from agents.models import Secret
 from marketing import conduct, keys, verification
+from marketing.jobs.base import Work
 from marketing.models import (
     Blob,
     JobRun,
@@ -88,6 +89,16 @@ def test_without_anybody_to_ask_it_is_blocked_and_names_the_settings(site) -> No
     assert row.status == "blocked"
     for name in ("Search Console property", "credentials", "Bing site"):
         assert name in row.note
+
+
+def test_a_dry_run_asks_nobody_and_keeps_nothing(site, google) -> None:
+    keyword(site, "ai agents")
+    keyword(site, "for bing alone", engines=["bing"])
+    row = JobRun.objects.start(site.company, "ranks", by=SYSTEM, dry=True)
+    row = conduct.conduct(Work(row, Site.objects.of(site.company_id)))
+    assert row.status == "ok"
+    assert "Search Console would be asked for 1 keywords." in row.lines
+    assert not google.asked and not RankReading.objects.exists()
 
 
 def test_positions_are_of_their_days_and_a_missing_one_is_no_data(site, google) -> None:
