@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from agents.models import Agent
 from marketing import profile, starters
+from marketing.crawl import discovery
+from marketing.crawl.sight import Sight
 from marketing.models import Competitor, JobSchedule, Keyword, Site
 from marketing.web.addresses import host_of, joined, normal, with_www
 from marketing.web.client import LOCAL_DELAY, Page, Unreachable, Web
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 # Between two requests to the operator's own site, and the pages that are read of it.
 DELAY, MOST_PAGES = 0.5, 12
-FEEDS = ("/feed", "/rss.xml", "/atom.xml", "/blog/feed", "/feed.xml")
 TELLING = re.compile(
     r"about|sobre|company|empresa|services?|servic|solutions|pricing|precos|work|cases?"
     r"|clients?|products?|team|why|blog",
@@ -131,22 +132,11 @@ def worth_reading(home: Document, sitemap: Sitemap, hosts: set[str]) -> list[str
 
 def read_feed(web: Web, home: Document) -> tuple[str, list[str]]:
     """The address of the feed, and the titles in it."""
-    import feedparser
-
-    named = [
-        joined(home.url, node.attributes.get("href") or "")
-        for node in home.tree.css('link[rel="alternate" i][type$="xml" i]')
-    ]
-    places = [joined(home.url, place) for place in FEEDS]
-    for at in filter(None, [*named, *places]):
-        try:
-            page = web.get(at)
-        except Unreachable:
-            continue
-        told = feedparser.parse(page.body) if page.is_ok else None
-        if told and told.entries:
-            return at, [str(one.get("title", "")) for one in told.entries[:50]]
-    return "", []
+    sight = Sight(home.html.encode(), home.url, is_rendered=True)
+    found = discovery.feed(sight, web.get)
+    if found is None:
+        return "", []
+    return found.page.asked, [one["title"] for one in found.posts]
 
 
 def proposal_of(

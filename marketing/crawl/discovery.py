@@ -13,7 +13,7 @@ from marketing.web.addresses import absolute, netloc_of
 from marketing.web.client import Page, Unreachable
 from marketing.web.sitemap import PLACES, Unreadable, parse, unpacked
 
-FEEDS = ("/feed", "/rss.xml", "/atom.xml", "/blog/feed")
+FEEDS = ("/feed", "/rss.xml", "/atom.xml", "/blog/feed", "/feed.xml")
 # An index of sitemaps is followed so far: those that speak of a blog come first.
 MOST_SITEMAPS = 4
 
@@ -58,22 +58,18 @@ READERS = {"feed": posts_of_feed, "sitemap": posts_of_sitemap}
 def find(home: Sight, get: Get, named: list[str], known: str = "") -> Source | None:
     """The first source that names posts. `get` reads an address, or says Unreachable;
     `named` are the sitemaps of robots.txt; `known` is where it was found last."""
-    tries = [*feeds_of(home), *([known] if known else [])]
+    return feed(home, get, known) or sitemap(home, get, named)
+
+
+def feed(home: Sight, get: Get, known: str = "") -> Source | None:
+    """The feed that a page names in its head, or else one at a usual place."""
+    heads = home.nodes('link[rel~="alternate" i][type$="xml" i][href]')
+    named = [absolute(home.url, href(node)) for node in heads]
     common = [urljoin(home.url, path) for path in FEEDS]
-    for url in dict.fromkeys([*tries, *common]):
-        if found := source("feed", url, get):
+    for url in dict.fromkeys([*named, known, *common]):
+        if url and (found := source("feed", url, get)):
             return found
-    return sitemap(home, get, named)
-
-
-def feeds_of(home: Sight) -> list[str]:
-    """The feeds that a page names in its head."""
-    found = []
-    for node in home.nodes('link[rel~="alternate" i][href]'):
-        kind = (node.attributes.get("type") or "").lower()
-        if kind in ("application/rss+xml", "application/atom+xml"):
-            found.append(absolute(home.url, href(node)))
-    return found
+    return None
 
 
 def source(kind: str, url: str, get: Get) -> Source | None:
