@@ -118,7 +118,7 @@ class OwnPages:
         row.content_hash, row.status = new_hash, page.status
         row.title = storable(told.title)[:300] if told else ""
         row.text = storable(told.main_text) if told else ""
-        row.language = language_of(told)
+        row.language = told.language[:8] if told else ""
         row.etag = page.headers.get("etag", "")[:200]
         self.keep(row, was_live=True)
         if why := forbids(row.url, page, told):
@@ -172,11 +172,6 @@ def document_of(page: Page) -> Document | None:
     if "html" not in kind:
         return None
     return Document(page.text, page.url, page.headers.get("x-robots-tag", ""))
-
-
-def language_of(told: Document | None) -> str:
-    node = told.tree.css_first("html") if told else None
-    return ((node.attributes.get("lang") or "") if node else "")[:8]
 
 
 def forbids(url: str, page: Page, told: Document | None) -> str:

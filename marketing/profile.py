@@ -8,6 +8,7 @@ from typing import Any
 
 from marketing import starters
 from marketing.clusters import EMPTY, grouped
+from marketing.readability import language_of
 from marketing.web.addresses import bare_host, host_of, joined
 from marketing.web.document import Document
 from marketing.words import squeezed, stem_key, words
@@ -62,14 +63,11 @@ def brands_of(name: str, host: str) -> list[str]:
 
 def languages_of(documents: Sequence[Document]) -> list[str]:
     """Two-letter codes, the most used first; at least one."""
-    import py3langid
-
     counted: dict[str, int] = {}
     for one in documents:
-        node = one.tree.css_first("html")
-        told = ((node.attributes.get("lang") or "") if node else "")[:2].lower()
+        told = one.language[:2].lower()
         if not told.isalpha() and one.main_text:
-            told = str(py3langid.classify(one.main_text[:5000])[0])
+            told = language_of(one.main_text[:5000])
         if told:
             counted[told] = counted.get(told, 0) + 1
     for node in documents[0].tree.css("link[hreflang]"):

@@ -40,6 +40,12 @@ class Document:
                 return content
         return ""
 
+    @property
+    def language(self) -> str:
+        """What it says that it is written in; empty when it does not."""
+        node = self.tree.css_first("html")
+        return (node.attributes.get("lang") or "") if node else ""
+
     @cached_property
     def canonical(self) -> str:
         """The address that the page says is its own; its address when it says none,
