@@ -22,8 +22,8 @@ from marketing.models import (
     JobName,
     Post,
 )
-from marketing.web.client import Unreachable
-from marketing.web.indexnow import JSON, Answer, ask, rest_of
+from marketing.web.client import Unreachable, rest_of
+from marketing.web.indexnow import JSON, Answer, ask
 
 if TYPE_CHECKING:
     from marketing.jobs.base import Work

@@ -64,8 +64,8 @@ def look(
 def read(page: Page, target: str, hosts: Collection[str]) -> Seen:
     """What the page says of us. Links in comments, scripts and other attributes are
     none, and neither is one by way of a redirect of theirs."""
-    headers = {name.lower(): value for name, value in page.headers.items()}
-    document = Document(page.text, page.url, headers.get("x-robots-tag", ""))
+    header = page.headers.get("x-robots-tag", "")
+    document = Document(page.text, page.url, header)
     links = [
         (url, node)
         for node in document.tree.css("a[href]")
@@ -77,7 +77,7 @@ def read(page: Page, target: str, hosts: Collection[str]) -> Seen:
     exact = [one for one in links if normal(one[0]) == normal(target)]
     rated = [(rating(node), url, node) for url, node in exact or links]
     best, url, node = min(rated, key=lambda one: FOUND.index(State(one[0])))
-    page_wide = f"{headers.get('x-robots-tag', '')},{document.meta('robots')}".lower()
+    page_wide = f"{header},{document.meta('robots')}".lower()
     if "nofollow" in page_wide and best == State.LIVE:
         best = State.NOFOLLOW
     return Seen(

@@ -71,7 +71,5 @@ def without(headers: Mapping[str, str]) -> dict[str, str]:
 
 def is_data(headers: Mapping[str, str]) -> bool:
     """Whether what a page has asked for may be text for it."""
-    kind = {name.lower(): told for name, told in headers.items()}.get(
-        "content-type", ""
-    )
-    return not any(word in kind.lower() for word in NO_DATA)
+    kind = headers.get("content-type", "").lower()
+    return not any(word in kind for word in NO_DATA)

@@ -256,7 +256,7 @@ def shown(context: BrowserContext, page: Page, fetch: Fetch) -> str:
 
 
 def fulfil(route: Any, page: Page) -> None:
-    kept = {k: v for k, v in page.headers.items() if k.lower() not in OF_THE_WIRE}
+    kept = {k: v for k, v in page.headers.items() if k not in OF_THE_WIRE}
     route.fulfill(status=page.status, headers=kept, body=page.body)
 
 

@@ -6,8 +6,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from django.utils.timezone import now
 
 from marketing.crawl import again, discovery, walls
 from marketing.crawl.browser import Broken, Chromium
@@ -16,7 +19,7 @@ from marketing.crawl.fetching import NOT_MODIFIED, Fetching, Spent
 from marketing.crawl.fields import extract
 from marketing.crawl.sight import Sight
 from marketing.web.addresses import absolute
-from marketing.web.client import Page, Unreachable
+from marketing.web.client import Page, Unreachable, rest_of
 from marketing.web.document import Document
 
 if TYPE_CHECKING:
@@ -56,8 +59,8 @@ class Reading:
     said: str = ""
     looks: list[Look] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    # What the host asked for with its wall, in seconds.
-    retry_after: float | None = None
+    # What the host asked for with its wall.
+    rest: timedelta | None = None
 
     @property
     def read(self) -> list[Look]:
@@ -179,7 +182,7 @@ class Reader:
         look = Look(url, "ok", sight, {}, page.status, "static", seconds=page.seconds)
         wall = walls.of_status(page.status)
         if wall:
-            self.result.retry_after = seconds_of(page.headers.get("retry-after"))
+            self.result.rest = rest_of(page.headers.get("retry-after", ""), now())
             look.status, look.said = "blocked", wall
             return look
         if not page.is_ok or "html" not in headers.get("content-type", "html"):
@@ -238,15 +241,11 @@ class Reader:
 
 def kept(page: Page) -> dict[str, str]:
     """Of the headers, what is looked at; of cookies, their names."""
-    told = {name.lower(): value for name, value in page.headers.items()}
+    told = page.headers
     found = {name: told[name][:200] for name in KEPT if told.get(name)}
     if names := COOKIE.findall(told.get("set-cookie", "")):
         found["cookies"] = " ".join(sorted(set(names)))[:300]
     return found
-
-
-def seconds_of(told: str | None) -> float | None:
-    return float(told) if told and told.strip().isdigit() else None
 
 
 def plain(url: str) -> str:

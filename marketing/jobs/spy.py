@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -193,10 +192,9 @@ def keep_wall(work: Work, rival: Competitor, reading: Reading) -> None:
     for look in reading.looks:
         if look.status != "ok":
             keep_one(work, rival, look)
-    if reading.retry_after:
-        rest = timedelta(seconds=reading.retry_after)
+    if reading.rest:
         HostCircuit.objects.close(
-            *circuit_of(rival), at=work.clock(), why=reading.said, rest=rest
+            *circuit_of(rival), at=work.clock(), why=reading.said, rest=reading.rest
         )
 
 

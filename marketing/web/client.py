@@ -10,6 +10,8 @@ import ssl
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -25,6 +27,7 @@ SECONDS, LARGEST, MOST_REDIRECTS = 20.0, 5_000_000, 5
 # Between two requests to one host (RFC 9309 says nothing; this is what is polite).
 DELAY = 5.0
 LOCAL_DELAY = 0.02
+LONGEST_REST = timedelta(hours=24)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -38,7 +41,8 @@ class NotAllowed(Unreachable):
 
 @dataclass(frozen=True)
 class Page:
-    """What came back. `url` is where it was found in the end."""
+    """What came back. `url` is where it was found in the end; the names of headers are
+    in lower case."""
 
     asked: str
     url: str
@@ -49,7 +53,7 @@ class Page:
 
     @property
     def text(self) -> str:
-        charset = httpx.Headers(self.headers).get("content-type", "")
+        charset = self.headers.get("content-type", "")
         name = charset.partition("charset=")[2].split(";")[0].strip(" \"'") or "utf-8"
         try:
             return self.body.decode(name, "replace")
@@ -285,3 +289,15 @@ def read(answer: httpx.Response, most: int, until: float) -> bytes:
             where = shown(str(answer.url))
             raise Unreachable(f"{where} takes too long.")
     return bytes(body)
+
+
+def rest_of(retry_after: str, at: datetime) -> timedelta | None:
+    """How long a host asks to be left alone (RFC 9110, 10.2.3), a day at most; None
+    when it does not say."""
+    if retry_after.strip().isdigit():
+        return min(timedelta(seconds=int(retry_after[:9])), LONGEST_REST)
+    try:
+        until = parsedate_to_datetime(retry_after)
+        return max(timedelta(0), min(until - at, LONGEST_REST))
+    except (ValueError, TypeError):
+        return None

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from agents.texts import storable
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 JSON = "application/json; charset=utf-8"
 TRIES, SERVER_FAULT = 3, 500
-LONGEST_REST = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -66,15 +64,3 @@ def ask_once(site: Site, web: Web, body: bytes, payload: str, at: datetime) -> A
     later = storable(page.headers.get("retry-after", ""))[:100]
     said = storable(" ".join(page.text.split()))[:200]
     return Answer(page.status, payload, stored, later, said)
-
-
-def rest_of(retry_after: str, at: datetime) -> timedelta | None:
-    """How long a host asks to be left alone (RFC 9110, 10.2.3), a day at most; None
-    when it does not say."""
-    if retry_after.strip().isdigit():
-        return min(timedelta(seconds=int(retry_after[:9])), LONGEST_REST)
-    try:
-        until = parsedate_to_datetime(retry_after)
-        return max(timedelta(0), min(until - at, LONGEST_REST))
-    except (ValueError, TypeError):
-        return None
