@@ -11,8 +11,9 @@ from urllib.parse import urlencode
 from marketing import keys, render
 from marketing.jobs.base import Blocked
 from marketing.web.addresses import host_of, normal
-from marketing.web.client import LOOPBACK, SECONDS, NotAllowed, Unreachable, Web
+from marketing.web.client import SECONDS, NotAllowed, Unreachable, Web
 from marketing.web.document import Document
+from marketing.web.guard import LOOPBACK
 from marketing.words import squeezed
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from issues.models.project import BRANCH, REPO_URL
 from marketing import keys
 from marketing.jobs.base import Blocked
-from marketing.web.client import LOOPBACK
+from marketing.web.guard import LOOPBACK
 from paperclip import home
 from paperclip.git import Bare, GitError, git
 from paperclip.git.words import HEADS, names, whole
