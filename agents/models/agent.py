@@ -11,12 +11,11 @@ from django.utils.text import slugify
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from agents import bindings, decisions, grants
+from agents import bindings, grants
 from agents.adapters import ADAPTERS, adapter_class, checked_config, checked_tools
 from agents.models.attempt import Attempt
-from agents.models.colleagues import Colleagues
 from agents.models.counter import spent_this_month
-from agents.models.hours import ActiveHours
+from agents.models.employment import Employment
 from agents.models.roles import OF_CEO, PERMISSIONS, ROLES
 from agents.models.run import Run
 from agents.models.wakeup import Wakeup
@@ -24,7 +23,6 @@ from paperclip import audit
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict, Invalid
 from paperclip.models import Company, Instance, ScopedQuerySet, Spender
-from paperclip.models.spender import SPENT
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -95,15 +93,8 @@ class AgentQuerySet(ScopedQuerySet):
         return agent
 
 
-class Agent(Spender, ActiveHours, Colleagues):
+class Agent(Spender, Employment):
     """One employee: who it is, whom it reports to, what runs when it wakes."""
-
-    class Status(models.TextChoices):
-        IDLE = "idle", _("idle")
-        PAUSED = "paused", _("paused")
-        ERROR = "error", _("error")
-        PENDING = "pending_approval", _("pending approval")
-        TERMINATED = "terminated", _("terminated")
 
     name = models.CharField(_("name"), max_length=80)
     url_key = models.SlugField(max_length=80, editable=False)
@@ -115,9 +106,6 @@ class Agent(Spender, ActiveHours, Colleagues):
     capabilities = models.TextField(_("capabilities"), null=True, blank=True)  # noqa: DJ001
     instructions = models.TextField(_("instructions"), blank=True, default="")
     tools = ArrayField(models.CharField(max_length=40), default=list, blank=True)
-    status = models.CharField(
-        max_length=16, choices=Status.choices, default=Status.IDLE
-    )
     error_reason = models.TextField(null=True, blank=True)  # noqa: DJ001
     reports_to = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="reports"
@@ -137,8 +125,6 @@ class Agent(Spender, ActiveHours, Colleagues):
     last_run_started_at = models.DateTimeField(null=True, editable=False)
     # The no-change gate: its timer starts nothing when there is nothing new to do.
     skip_unchanged = models.BooleanField(default=True)
-    pause_reason = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001
-    paused_at = models.DateTimeField(null=True, blank=True)
     permissions = models.JSONField(default=dict, blank=True)
     metadata = models.JSONField(null=True, blank=True)
     # Whether a run of it was ever given a secret: then what it writes is searched.
@@ -186,11 +172,6 @@ class Agent(Spender, ActiveHours, Colleagues):
             if live if live is not None else self.runs.live().exists():
                 return "running"
         return str(self.status)
-
-    @property
-    def is_invokable(self) -> bool:
-        active = self.company.status == Company.Status.ACTIVE
-        return active and self.status in (self.Status.IDLE, self.Status.ERROR)
 
     def models_in_order(self) -> list[tuple[str, str | None]]:
         """The models it may work with, each with the address it is called at: its own,
@@ -262,60 +243,6 @@ class Agent(Spender, ActiveHours, Colleagues):
             raise Invalid(f"Unknown permissions: {', '.join(sorted(unknown))}.")
         self.next_heartbeat_at = self.alarm_after(now())
         self._check_colleagues()
-
-    @transaction.atomic
-    def pause(self, *, by: Actor, reason: str = "manual") -> None:
-        """Nothing of it runs until resume: its runs are cancelled, queued ones too.
-        Paused for its budget, it is not resumed with that any more."""
-        by.must_be_operator(self.company_id, "pause an agent")
-        may = Q(status__in=[self.Status.IDLE, self.Status.ERROR])
-        if reason != SPENT:
-            may |= Q(status=self.Status.PAUSED, pause_reason=SPENT)
-        mine = Agent.objects.filter(may, pk=self.pk)
-        if mine.update(
-            status=self.Status.PAUSED,
-            pause_reason=reason,
-            paused_at=now(),
-            updated_at=now(),
-        ):
-            audit.record(by, "agent.paused", self, reason=reason)
-            self.runs.open().cancel(by=by, why=f"{self.name} was paused.")
-        self.refresh_from_db()
-        if self.status != self.Status.PAUSED:
-            raise Conflict(f"{self.name} is {self.status} and cannot be paused.")
-
-    @transaction.atomic
-    def resume(self, *, by: Actor) -> None:
-        """Wakes start it again. What was cancelled by the pause stays cancelled."""
-        by.must_be_operator(self.company_id, "resume an agent")
-        mine = Agent.objects.filter(pk=self.pk, status=self.Status.PAUSED)
-        if not mine.update(
-            status=self.Status.IDLE,
-            pause_reason=None,
-            paused_at=None,
-            next_heartbeat_at=self.alarm_after(now()),
-            updated_at=now(),
-        ):
-            self.refresh_from_db()
-            raise Conflict(f"{self.name} is {self.status}, not paused.")
-        self.refresh_from_db()
-        self.attempts.filter(issue_id=None).reopen()
-        audit.record(by, "agent.resumed", self)
-
-    @transaction.atomic
-    def terminate(self, *, by: Actor) -> None:
-        """For good: its runs are cancelled and its keys stop working."""
-        by.must_be_operator(self.company_id, "terminate an agent")
-        decisions.withdraw_hire(self, by=by)
-        # The status first: nothing can start between the cancels and it.
-        Agent.objects.filter(pk=self.pk).update(
-            status=self.Status.TERMINATED, next_heartbeat_at=None, updated_at=now()
-        )
-        self.runs.open().cancel(by=by, why=f"{self.name} was terminated.")
-        self.api_keys.filter(revoked_at=None).update(revoked_at=now())
-        bindings.release_all(self, by=by)
-        self.refresh_from_db()
-        audit.record(by, "agent.terminated", self)
 
     def wake(
         self,
