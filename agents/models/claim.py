@@ -14,8 +14,8 @@ from agents.adapters import adapter_class
 from agents.models import counting, metering
 from agents.models.account import ProviderAccount
 from agents.models.base import together
-from agents.models.end import Endable
 from agents.models.incident import SHUT
+from agents.models.lease import Leased
 from agents.models.queue import SAY, in_order, says
 from paperclip import sql, tokens
 from paperclip.actors import SYSTEM
@@ -138,7 +138,7 @@ def outside_from_start(agent: Agent) -> str:
     return adapter_class(agent.adapter_type).reads_outside(agent)
 
 
-class Claimable(Endable):
+class Claimable(Leased):
     if TYPE_CHECKING:
         wakeups: WakeupQuerySet
 
@@ -295,19 +295,6 @@ class Claimable(Endable):
             status="deferred_issue_execution", updated_at=now()
         )
         self.changed()
-
-    def renew(self) -> bool:
-        """Hold the lease a little longer. False once the run has ended: stop then."""
-        mine = type(self).objects.live().filter(pk=self.pk)
-        return bool(mine.update(lease_expires_at=self._lease_end()))
-
-    def revive(self) -> bool:
-        """Hold the lease once more that nobody renewed. False when it is held."""
-        mine = type(self).objects.expired().filter(pk=self.pk)
-        return bool(mine.update(lease_expires_at=self._lease_end()))
-
-    def _lease_end(self) -> datetime:
-        return now() + timedelta(seconds=settings.LEASE_SECONDS)
 
     def started_process(self, pid: int) -> None:
         """Remember the process that does the work."""
