@@ -287,14 +287,14 @@ def test_what_was_not_taken_can_be_corrected_and_imported(company) -> None:
         ("X,eu,a@b.example,PRT,yes,https://x.example", "two-letter"),
         ("X,eu,a@b.example,PT,maybe,https://x.example", "neither yes nor no"),
         ("X,eu,no+more@gone.example,PT,yes,https://x.example", "never written to"),
+        ("X,eu,ana@news.shut.example,PT,yes,https://x.example", "never written to"),
         ("X,eu,a@b.example,PT,yes,https://x.example,more,cells", "8 cells"),
         (f"{'x' * 200},eu,a@b.example,PT,yes,https://x.example", "120 characters"),
     ],
 )
 def test_a_contact_that_does_not_fit_says_why(company, line, said) -> None:
-    Suppression.objects.create(
-        company=company, value="no@gone.example", reason="unsubscribed"
-    )
+    for value in ("no@gone.example", "@shut.example"):
+        Suppression.objects.create(company=company, value=value, reason="unsubscribed")
     head = "outlet,category,email,country,active,source_url"
     done = imports.import_contacts(company, f"{head}\n{line}\n", by=SYSTEM)
     assert said in done.problems[0].said and not Contact.objects.exists()
