@@ -229,11 +229,10 @@ def take_offline(work: Work) -> None:
 
 def hand_over(work: Work) -> None:
     """A page that is to be changed is for the company to do: it gets an issue."""
-    ready = Brief.objects.filter(company=work.company, state=Brief.State.APPROVED)
+    ready = Brief.objects.filter(company=work.company).ready()
     for brief in ready.filter(kind=Brief.Kind.UPDATE):
         with transaction.atomic():
-            mine = Brief.objects.filter(pk=brief.pk, state=Brief.State.APPROVED)
-            if not mine.update(state=Brief.State.USED):
+            if not brief.take_up():
                 continue
             brief.issue = Issue.objects.file(
                 work.company,
@@ -258,10 +257,8 @@ def next_brief(work: Work) -> Brief | None:
     number = rows.pushed_lately(work.clock()).count()
     if waiting + number >= work.site.posts_a_day:
         return None
-    ready = Brief.objects.filter(company=work.company, state=Brief.State.APPROVED)
-    found: Brief | None = (
-        ready.filter(kind=Brief.Kind.NEW).order_by("created_at").first()
-    )
+    ready = Brief.objects.filter(company=work.company).ready()
+    found: Brief | None = ready.filter(kind=Brief.Kind.NEW).first()
     return found
 
 
@@ -284,8 +281,7 @@ def begun(brief: Brief) -> Post | None:
     """The post of a brief, once; None when another is about the same keyword."""
     try:
         with transaction.atomic():
-            mine = Brief.objects.filter(pk=brief.pk, state=Brief.State.APPROVED)
-            if not mine.update(state=Brief.State.USED):
+            if not brief.take_up():
                 return None
             post = Post(
                 company=brief.company,

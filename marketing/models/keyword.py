@@ -207,6 +207,10 @@ class BriefQuerySet(ScopedQuerySet):
         """Those of which a post may still be made, or of which a person decides."""
         return self.filter(state__in=(Brief.State.PROPOSED, Brief.State.APPROVED))
 
+    def ready(self) -> Self:
+        """Those that may be taken up, the oldest first."""
+        return self.filter(state=Brief.State.APPROVED).order_by("created_at")
+
 
 class Brief(Scoped):
     """What a post is to be about. `facts` are {id, text, source_url}: nothing else may
@@ -257,6 +261,11 @@ class Brief(Scoped):
     def approve(self, *, by: Actor) -> None:
         """Let a post be made of it. Conflict unless it was only proposed."""
         self._decide((self.State.PROPOSED,), self.State.APPROVED, by=by)
+
+    def take_up(self) -> bool:
+        """Make something of it. False when somebody does already."""
+        mine = Brief.objects.filter(pk=self.pk, state=self.State.APPROVED)
+        return bool(mine.update(state=self.State.USED))
 
     def drop(self, *, by: Actor) -> None:
         """Nothing is made of it; its cluster is left alone for a while. Conflict when a
