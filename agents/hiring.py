@@ -45,10 +45,10 @@ def hire(
     """A new agent, idle; or pending until a person has decided, with the approval.
 
     An agent needs the permission `canCreateAgents` (403) and gives none that it does
-    not have itself (403), may not hire more than so
-    many a day for one manager (429), and has to say why it needs a second one of the
-    same role (422, `reason_needed`). Missing for an issue that is not the company's.
-    What else it refuses, Agent.objects.hire does."""
+    not have itself (403), may not hire more than so many a day for one manager (429),
+    and has to say why it needs a second one of the same role (422, `reason_needed`).
+    Missing for an issue that is not the company's. What else it refuses,
+    Agent.objects.hire does."""
     issues = apps.get_model("issues.Issue")._default_manager
     for pk in issue_ids:
         issues.get_for(by, pk)
@@ -60,10 +60,7 @@ def hire(
     fields["reports_to"] = fields.get("reports_to") or by.agent
     fields["permissions"] = grants.of_hire(by.agent, fields.get("permissions"))
     must_be_needed(by.agent, reason, fields)
-    rule, _why = rule_for(by.agent, Effect.HIRE, by.run)
-    if rule == Rule.REFUSE:
-        raise NotAllowed("Agents may not hire here.", code="hires_refused")
-    asks = rule == Rule.ASK or reaches_out(fields)
+    asks = must_ask(by.agent, by, fields)
     status = Agent.Status.PENDING if asks else Agent.Status.IDLE
     agent = Agent.objects.take_on(
         company, by=by, status=status, hired_by=by.agent, **fields
@@ -79,6 +76,14 @@ def hire(
         summary=f"{agent.name}, {words.role(agent.role)}",
     )
     return agent, approval
+
+
+def must_ask(hirer: Agent, by: Actor, fields: dict[str, Any]) -> bool:
+    """Whether a person decides of it first. NotAllowed where nobody is hired at all."""
+    rule, _why = rule_for(hirer, Effect.HIRE, by.run)
+    if rule == Rule.REFUSE:
+        raise NotAllowed("Agents may not hire here.", code="hires_refused")
+    return bool(rule == Rule.ASK) or reaches_out(fields)
 
 
 def must_be_needed(hirer: Agent, reason: str, fields: dict[str, Any]) -> None:
