@@ -30,6 +30,21 @@ def article(title: str, text: str = "") -> Response:
     )
 
 
+ALTAIR_PAGE = (
+    "<header><h1>Altair</h1></header><main><h1>Agents that answer your shop</h1>"
+    "<h1 style='display:none'>Hidden</h1><h2>AI agents for retail</h2>"
+    "<h2 class=gone>Not to be seen</h2><h2>  </h2><h2>Inventory forecasting</h2>"
+    "<p>We build AI agents for retail with Python and Django. AI agents for retail"
+    " need inventory forecasting. Inventory forecasting is hard work for a shop,"
+    " and inventory forecasting by hand is harder still for everybody.</p></main>"
+)
+ALTAIR_FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>Altair</title>
+<item><title>What AI agents for retail cost</title>
+<link>/blog/what-agents-cost</link></item>
+<item><title>Inventory forecasting in five steps</title>
+<link>/blog/inventory-forecasting</link></item></channel></rss>"""
+
+
 def altair(tracker: str) -> dict[str, Answer]:
     """All of it is made by a script; its feed names its posts."""
     script = f"""
@@ -43,14 +58,6 @@ def altair(tracker: str) -> dict[str, Answer]:
     try {{ new WebSocket('{tracker}'.replace('http', 'ws')); }} catch (no) {{}}
     navigator.serviceWorker && navigator.serviceWorker.register('/worker.js');
     """
-    page = (
-        "<header><h1>Altair</h1></header><main><h1>Agents that answer your shop</h1>"
-        "<h1 style='display:none'>Hidden</h1><h2>AI agents for retail</h2>"
-        "<h2 class=gone>Not to be seen</h2><h2>  </h2><h2>Inventory forecasting</h2>"
-        "<p>We build AI agents for retail with Python and Django. AI agents for retail"
-        " need inventory forecasting. Inventory forecasting is hard work for a shop,"
-        " and inventory forecasting by hand is harder still for everybody.</p></main>"
-    )
     shell = f"""<!doctype html><html><head><title>Loading</title>
     <meta name="description" content="Agents for shops, made in Lisbon.">
     <style>.gone {{ display: none }}</style>
@@ -58,18 +65,13 @@ def altair(tracker: str) -> dict[str, Answer]:
     <link rel="preconnect" href="{tracker}"><script src="{tracker}tag.js"></script>
     </head><body><div id="root"></div><img src="/logo.png">
     <script src="/_next/static/app.js"></script></body></html>"""
-    feed = """<?xml version="1.0"?><rss version="2.0"><channel><title>Altair</title>
-    <item><title>What AI agents for retail cost</title>
-    <link>/blog/what-agents-cost</link></item>
-    <item><title>Inventory forecasting in five steps</title>
-    <link>/blog/inventory-forecasting</link></item></channel></rss>"""
-    told = json.dumps({"title": "AI agents for retail | Altair", "html": page})
+    told = json.dumps({"title": "AI agents for retail | Altair", "html": ALTAIR_PAGE})
     return {
         "/": html(shell, headers={"X-Powered-By": "Next.js"}),
         "/robots.txt": robots("Disallow: /private", "Disallow: /blog/inventory"),
         "/_next/static/app.js": Response(script, mimetype="text/javascript"),
         "/api/page.json": Response(told, mimetype="application/json"),
-        "/blog/feed.xml": Response(feed, mimetype="application/rss+xml"),
+        "/blog/feed.xml": Response(ALTAIR_FEED, mimetype="application/rss+xml"),
         "/blog/what-agents-cost": article("What AI agents for retail cost"),
         "/blog/inventory-forecasting": article("Must not be read"),
         "/worker.js": Response("", mimetype="text/javascript"),
@@ -97,14 +99,6 @@ def boreal(tracker: str) -> dict[str, Answer]:
     <url><loc>{base}blog/ai-agents-for-retail</loc><lastmod>2026-11-02</lastmod></url>
     <url><loc>{base}about</loc></url></urlset>"""
 
-    def drip(request: Request) -> Response:
-        def slowly() -> Iterator[bytes]:
-            for _second in range(60):
-                yield b"<p>"
-                time.sleep(0.3)
-
-        return Response(slowly(), mimetype="text/html")
-
     return {
         "/": html(page, headers={"Set-Cookie": "csrftoken=abc; Path=/; Secure"}),
         "/robots.txt": lambda request: robots(
@@ -119,6 +113,15 @@ def boreal(tracker: str) -> dict[str, Answer]:
         "/drip": drip,
         "/loop": Response("", 302, headers={"Location": "/loop"}),
     }
+
+
+def drip(request: Request) -> Response:
+    def slowly() -> Iterator[bytes]:
+        for _second in range(60):
+            yield b"<p>"
+            time.sleep(0.3)
+
+    return Response(slowly(), mimetype="text/html")
 
 
 def cirrus(tracker: str) -> dict[str, Answer]:
