@@ -68,11 +68,6 @@ class IssueQuerySet(ScopedQuerySet):
             ~Q(origin_kind=JOB),
         )
 
-    def with_blockers(self) -> Self:
-        """Adds `is_blocked`: whether an unresolved blocker is left."""
-        left = Relation.objects.unresolved().filter(blocked=OuterRef("pk"))
-        return self.annotate(is_blocked=Exists(left))
-
     def matching(self, text: str) -> Self:
         """Those with the text in their title, description or identifier."""
         return self.filter(

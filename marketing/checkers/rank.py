@@ -6,18 +6,17 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from issues.checkers.base import Checker, Job, Result, failed, passed, unable
+from issues.verdicts import CHECKER
 from marketing.jobs.base import Blocked, Failed
 from marketing.models import Blob, Site
 from marketing.ranking import gsc, provider_class
 from marketing.ranking.base import Asked, Envelope, Found
 from marketing.web.client import Unreachable, Web
-from paperclip.actors import Actor
 from paperclip.api.forms import Form
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-VERIFIER = Actor("system", "checker", "Paperclip")
 # An average is rounded; and a day that is not final may still move by so much.
 CLOSE, FRESH = 0.011, 2.0
 
@@ -97,7 +96,7 @@ def asked_again(
     only = {"dimension": "query", "operator": "equals", "expression": one["keyword"][0]}
     try:
         with Web.of(site, gsc.SearchConsole.hosts(site), delay=0.0) as web:
-            token = gsc.token_of(site, web, by=VERIFIER)
+            token = gsc.token_of(site, web, by=CHECKER)
             filters = [{"filters": [only]}]
             gsc.fetch(site, web, token, envelope, dimensionFilterGroups=filters)
     except (Unreachable, Failed, Blocked) as no:
