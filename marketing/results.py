@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.template.loader import render_to_string
 
 from agents.models import CostEvent, Run
@@ -176,7 +176,7 @@ def positions_of(company: Company, since: datetime, until: datetime) -> list[Pos
     """Each keyword that is watched, in each metric that was asked for."""
     early, start, end = month_before(since.date()), since.date(), until.date()
     rows = RankReading.objects.filter(
-        company=company, keyword__is_tracked=True, day__gte=early, day__lt=end
+        Q(day__gte=early, day__lt=end), company=company, keyword__is_tracked=True
     )
     series: dict[tuple[Keyword, str], list[RankReading]] = {}
     for row in rows.select_related("keyword").order_by("day", "tick_at"):
