@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urljoin
 
-import trafilatura
 from selectolax.lexbor import LexborHTMLParser
 from url_normalize import url_normalize
 from w3lib.url import canonicalize_url, url_query_cleaner
@@ -79,6 +78,9 @@ class Document:
     @cached_property
     def main_text(self) -> str:
         """The text without what stands around it on every page."""
+        # It brings NumPy with it: a twelfth of every program's start.
+        import trafilatura
+
         found = trafilatura.extract(
             self.html, url=self.url, include_comments=False, favor_recall=True
         )
