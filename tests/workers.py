@@ -46,6 +46,7 @@ class Worker:
             env=os.environ
             | {"DATABASE_URL": database_url(), "REDIS_URL": settings.REDIS_URL}
             | {"PAPERCLIP_HOME": str(settings.HOME)}
+            | {"PAPERCLIP_CONSOLE": "no", "CELERY_SKIP_CHECKS": "1"}
             | environment,
             stderr=self.said,
         )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import trafilatura
 from selectolax.lexbor import LexborHTMLParser
 
 from marketing.web.addresses import joined
@@ -80,6 +79,9 @@ class Document:
     @cached_property
     def main_text(self) -> str:
         """The text without what stands around it on every page."""
+        # It brings NumPy with it: a twelfth of every program's start.
+        import trafilatura
+
         found = trafilatura.extract(
             self.html, url=self.url, include_comments=False, favor_recall=True
         )

@@ -77,6 +77,7 @@ class Program:
                 "DATABASE_URL": database_url(),
                 "REDIS_URL": settings.REDIS_URL,
                 "PAPERCLIP_HOME": str(settings.HOME),
+                "PAPERCLIP_CONSOLE": "no",
                 "PAPERCLIP_GATEWAY_URL": self.blog.model.server.url_for("").rstrip("/"),
                 "PAPERCLIP_RUN_ID": str(self.run.pk),
                 "PAPERCLIP_API_KEY": "t",
