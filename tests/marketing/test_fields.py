@@ -178,7 +178,7 @@ def test_words_of_every_day_are_no_technologies() -> None:
 
 def test_of_cookies_the_names_are_kept_and_nothing_else() -> None:
     cookies = "a=secret; Expires=Thu, 01 Jan 2026 00:00:00 GMT, csrftoken=x; Path=/"
-    page = Page(URL, URL, 200, {"Set-Cookie": cookies, "X-Secret": "1"}, b"", 0.1)
+    page = Page(URL, URL, 200, {"set-cookie": cookies, "x-secret": "1"}, b"", 0.1)
     assert kept(page) == {"cookies": "a csrftoken"}
 
 
