@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.test import Client
+
 from agents.models import Run
 from marketing.jobs.base import Work
 from marketing.models import JobRun, JobSchedule, Site
@@ -24,6 +26,13 @@ def site(company: Company | None = None, **fields: Any) -> Site:
     row = Site.objects.create(company=company, **values)
     JobSchedule.objects.seed(row)
     return row
+
+
+def browser(company: Company, role: str = "admin") -> Client:
+    """Signed in as somebody of the company with that role."""
+    client = Client()
+    client.force_login(make.operator(company, role))
+    return client
 
 
 def work(site: Site, job: str, **fields: Any) -> Work:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from django.test import Client
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
@@ -16,7 +15,6 @@ from marketing.credentials import BROKEN, NOT_SET, WORKS, Told
 from marketing.models import Mailbox
 from paperclip.doctor import marketing as doctor
 from paperclip.doctor.findings import FAIL, WARN
-from tests import make
 from tests.marketing import deploys, mailworld, scene, searchers
 from tests.marketing.blogscene import Blog
 
@@ -128,12 +126,12 @@ def test_what_is_broken_is_said_with_what_to_do(
 
 
 def test_the_page_of_the_site_tells_the_same() -> None:
-    site, browser = scene.site(), Client()
-    browser.force_login(make.operator(site.company, "admin"))
+    site = scene.site()
+    browser = scene.browser(site.company)
     assert "Try them" in browser.get("/marketing/site/").content.decode()
     told = browser.post("/marketing/site/credentials").content.decode()
     assert "“IndexNow key” is not set" in told and "works" in told
-    browser.force_login(make.operator(site.company, "operator"))
+    browser = scene.browser(site.company, "operator")
     assert browser.post("/marketing/site/credentials").status_code == 403
 
 

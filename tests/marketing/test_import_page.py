@@ -11,6 +11,7 @@ from django.test import Client
 from marketing.models import Contact, Keyword
 from paperclip.models import Activity
 from tests import make
+from tests.marketing import scene
 
 pytestmark = pytest.mark.django_db
 KEYWORDS, CONTACTS = "/marketing/import/keywords/", "/marketing/import/contacts/"
@@ -18,9 +19,7 @@ KEYWORDS, CONTACTS = "/marketing/import/keywords/", "/marketing/import/contacts/
 
 @pytest.fixture
 def browser() -> Client:
-    client = Client()
-    client.force_login(make.operator(make.company(), "admin"))
-    return client
+    return scene.browser(make.company())
 
 
 def send(browser: Client, url: str, data: bytes | str, do: str = "check") -> Any:
@@ -114,8 +113,7 @@ def test_all_lines_are_taken_at_once_or_not_at_all(
 
 
 def test_contacts_are_the_admins_business() -> None:
-    client = Client()
-    client.force_login(make.operator(make.company(), "operator"))
+    client = scene.browser(make.company(), "operator")
     assert client.get(KEYWORDS).status_code == 200
     assert client.get(CONTACTS).status_code == 403
     assert "Import a list" in client.get("/marketing/keywords/").content.decode()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from django.test import Client
 
 from agents.models import Approval
 from marketing import directories
@@ -25,12 +22,6 @@ from tests.marketing import scene
 pytestmark = pytest.mark.django_db
 
 
-def client(company: Any, role: str = "admin") -> Client:
-    found = Client()
-    found.force_login(make.operator(company, role))
-    return found
-
-
 def test_a_packet_is_pasted_approved_and_submitted() -> None:
     facts = [{"id": f"f{n}", "text": f"Fact {n} of us."} for n in range(3)]
     site = scene.site(phone="+351 210 000 000", facts=facts, topics=["AI"])
@@ -42,7 +33,10 @@ def test_a_packet_is_pasted_approved_and_submitted() -> None:
         company=site.company, name="Lists", url="https://www.lists.example/",
         form_url="https://lists.example/enter", terms_url="https://lists.example/terms",
     )  # fmt: skip
-    browser, url = client(site.company, "operator"), f"/marketing/listing/{row.pk}"
+    browser, url = (
+        scene.browser(site.company, "operator"),
+        f"/marketing/listing/{row.pk}",
+    )
     assert "Nothing to paste yet" in browser.get(url).content.decode()
     made = directories.packet(scene.work(site, "backlinks"), row)
     assert made is not None and made.approval is not None
@@ -77,13 +71,13 @@ def test_not_for_us_takes_the_question_back() -> None:
     row = Directory.objects.create(company=site.company, name="L", url="https://l.x/")
     made = directories.packet(scene.work(site, "backlinks"), row)
     assert made is not None
-    viewer, url = client(site.company, "viewer"), f"/marketing/listing/{row.pk}"
+    viewer, url = scene.browser(site.company, "viewer"), f"/marketing/listing/{row.pk}"
     viewer.post(f"{url}/drop")
     row.refresh_from_db()
     assert (
         row.state == "packet" and "Not for us" not in viewer.get(url).content.decode()
     )
-    client(site.company, "operator").post(f"{url}/drop")
+    scene.browser(site.company, "operator").post(f"{url}/drop")
     row.refresh_from_db()
     assert row.state == "dropped"
     assert SubmissionPacket.objects.get().state == "dropped"
@@ -99,7 +93,7 @@ def test_terms_that_changed_are_read_or_the_directory_is_dropped() -> None:
         )
         for name in "ab"
     ]  # fmt: skip
-    browser = client(site.company, "operator")
+    browser = scene.browser(site.company, "operator")
     url = f"/marketing/listing/{rows[0].pk}"
     assert "I have read them" in browser.get(url).content.decode()
     browser.post(f"{url}/terms")
@@ -118,7 +112,7 @@ def test_a_contact_is_switched_and_is_somebody_else_too() -> None:
         )
         for name, address in addresses.items()
     )  # fmt: skip
-    browser, base = client(site.company), "/marketing/contacts"
+    browser, base = scene.browser(site.company), "/marketing/contacts"
     browser.post(f"{base}/{ana.pk}/switch", {"on": "0"})
     browser.post(f"{base}/{none.pk}/switch", {"on": "1"})
     assert set(Contact.objects.filter(is_on=True)) == {work}
@@ -141,7 +135,7 @@ def test_a_category_goes_unread_after_ten_were_read_and_with_the_risk_told() -> 
     row = Template.objects.create(
         company=company, category="eu", subject="S", body="{pitch}"
     )
-    browser, url = client(company), f"/marketing/templates/{row.pk}"
+    browser, url = scene.browser(company), f"/marketing/templates/{row.pk}"
     browser.post(f"{url}/approval", {"auto": "1"})
     page = browser.get(f"{url}/change/").content.decode()
     assert "so far: 0" in page and "I understand" not in page
@@ -160,7 +154,7 @@ def test_a_category_goes_unread_after_ten_were_read_and_with_the_risk_told() -> 
         )  # fmt: skip
     page = browser.get(f"{url}/change/").content.decode()
     assert "cannot be called back" in page and "I understand" in page
-    client(company, "operator").post(f"{url}/approval", {"auto": "1"})
+    scene.browser(company, "operator").post(f"{url}/approval", {"auto": "1"})
     row.refresh_from_db()
     assert not row.auto_approve
     browser.post(f"{url}/approval", {"auto": "1"})

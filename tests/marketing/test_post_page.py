@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.test import Client
 from pytest_httpserver import HTTPServer
 
 from marketing.models import Effect, Post
-from tests import make
+from tests.marketing import scene
 from tests.marketing.blogscene import Blog
 from tests.marketing.drafts import SHOPS
 
@@ -24,12 +23,6 @@ def blog(httpserver: HTTPServer) -> Blog:
     return made
 
 
-def client(blog: Blog, role: str = "operator") -> Client:
-    found = Client()
-    found.force_login(make.operator(blog.site.company, role))
-    return found
-
-
 def fields(document: dict[str, Any]) -> dict[str, str]:
     """The form as a browser sends it."""
     told = {name: document[name] for name in ("title", "meta", "slug", "intro")}
@@ -40,7 +33,7 @@ def fields(document: dict[str, Any]) -> dict[str, str]:
 
 
 def test_an_edit_is_saved_and_asked_for_anew(blog: Blog) -> None:
-    browser, post = client(blog), blog.post
+    browser, post = scene.browser(blog.site.company, "operator"), blog.post
     page = browser.get(f"/marketing/posts/{post.pk}").content.decode()
     assert "Approve or reject" in page and SHOPS["sections"][0]["heading"] in page
     title = "AI agents for small shops: begin here"
@@ -56,7 +49,7 @@ def test_an_edit_is_saved_and_asked_for_anew(blog: Blog) -> None:
 
 
 def test_a_text_that_does_not_pass_stays_in_the_form(blog: Blog) -> None:
-    browser, post = client(blog), blog.post
+    browser, post = scene.browser(blog.site.company, "operator"), blog.post
     told = {**fields(post.version.document), "meta": "Too short for it"}
     answer = browser.post(f"/marketing/posts/{post.pk}/edit", told)
     page = answer.content.decode()
@@ -66,7 +59,7 @@ def test_a_text_that_does_not_pass_stays_in_the_form(blog: Blog) -> None:
 
 
 def test_a_post_is_taken_offline_with_one_click(blog: Blog) -> None:
-    browser, post = client(blog), blog.post
+    browser, post = scene.browser(blog.site.company, "operator"), blog.post
     url = f"/marketing/posts/{post.pk}/unpublish"
     browser.post(url)  # nothing of it is online
     assert not Effect.objects.filter(kind="unpublish").exists()
@@ -74,7 +67,7 @@ def test_a_post_is_taken_offline_with_one_click(blog: Blog) -> None:
     assert (
         "Take it offline" in browser.get(f"/marketing/posts/{post.pk}").content.decode()
     )
-    viewer = client(blog, "viewer")
+    viewer = scene.browser(blog.site.company, "viewer")
     viewer.post(url)
     assert not Effect.objects.filter(kind="unpublish").exists()
     browser.post(url)
