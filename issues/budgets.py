@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Status, Threshold = BudgetIncident.Status, BudgetIncident.Threshold
-# Why a scope is paused.
-PAUSED = SPENT
 # Nobody's word by then is a no: it stays as it is.
 ASKED_FOR = timedelta(days=60)
 # The reason of the wakes with which stopped work goes on.
@@ -155,7 +153,7 @@ def pause(incident: BudgetIncident) -> None:
     subject = subject_of(incident.company, incident.scope_type, incident.scope_id)
     if incident.scope_type != "issue" and not is_paused(subject):
         try:
-            subject.pause(by=SYSTEM, reason=PAUSED)
+            subject.pause(by=SYSTEM, reason=SPENT)
         except Conflict:  # it cannot work anyway
             log.info("%s is not paused for its budget", subject)
 
@@ -212,7 +210,7 @@ def resume_scope(incident: BudgetIncident, by: Actor) -> None:
     except Missing:
         return
     reason = getattr(subject, "pause_reason", None)
-    if reason == PAUSED and is_paused(subject) and not others.exists():
+    if reason == SPENT and is_paused(subject) and not others.exists():
         subject.resume(by=SYSTEM)
 
 

@@ -17,6 +17,7 @@ from issues.models import Claim, Relation
 from issues.models.base import Status
 from issues.models.issue import Issue
 from paperclip.models import Instance
+from paperclip.models.spender import SPENT
 from paperclip.words import reason
 
 if TYPE_CHECKING:
@@ -84,11 +85,11 @@ def stopped(issue: Issue) -> Why | None:
     if Instance.objects.is_stopped():
         said = "Everything is stopped, in all companies."
         return Why("stopped", said, "an owner or an admin resumes it")
-    if company.status != "active" and company.pause_reason != "budget":
+    if company.status != "active" and company.pause_reason != SPENT:
         return Why(
             "stopped", f"{company} is {company.state}.", "an operator resumes it"
         )
-    if project is not None and project.paused_at and project.pause_reason != "budget":
+    if project is not None and project.paused_at and project.pause_reason != SPENT:
         return Why("stopped", f"The project {project} is paused.", "it is resumed")
     return over_budget(issue)
 

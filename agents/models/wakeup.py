@@ -19,6 +19,7 @@ from agents.models.run import Run
 from paperclip import doorbell
 from paperclip.exceptions import Conflict
 from paperclip.models import Instance, Scoped, ScopedQuerySet
+from paperclip.models.spender import SPENT
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -183,7 +184,7 @@ class Wakeup(Scoped):
         self.details = {"status": agent.status}
         if Instance.objects.is_stopped():
             return "Everything is stopped, in all companies. Resume it first."
-        if agent.company.status != "active" and agent.company.pause_reason != "budget":
+        if agent.company.status != "active" and agent.company.pause_reason != SPENT:
             return f"{agent.company} is {agent.company.state}."
         if shut := BudgetIncident.objects.shutting(self.scopes):
             self.details = {

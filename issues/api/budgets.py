@@ -22,6 +22,7 @@ from paperclip.api.shapes import CompanyShape
 from paperclip.api.views import Endpoint
 from paperclip.exceptions import Invalid
 from paperclip.models import Company
+from paperclip.models.spender import SPENT
 
 LARGEST = 2**40
 
@@ -67,7 +68,7 @@ def overview(company: Company) -> dict[str, Any]:
     active = ours.exclude(status=BudgetIncident.Status.RESOLVED)
     cards = Approval.objects.open().filter(company=company)
     names = {one.policy.scope_id: one.name for one in standings}
-    paused = {"company": company, "pause_reason": budgets.PAUSED}
+    paused = {"company": company, "pause_reason": SPENT}
     shown = IncidentShape(
         active.select_related("counter"), many=True, context={"names": names}
     )

@@ -21,13 +21,13 @@ from rest_framework.serializers import (
 
 from agents.api.costs import summary
 from agents.models import Agent, Approval, BudgetIncident, CostEvent, Run
-from issues.budgets import PAUSED
 from issues.models import Issue, Project
 from issues.models.base import CLOSED
 from paperclip.api.schema import doc
 from paperclip.api.shapes import Shape
 from paperclip.api.views import Endpoint
 from paperclip.models import Company
+from paperclip.models.spender import SPENT
 
 DAYS = 14
 
@@ -99,7 +99,7 @@ def costs_of(company: Company) -> dict[str, float]:
 
 def budgets_of(company: Company, waiting: int) -> dict[str, int]:
     incidents = BudgetIncident.objects.filter(company=company)
-    paused = {"company": company, "pause_reason": PAUSED}
+    paused = {"company": company, "pause_reason": SPENT}
     return {
         "activeIncidents": incidents.open().count(),
         "pendingApprovals": waiting,
