@@ -34,7 +34,7 @@ from issues.models import Claim, Criterion, Issue
 from issues.models.claim import TRIES
 from paperclip import doorbell, home
 from paperclip.exceptions import Conflict, Invalid
-from paperclip.models import Company, Instance
+from paperclip.models import Instance
 from paperclip.scrub import Scrubber
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def carry_out(claim: Claim) -> None:
         )
         stand = issue.stand()
         looks = list(looks_at(issue, claim))
-        if is_stopped(claim.company_id):
+        if Instance.objects.holds(claim.company_id):
             raise Gone  # it may have ended what was looked at
         verdicts.conclude(claim, stand, looks)
     except Gone:
@@ -180,15 +180,11 @@ class Beat:
             return
         self.due = time.monotonic() + self.every
         try:
-            if not self.claim.renew() or is_stopped(self.claim.company_id):
+            renewed, company_id = self.claim.renew(), self.claim.company_id
+            if not renewed or Instance.objects.holds(company_id):
                 raise Gone
         finally:
             connection.close()
-
-
-def is_stopped(company_id: UUID) -> bool:
-    active = Company.objects.filter(pk=company_id, status=Company.Status.ACTIVE)
-    return Instance.objects.is_stopped() or not active.exists()
 
 
 def clear_up(older_than: float = 24 * 3600) -> None:

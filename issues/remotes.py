@@ -25,7 +25,7 @@ from paperclip import audit, doorbell
 from paperclip.actors import SYSTEM
 from paperclip.exceptions import Conflict
 from paperclip.git import Bare, GitError
-from paperclip.models import Company, Instance
+from paperclip.models import Instance
 
 if TYPE_CHECKING:
     from issues.models.project import Project
@@ -162,17 +162,12 @@ def push_waiting() -> None:
     for product in ours.exclude(project=None).select_related("project", "issue"):
         try:
             here = is_due(product) and Bare(str(product.project_id)).exists()
-            if here and not is_stopped(product) and is_allowed(product):
+            # Asked before each one: the pushes before it may have taken minutes.
+            held = here and Instance.objects.holds(product.company_id)
+            if here and not held and is_allowed(product):
                 push(product)
         except Exception:
             log.exception("could not push %s of %s", product, product.issue)
-
-
-def is_stopped(product: WorkProduct) -> bool:
-    """Whether nothing of it may leave the building. Asked before each one: the pushes
-    before it may have taken minutes."""
-    active = Company.objects.filter(pk=product.company_id, status=Company.Status.ACTIVE)
-    return Instance.objects.is_stopped() or not active.exists()
 
 
 def is_due(product: WorkProduct) -> bool:

@@ -12,6 +12,8 @@ from paperclip.exceptions import Conflict, NotAllowed
 from paperclip.models.company import Company
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from paperclip.actors import Actor
 
 ONLY = 1
@@ -28,6 +30,11 @@ class InstanceQuerySet(models.QuerySet["Instance"]):
 
     def is_stopped(self) -> bool:
         return self.filter(stopped_at__isnull=False).exists()
+
+    def holds(self, company_id: UUID) -> bool:
+        """Whether nothing of this company may go on: it is stopped, or everything."""
+        active = Company.objects.filter(pk=company_id, status=Company.Status.ACTIVE)
+        return self.is_stopped() or not active.exists()
 
 
 class Instance(models.Model):
