@@ -145,7 +145,7 @@ class RoutineTrigger(Edited):
 
     def __str__(self) -> str:
         if self.kind == SCHEDULE:
-            return cron.in_words(self.cron_expression or "", self.time_zone or "UTC")
+            return cron.in_words(*self.schedule)
         return self.label or str(self.Kind(self.kind).label)
 
     @property
@@ -153,29 +153,28 @@ class RoutineTrigger(Edited):
         """Where a webhook is called."""
         return f"{settings.URL}/api/routine-triggers/public/{self.public_id}/fire"
 
+    @property
+    def schedule(self) -> cron.Schedule:
+        """When it rings, as far as it says so."""
+        return cron.Schedule(self.cron_expression or "", self.time_zone or "UTC")
+
     def next_times(self, n: int = 3) -> list[datetime]:
         """Its next times, as clocks in its zone show them."""
         is_on = self.enabled and self.kind == SCHEDULE
-        if not is_on or cron.problem_of(self.cron_expression or ""):
+        if not is_on or cron.problem_of(self.schedule.expression):
             return []
-        return cron.next_times(
-            self.cron_expression or "", self.time_zone or "UTC", now(), n
-        )
+        return cron.next_times(*self.schedule, now(), n)
 
     def slots_until(self, at: datetime) -> list[datetime]:
         """The slots that have come due and were not taken up."""
         assert self.next_run_at is not None  # noqa: S101 (it is due)
-        return cron.due_since(
-            self.cron_expression or "", self.time_zone or "UTC", self.next_run_at, at
-        )
+        return cron.due_since(*self.schedule, self.next_run_at, at)
 
     def set_alarm(self, after: datetime) -> None:
         """When it rings next; the caller saves."""
         self.next_run_at = None
         if self.kind == SCHEDULE and self.enabled:
-            self.next_run_at = cron.following(
-                self.cron_expression or "", self.time_zone or "UTC", after
-            )
+            self.next_run_at = cron.following(*self.schedule, after)
 
     # --- verbs -------------------------------------------------------------------
 
@@ -188,7 +187,7 @@ class RoutineTrigger(Edited):
             cron_expression=self.cron_expression,
             time_zone=self.time_zone,
         )
-        after = cron.following(self.cron_expression or "", self.time_zone or "UTC", at)
+        after = cron.following(*self.schedule, at)
         return bool(mine.update(next_run_at=after, updated_at=now()))
 
     def note(self, run: RoutineRun, *, fired: bool = True) -> None:
