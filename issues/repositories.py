@@ -17,6 +17,7 @@ from django.db import transaction
 
 from agents.rehearsal.world import PLAYED
 from issues import remotes
+from issues.models.fix import FIX
 from issues.models.project import Project
 from issues.models.work_product import OURS, WorkProduct
 from paperclip import audit
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
     from issues.models import Issue
     from paperclip.actors import Actor
-
-REVIEW_FIX = "review_fix"
 
 
 def of(project: Project) -> Bare:
@@ -64,7 +63,7 @@ def owner_of(issue: Issue) -> Issue:
     for, that of the issue it is to fix. One that was put below another issue is no fix
     of that one."""
     above: Any = issue
-    while above.origin_kind == REVIEW_FIX and above.parent is not None:
+    while above.origin_kind == FIX and above.parent is not None:
         if above.origin_id not in (None, str(above.parent_id)):
             break
         above = above.parent

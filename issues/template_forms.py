@@ -17,11 +17,6 @@ from issues.routine_template import PRIORITIES
 from paperclip.api.forms import Flag, Form, Text, Whole
 from paperclip.exceptions import Invalid
 
-FILE = "company.toml"
-ADAPTER = "litellm"
-LONGEST_INSTRUCTIONS = 40_000
-NOT_PICKED = "not_picked"
-
 
 class NamedForm(Form):
     name = Text(max_length=200)

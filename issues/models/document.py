@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Self
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
+from issues.models.check import KEY
 from paperclip import audit
 from paperclip.exceptions import BadRequest, Conflict
 from paperclip.models import Scoped, ScopedQuerySet
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from issues.models.issue import Issue
     from paperclip.actors import Actor
 
-KEY = RegexValidator(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 PLAN = "plan"
 LARGEST = 512 * 1024
 
