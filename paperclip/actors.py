@@ -51,6 +51,11 @@ class Actor:
         return self.run.pk if self.run else None
 
     @property
+    def doer(self) -> Any:
+        """The agent whose doing it is, whatever credential its run uses; or None."""
+        return self.agent or (self.run.agent if self.run else None)
+
+    @property
     def is_person(self) -> bool:
         """A person at the keyboard, and not a program with a person's key in a run."""
         return self.kind == "user" and self.run is None

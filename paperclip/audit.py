@@ -58,7 +58,7 @@ def record(by: Actor, action: str, subject: models.Model, **details: Any) -> Non
     name = subject._meta.model_name or ""
     company_id = subject.company_id  # type: ignore[attr-defined]
     # A run with a person's key is still its agent's doing.
-    doer = by.agent or (by.run.agent if by.run else None)
+    doer = by.doer
     sql.planned(
         RECORD,
         id=uuid4(),

@@ -188,7 +188,7 @@ class ApprovalBase(Scoped):
         )
         if kind in ("requested", "resubmitted"):
             return event
-        doer = by.agent or (by.run.agent if by.run else None)
+        doer = by.doer
         for agent in self._askers():
             if agent != doer:
                 self._tell(agent, event, by)

@@ -31,8 +31,7 @@ class Children(Checker):
             return failed(f"Not done: {', '.join(left)}.", parts=told)
         if job.settings.get("verified"):
             # Of a part that was opened again since, the last answer counts.
-            last = Claim.objects.filter(issue__in=parts, agent__isnull=False)
-            last = last.order_by("issue_id", "-created_at").distinct("issue_id")
+            last = Claim.objects.filter(issue__in=parts).last_words()
             known = {one.issue_id for one in last if one.status == "verified"}
             left = [one.identifier for one in parts if one.pk not in known]
             if left:

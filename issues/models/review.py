@@ -19,7 +19,7 @@ from issues.models.base import CLOSED, Status
 from issues.models.decision import Decision
 from issues.models.fix import FIX, file_fix
 from issues.models.relation import Relation
-from issues.models.stages import PERSON, Stages, doer_of, employed
+from issues.models.stages import PERSON, Stages, employed
 from issues.models.work_product import OURS, WorkProduct
 from paperclip import audit
 from paperclip.actors import SYSTEM
@@ -68,7 +68,7 @@ class Review(Stages):
     def _must_be_its_judge(self, by: Actor) -> None:
         """The reviewer, a manager of who did the work, or a person: nobody else, and
         never the one who did it."""
-        judge, worker = doer_of(by), self.executor_agent
+        judge, worker = by.doer, self.executor_agent
         if judge is None or worker is None:
             return
         may = judge.pk == self.assignee_agent_id or judge in worker.chain_of_command()
@@ -81,7 +81,7 @@ class Review(Stages):
 
     def _to_reviewer(self, fields: dict[str, Any], *, by: Actor) -> bool:
         asked = fields.get("status") in (Status.DONE, Status.IN_REVIEW)
-        doer = doer_of(by)
+        doer = by.doer
         if doer is None or not asked or NAMING & set(fields) or self.is_closed:
             return False
         if self.assignee_agent_id not in (None, doer.pk):
@@ -212,7 +212,7 @@ class Review(Stages):
         contradicts the project goes back. Conflict when that was no review's outcome
         but a person's wish."""
         done = asked == Status.DONE != self.status and self.origin_kind != FIX
-        doer = doer_of(by)
+        doer = by.doer
         if not done or (doer and self._own_branch_of(doer)):
             return asked
         issue: Any = self

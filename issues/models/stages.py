@@ -17,7 +17,6 @@ from issues.models.base import Status
 from issues.models.checkout import Checkout
 from issues.models.decision import Decision
 from issues.models.fix import FIX
-from issues.models.relation import Relation
 from issues.models.thread import Thread
 from paperclip import audit
 from paperclip.actors import SYSTEM
@@ -191,8 +190,7 @@ class Stages(Checkout, Thread):
 
     def _back_at_work(self) -> str:
         """The status of what its agent goes on with."""
-        held_up = Relation.objects.filter(blocked_id=self.pk).unresolved().exists()
-        return Status.BLOCKED if held_up else Status.IN_PROGRESS
+        return Status.BLOCKED if self._is_held_up() else Status.IN_PROGRESS
 
     # --- the policy -------------------------------------------------------------------
 
@@ -229,9 +227,3 @@ def employed(agent: Agent | None) -> Agent | None:
     """The agent, unless it was dismissed."""
     gone = agent is None or agent.status == Agent.Status.TERMINATED
     return None if gone else agent
-
-
-def doer_of(by: Actor) -> Agent | None:
-    """The agent whose doing it is, whatever credential its run uses."""
-    doer: Agent | None = by.agent or (by.run.agent if by.run else None)
-    return doer

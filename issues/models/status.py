@@ -10,7 +10,6 @@ from django.utils.timezone import now
 from agents.models import Agent, Run
 from issues.models.base import CLOSED, Status
 from issues.models.fix import FIX
-from issues.models.relation import Relation
 from issues.models.review import Review
 from issues.models.routine_run import RoutineRun
 from issues.models.thread import must_be_sayable
@@ -276,6 +275,3 @@ class StatusMachine(Verified):
         else:
             return []
         return [Wake(self.assignee_agent, source, reason, self)]
-
-    def _is_held_up(self) -> bool:
-        return Relation.objects.filter(blocked_id=self.pk).unresolved().exists()

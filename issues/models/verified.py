@@ -21,7 +21,6 @@ from issues.models.evidence import Evidence
 from issues.models.fix import FIX
 from issues.models.proof import must_be_true
 from issues.models.review import NAMING, Review
-from issues.models.stages import doer_of
 from issues.models.work_product import WorkProduct
 from paperclip import audit, doorbell
 from paperclip.exceptions import Conflict, Invalid
@@ -119,11 +118,11 @@ class Verified(Review):
         self._end_claim(fields, by=by)
         routed = super()._route(fields, by=by, comment=comment)
         if asked == Status.DONE == fields.get("status"):
-            if doer_of(by) and worker is not None and not self._holds():
+            if by.doer and worker is not None and not self._holds():
                 # What was approved is not what was checked.
                 self._ask_checker(worker, [], by=by)
                 fields["status"] = Status.IN_REVIEW
-            elif doer_of(by) != self.assignee_agent or worker is not None:
+            elif by.doer != self.assignee_agent or worker is not None:
                 self._note_accepted(by)
         return routed
 
@@ -159,7 +158,7 @@ class Verified(Review):
         """Whether an agent says that its work is done. Somebody else's is claimed by
         its manager only where there is something to check."""
         asked = fields.get("status") in (Status.DONE, Status.IN_REVIEW)
-        doer = doer_of(by)
+        doer = by.doer
         if doer is None or not asked or NAMING & set(fields) or self.is_closed:
             return False
         if self.is_under_review or self.origin_kind == FIX:
@@ -171,7 +170,7 @@ class Verified(Review):
         self, fields: dict[str, Any], named: Any, *, by: Actor, comment: str
     ) -> bool:
         must_be_true(self, named, by=by)
-        worker = self.assignee_agent or doer_of(by)
+        worker = self.assignee_agent or by.doer
         assert worker is not None  # noqa: S101 (for the type checker)
         claim = Claim.open_of(self.pk)
         if claim is not None:  # said twice, or a person has just asked how it stands
@@ -238,7 +237,7 @@ class Verified(Review):
         claim = Claim.open_of(self.pk)
         if claim is None:
             return
-        if doer_of(by) is None and fields.get("status") == Status.DONE:
+        if by.doer is None and fields.get("status") == Status.DONE:
             claim.decide(Claim.Status.ACCEPTED, by=by.name)
         else:
             claim.decide(Claim.Status.WITHDRAWN)
@@ -271,7 +270,7 @@ class Verified(Review):
 def must_hand_on_alone(fields: dict[str, Any], by: Actor) -> None:
     """Invalid for an agent that ends its part and hands the issue on in one: what is
     done is checked and reviewed first."""
-    if doer_of(by) is not None and NAMING & set(fields):
+    if by.doer is not None and NAMING & set(fields):
         raise Invalid(
             "Say that it is done, or say who has it next: not both at once.",
             code="done_and_assigned",

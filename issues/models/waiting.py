@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef
 
 from issues.models.base import CLOSED, IssueBase, Status
-from issues.models.relation import Relation
+from issues.models.relation import Relation, RelationQuerySet
 from issues.models.wakes import Wake
 from paperclip import audit
 from paperclip.exceptions import Invalid
@@ -111,20 +111,14 @@ class Waiting(IssueBase):
             ._default_manager.exclude(status__in=[*CLOSED, Status.BACKLOG])
             .select_related("assignee_agent__company")
         )
-        freed = []
+        waits = Relation.objects.filter(blocker_id=self.pk).values("blocked")
+        waiting, reason = issues.filter(pk__in=waits), BLOCKER_CANCELLED
         if self.status == Status.DONE:
-            waiting = Relation.objects.filter(blocker_id=self.pk).values("blocked")
             left = Relation.objects.unresolved().filter(blocked=OuterRef("pk"))
-            freed += [
-                Wake(issue.assignee_agent, "automation", BLOCKERS_DONE, issue)
-                for issue in issues.filter(~Exists(left), pk__in=waiting)
-            ]
-        else:
-            waiting = Relation.objects.filter(blocker_id=self.pk).values("blocked")
-            freed += [
-                Wake(issue.assignee_agent, "automation", BLOCKER_CANCELLED, issue)
-                for issue in issues.filter(pk__in=waiting)
-            ]
+            waiting, reason = waiting.filter(~Exists(left)), BLOCKERS_DONE
+        freed = [
+            Wake(issue.assignee_agent, "automation", reason, issue) for issue in waiting
+        ]
         above = type(self)._default_manager.filter(pk=self.pk).values("parent")
         children = type(self)._default_manager.filter(parent=OuterRef("pk"))
         freed += [
@@ -135,14 +129,15 @@ class Waiting(IssueBase):
         ]
         return freed
 
+    def _is_held_up(self) -> bool:
+        return self._unresolved().exists()
+
+    def _unresolved(self) -> RelationQuerySet:
+        return Relation.objects.filter(blocked_id=self.pk).unresolved()
+
     def must_be_unblocked(self) -> None:
         """Invalid (422), naming them, while blockers are unfinished."""
-        left = (
-            Relation.objects.filter(blocked_id=self.pk)
-            .unresolved()
-            .select_related("blocker")
-        )
-        if left:
+        if left := self._unresolved().select_related("blocker"):
             names = ", ".join(edge.blocker.identifier for edge in left)
             raise Invalid(
                 f"{self.identifier} waits for {names}.",

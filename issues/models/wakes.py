@@ -34,7 +34,7 @@ def send_wakes(
 ) -> None:
     """Wake each agent once per issue, for the first reason given. Whose doing it is,
     its run says, whatever credential it used."""
-    doer = by.agent or (by.run.agent if by.run else None)
+    doer = by.doer
     first: dict[tuple[UUID, UUID], tuple[Agent, Wake]] = {}
     for wake in wakes:
         own = doer is not None and wake.agent == doer
