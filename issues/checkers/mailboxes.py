@@ -32,9 +32,7 @@ CERTIFICATES = {
     **dict.fromkeys((2, 18, 19, 20, 21), UNKNOWN),
     **dict.fromkeys((62, 64), OTHER_NAME),
 }
-NOT_BELIEVED = (
-    "shows a certificate that cannot be believed: ask your provider about it."
-)
+NOT_BELIEVED = "shows a certificate that cannot be believed: ask your provider."
 NO_TLS = (
     "does not speak TLS at port {port}: choose STARTTLS, or the port for TLS (465 for"
     " SMTP, 993 for IMAP)."
@@ -56,8 +54,8 @@ WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
             *(ConnectionRefusedError, TimeoutError, EOFError),
             *(smtplib.SMTPServerDisconnected, imaplib.IMAP4.abort),
         ),
-        "does not answer at port {port}: look at its name, the port, and the encryption"
-        " that goes with it (TLS: 465 or 993; STARTTLS: 587 or 143).",
+        "does not answer at port {port}, or breaks off: look at its name, the port, and"
+        " the encryption that goes with it (TLS: 465 or 993; STARTTLS: 587 or 143).",
     ),
     (
         (smtplib.SMTPNotSupportedError,),

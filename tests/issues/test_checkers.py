@@ -390,6 +390,16 @@ def test_a_mail_is_looked_up(box: Store, tmp_path: Path) -> None:
     assert len(found.facts["digest"]) == 64
 
 
+def test_a_mail_nobody_can_read_hides_no_other(box: Store) -> None:
+    issue = make.issue()
+    box.put(letter("ann@example.org", "Hello", "<(comment)@us.example>"))
+    none = posted(issue, box, to="ann@example.org", subject="Hello")
+    assert none.outcome == "failed" and "has no Message-ID" in none.said
+    box.letters.insert(0, (time.time(), letter("ann@example.org", "Hello", "<1@x>")))
+    found = posted(issue, box, to="ann@example.org", subject="Hello")
+    assert found.outcome == "passed" and found.facts["messageId"] == "<1@x>"
+
+
 def test_an_old_mail_is_no_proof(box: Store, tmp_path: Path) -> None:
     box.put(letter("ann@example.org", "Hello", "<1@x>"), at=time.time() - 3 * 86_400)
     box.put(letter("ann@example.org", "Hello", "<2@x>"), at=time.time() - 60)
