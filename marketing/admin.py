@@ -20,6 +20,7 @@ from marketing.models import (
     Suppression,
     Template,
 )
+from marketing.outreach import addresses
 from paperclip.admin import ConsoleAdmin, ConsoleForm
 from paperclip.desk import Desk
 from paperclip.models import Company
@@ -84,8 +85,37 @@ class DirectoryAdmin(ManagedAdmin):
         return reverse("admin:listing", args=[row.pk])
 
 
+class AddressAdmin(ConsoleAdmin):
+    """A list with addresses of people outside: in the columns `masks`, for whoever may
+    not write to them, stands what is named there, and nobody is found by them."""
+
+    masks: dict[str, str] = {}
+
+    def columns(self, request: HttpRequest) -> dict[str, str]:
+        desk = Desk.of(request)
+        whole = addresses.are_whole(desk.actor, desk.company.pk)
+        return {} if whole else self.masks
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        masks = self.columns(request)
+        return [masks.get(name, name) for name in super().get_list_display(request)]
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        masks = self.columns(request)
+        names = super().get_search_fields(request)
+        return [name for name in names if name not in masks]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        # A filter in the address of the page would find them letter by letter.
+        hidden = {*self.columns(request), "identity"} if self.columns(request) else ()
+        if lookup.partition("__")[0] in hidden:
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))
+
+
 @admin.register(Contact)
-class ContactAdmin(ManagedAdmin):
+class ContactAdmin(AddressAdmin, ManagedAdmin):
+    masks = {"email": "masked"}
     form = forms.ContactForm
     change_list_template = "marketing/list.html"
     imports = "admin:import_contacts"
@@ -95,6 +125,10 @@ class ContactAdmin(ManagedAdmin):
     search_fields = ["outlet", "name", "email"]
     add_label = _("New contact")
     empty_text = _("Nobody yet. Enter whom a pitch may be sent to, or import a list.")
+
+    @admin.display(description=_("email"))
+    def masked(self, row: Contact) -> str:
+        return row.masked
 
 
 @admin.register(Template)
@@ -124,13 +158,23 @@ class CountryPolicyAdmin(ConsoleAdmin):
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(ConsoleAdmin):
+class SuppressionAdmin(AddressAdmin):
+    masks = {"value": "masked", "said": "masked_reason"}
     form = forms.SuppressionForm
     adds = changes = "change who is written to"
     list_display = ["value", "reason", "said", "created_at"]
     search_fields = ["value"]
     add_label = _("Never write to")
     empty_text = _("Nobody has asked to be left alone.")
+
+    @admin.display(description=_("value"))
+    def masked(self, row: Suppression) -> str:
+        return addresses.shown(row.value, whole=False)
+
+    @admin.display(description=_("said"))
+    def masked_reason(self, row: Suppression) -> str:
+        # It may repeat what a mail server has said.
+        return addresses.shown(row.said, whole=False)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj is None and super().has_change_permission(request, obj)

@@ -82,17 +82,24 @@ class Letter(NamedTuple):
     arrived: datetime
     head: EmailMessage
 
+    def said(self, name: str) -> str:
+        """A header as text; nothing where it is so broken that nobody can read it."""
+        try:
+            return str(self.head[name] or "")
+        except Exception:  # (the parser of headers has many ways to fail)
+            return ""
+
     @property
     def message_id(self) -> str:
-        return str(self.head["Message-ID"] or "").strip()
+        return self.said("Message-ID").strip()
 
     def is_to(self, wanted: str) -> bool:
-        names = [str(self.head[name] or "") for name in ("To", "Cc")]
+        names = [self.said(name) for name in ("To", "Cc")]
         found = email.utils.getaddresses(names)
         return wanted.casefold() in [address.casefold() for _name, address in found]
 
     def says(self, wanted: str) -> bool:
-        return wanted.casefold() in str(self.head["Subject"] or "").casefold()
+        return wanted.casefold() in self.said("Subject").casefold()
 
 
 class Mail(Checker):
@@ -148,6 +155,9 @@ def looked_up(job: Job, server: imaplib.IMAP4, facts: dict[str, Any]) -> Result:
         if not letter.is_to(settings.get("to", "")) and settings.get("to"):
             continue
         if not letter.says(settings.get("subject", "")):
+            continue
+        if not letter.message_id:
+            why = "the message has no Message-ID, by which it could be told from others"
             continue
         if Evidence.objects.of_others(job.issue, letter.message_id):
             why = f"{letter.message_id} is the proof of another issue already"

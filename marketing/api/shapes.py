@@ -18,6 +18,7 @@ from rest_framework.serializers import (
 
 from agents.api.approval_shapes import VerdictShape
 from issues.api.criteria_shapes import EvidenceShape
+from marketing.outreach import addresses
 from marketing.report import Told
 from marketing.views.room import Card
 from paperclip.api.shapes import Moment, Shape
@@ -161,7 +162,8 @@ class ReadingShape(Shape):
 
 
 class MessageShape(Shape):
-    """A mail as it goes out. Whole addresses are in the export alone."""
+    """A mail as it goes out. Who may not write to people outside, an agent too, reads
+    their addresses masked."""
 
     id = UUIDField()
     companyId = UUIDField(source="company_id")
@@ -169,17 +171,23 @@ class MessageShape(Shape):
     category = CharField()
     state = CharField()
     messageId = CharField(source="message_id")
-    to = CharField(source="masked")
+    to = SerializerMethodField()
     outlet = SerializerMethodField()
     subject = CharField()
     body = CharField()
     articleUrl = CharField(source="article_url")
     approvalId = UUIDField(source="approval_id", allow_null=True)
-    smtpReply = CharField(source="smtp_reply")
+    smtpReply = SerializerMethodField()
     sentAt = Moment(source="sent_at", allow_null=True)
     foundInSentAt = Moment(source="found_at", allow_null=True)
     repliedAt = Moment(source="replied_at", allow_null=True)
     createdAt = Moment(source="created_at")
+
+    def get_to(self, message: Any) -> str:
+        return addresses.shown(message.to, self.context["whole"])
+
+    def get_smtpReply(self, message: Any) -> str:
+        return addresses.shown(message.smtp_reply, self.context["whole"])
 
     def get_outlet(self, message: Any) -> str | None:
         return message.contact.outlet if message.contact else None

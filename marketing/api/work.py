@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse
@@ -25,7 +27,7 @@ from marketing.api.shapes import (
     ReadingShape,
 )
 from marketing.models import KeywordGap, Message, Post, RankReading
-from marketing.outreach import ledger
+from marketing.outreach import addresses, ledger
 from paperclip.api.schema import doc
 from paperclip.api.shapes import Shape
 from paperclip.api.views import Endpoint
@@ -46,11 +48,12 @@ class ListEndpoint(Endpoint):
         pages: Pages,
         shape: type[Shape],
         form: type[Serializer],
+        **context: Any,
     ) -> Response:
         """A page of the company's rows that the query asks for."""
         company = self.company()
         rows = rows.filter(company=company, **self.query(form))
-        answer = self.page(rows, pages, shape)
+        answer = self.page(rows, pages, shape, **context)
         note(self.actor, answer.data)
         return answer
 
@@ -110,7 +113,8 @@ class Messages(ListEndpoint):
     )
     def get(self, request: Request, **path: str) -> Response:
         rows = Message.objects.select_related("contact")
-        return self.shown(rows, NEWEST, MessageShape, MessageFilter)
+        whole = addresses.are_whole(self.actor, self.company().pk)
+        return self.shown(rows, NEWEST, MessageShape, MessageFilter, whole=whole)
 
 
 class Export(Endpoint):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models, transaction
 from django.db.models import Q
@@ -12,6 +13,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from marketing.models.managed import Managed
+from marketing.web.client import LOOPBACK
 from paperclip import audit
 from paperclip.exceptions import Invalid
 
@@ -90,6 +92,17 @@ class Mailbox(Managed):
 
     def __str__(self) -> str:
         return self.address
+
+    def clean(self) -> None:
+        """ValidationError where passwords and mail would go over the net in clear."""
+        for name in ("smtp", "imap"):
+            host = getattr(self, f"{name}_host")
+            none = getattr(self, f"{name}_security") == self.Security.NONE
+            if none and host not in LOOPBACK:
+                said = _(
+                    "Without encryption only this machine is spoken to: 127.0.0.1."
+                )
+                raise ValidationError({f"{name}_security": said})
 
     @property
     def domain(self) -> str:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.mail.backends.smtp import EmailBackend
 
+from issues.checkers.mailboxes import in_words, refused
 from marketing import keys
 from marketing.jobs.base import Blocked
 from marketing.models import Mailbox
 from marketing.web.client import LOOPBACK
+from paperclip.scrub import Scrubber
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +65,7 @@ class Recorder(smtplib.SMTP):
 
     def login(self, user: str, password: str, **how: Any) -> tuple[int, bytes]:
         # A sink on this machine asks nobody who they are.
+        self.ehlo_or_helo_if_needed()
         if self._host in LOOPBACK and not self.has_extn("auth"):
             return 235, b"not asked"
         return super().login(user, password, **how)
@@ -110,11 +113,14 @@ class Outbox:
 
     def __init__(self, box: Mailbox, *, by: Actor, seconds: float = 0) -> None:
         must_be_of_this_machine_in_rehearsal(box)
+        must_be_encrypted(box.smtp_host, box.smtp_security)
         security = Mailbox.Security(box.smtp_security)
         password = keys.need(
             box, keys.PASSWORD, "no mail can be sent from there.", by=by
         )
         self.box = box
+        # Servers have said aloud what they were told.
+        self._hide = Scrubber([password])
         self._backend = RecordingBackend(
             host=box.smtp_host,
             port=box.smtp_port,
@@ -143,15 +149,19 @@ class Outbox:
             self._backend.connection = None
         try:
             self._backend.open()
-        except smtplib.SMTPResponseException as no:
+        except (smtplib.SMTPException, OSError, UnicodeEncodeError) as no:
             self._backend.connection = None
-            said = text_of(no.smtp_code, no.smtp_error)
-            if no.smtp_code in PERMANENT:
-                raise Shut(said) from None
-            raise Away(said) from None
-        except (smtplib.SMTPException, OSError) as no:
-            self._backend.connection = None
-            raise Away(str(no) or type(no).__name__) from None
+            raise self._refusal(no) from None
+
+    def _refusal(self, no: Exception) -> Away | Shut:
+        if not isinstance(no, smtplib.SMTPResponseException):
+            return Away(in_words(no, self.box.smtp_host, self.box.smtp_port))
+        said = self._hide.text(text_of(no.smtp_code, no.smtp_error))
+        if no.smtp_code not in PERMANENT:
+            return Away(said)
+        if isinstance(no, smtplib.SMTPAuthenticationError):
+            said = refused(self.box.smtp_host, self.box.user, said)
+        return Shut(said)
 
     def send(self, to: str, wire: bytes) -> Outcome:
         """Send it, once; what became of it."""
@@ -193,6 +203,15 @@ def verdict(code: int, said: bytes | str, *, recipient: bool = False) -> Outcome
 def text_of(code: int, said: bytes | str) -> str:
     words = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
     return f"{code} {' '.join(words.split())}"[:500]
+
+
+def must_be_encrypted(host: str, security: str) -> None:
+    """Blocked where a password and mail would go over the net in clear."""
+    if security == Mailbox.Security.NONE and host not in LOOPBACK:
+        raise Blocked(
+            f"{host} is to be spoken to without encryption, and only this machine may"
+            " be: choose TLS or STARTTLS in the mailbox."
+        )
 
 
 def must_be_of_this_machine_in_rehearsal(box: Mailbox) -> None:

@@ -26,8 +26,8 @@ def keep_copy(message: Message, *, by: Actor) -> str:
         return ""
     try:
         with imap.opened(box, by=by) as server:
-            if not imap.is_in_sent(server, message.message_id):
-                imap.append(server, letters.wire_of(message), message.sent_at)
+            wire = letters.wire_of(message)
+            imap.put_copy(server, message.message_id, wire, message.sent_at)
     except imap.NoFolder as no:
         return f"No copy was put into Sent: {no}"
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.policy
+import time
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
@@ -16,7 +17,12 @@ from marketing.outreach.letters import new_message_id
 from paperclip.exceptions import Conflict
 
 if TYPE_CHECKING:
+    import imapclient
+
     from paperclip.actors import Actor
+
+# So long the server may take to put what it sent into Sent.
+SECONDS = 5.0
 
 
 def send_to_oneself(box: Mailbox, *, by: Actor) -> str:
@@ -35,8 +41,8 @@ def send_to_oneself(box: Mailbox, *, by: Actor) -> str:
             raise Conflict(f"The mail server did not take it: {outcome.said}")
         with imap.opened(box, by=by) as server:
             if box.sent_copy == Mailbox.SentCopy.APPEND:
-                imap.append(server, wire, now())
-            found = imap.is_in_sent(server, letter["Message-ID"])
+                imap.put_copy(server, letter["Message-ID"], wire, now())
+            found = appears(server, letter["Message-ID"])
     except Blocked as no:
         raise Conflict(str(no)) from None
     except (mail.Away, mail.Shut) as no:
@@ -49,3 +55,13 @@ def send_to_oneself(box: Mailbox, *, by: Actor) -> str:
             " copy there ourselves."
         )
     return f"The server said “{outcome.said}”, and the mail is in Sent."
+
+
+def appears(server: imapclient.IMAPClient, message_id: str) -> bool:
+    """Whether it is in Sent, now or in a moment."""
+    until = time.monotonic() + SECONDS
+    while not (found := imap.is_in_sent(server, message_id)):
+        if time.monotonic() > until:
+            break
+        time.sleep(0.5)
+    return found

@@ -36,7 +36,7 @@ class Mail:
             "MAIL_IMAP_PORT": str(self.imap),
         }
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mail_devel", "--no-http"],
+            [sys.executable, "-m", "mail_devel", "--no-http", "--auth-required"],
             env={**os.environ, **settings},
             stdin=subprocess.DEVNULL,
             stdout=said,

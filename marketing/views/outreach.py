@@ -18,7 +18,7 @@ from marketing.models import (
     Message,
     Suppression,
 )
-from marketing.outreach import letters
+from marketing.outreach import addresses, letters
 from paperclip.desk import Desk, attempt, page
 from paperclip.exceptions import Refused
 
@@ -28,7 +28,8 @@ EDITABLE = (Message.State.DRAFT, Message.State.AWAITING, Message.State.APPROVED)
 
 @require_GET
 def ledger(request: HttpRequest) -> HttpResponse:
-    company = Desk.of(request).company
+    desk = Desk.of(request)
+    company = desk.company
     state = request.GET.get("state", "")
     rows = Message.objects.filter(company=company)
     states = rows.order_by().values_list("state").annotate(count=Count("pk"))
@@ -37,6 +38,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
         request,
         "marketing/outreach.html",
         title=_("Outreach"),
+        whole=addresses.are_whole(desk.actor, company.pk),
         messages_=shown.select_related("contact", "approval")[:MOST],
         state=state,
         counts=[(one, Message.State(one).label, count) for one, count in states],
@@ -109,7 +111,7 @@ def show(
     refusal: Refused | None = None,
     typed: dict[str, str] | None = None,
 ) -> HttpResponse:
-    may = Desk.of(request).may(row.company, "write to people outside")
+    may = Desk.of(request).may(row.company, addresses.ACT)
     return page(
         request,
         "marketing/message.html",
@@ -123,6 +125,7 @@ def show(
         company=row.company,
         crumbs=[(_("Outreach"), reverse("admin:outreach"))],
         row=row,
+        whole=addresses.are_whole(Desk.of(request).actor, row.company_id),
         events=row.events.order_by("at"),
         answers=row.answers.order_by("arrived_at"),
         in_english=row.contact is not None

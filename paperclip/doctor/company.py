@@ -11,6 +11,7 @@ from django.core.mail import get_connection
 from django.db import connection
 
 from agents.models import BudgetIncident, BudgetPolicy, SecretBinding, SecretVersion
+from issues.checkers.mailboxes import in_words
 from paperclip import checkpoints, home, sealing, vault
 from paperclip.doctor.findings import (
     FAIL,
@@ -18,7 +19,6 @@ from paperclip.doctor.findings import (
     PATIENCE,
     WARN,
     Finding,
-    first_line,
     is_up,
     log_of,
     migrations,
@@ -138,7 +138,8 @@ def mail() -> Finding:
             return Finding(OK, said)
     except (OSError, SMTPException) as error:
         todo = "Look at PAPERCLIP_EMAIL_URL and that server."
-        return Finding(FAIL, f"{said}: {first_line(error)}", todo)
+        why = in_words(error, settings.EMAIL_HOST, settings.EMAIL_PORT)
+        return Finding(FAIL, f"{said}: {why}", todo)
 
 
 @of_tables

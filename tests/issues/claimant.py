@@ -64,6 +64,7 @@ def send():
     letter["Subject"], letter["Message-ID"] = "The tool is there", MESSAGE
     letter.set_content("Have a look.")
     with smtplib.SMTP("127.0.0.1", int(os.environ["SMTP"])) as server:
+        server.login("press@us.example", "a-mail-password")
         server.send_message(letter)
 
 

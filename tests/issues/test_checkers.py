@@ -26,6 +26,7 @@ from paperclip.exceptions import Conflict, Invalid, NotAllowed
 from paperclip.git import Bare, lay_out
 from paperclip.models import Activity, Company
 from tests import make
+from tests.certificates import Certificates
 from tests.issues.evidence import RIGHT, dev, project, worked_on
 from tests.mailserver import LOGIN, Store, mail
 from tests.mailserver import settings as mailbox
@@ -389,6 +390,16 @@ def test_a_mail_is_looked_up(box: Store, tmp_path: Path) -> None:
     assert len(found.facts["digest"]) == 64
 
 
+def test_a_mail_nobody_can_read_hides_no_other(box: Store) -> None:
+    issue = make.issue()
+    box.put(letter("ann@example.org", "Hello", "<(comment)@us.example>"))
+    none = posted(issue, box, to="ann@example.org", subject="Hello")
+    assert none.outcome == "failed" and "has no Message-ID" in none.said
+    box.letters.insert(0, (time.time(), letter("ann@example.org", "Hello", "<1@x>")))
+    found = posted(issue, box, to="ann@example.org", subject="Hello")
+    assert found.outcome == "passed" and found.facts["messageId"] == "<1@x>"
+
+
 def test_an_old_mail_is_no_proof(box: Store, tmp_path: Path) -> None:
     box.put(letter("ann@example.org", "Hello", "<1@x>"), at=time.time() - 3 * 86_400)
     box.put(letter("ann@example.org", "Hello", "<2@x>"), at=time.time() - 60)
@@ -436,13 +447,44 @@ def test_of_two_that_are_concluded_with_the_same_mail_one_is_proven(
 def test_a_mailbox_nobody_can_open_is_a_persons_business(box: Store) -> None:
     issue = make.issue()
     refused = posted(issue, box, password="not-the-password")
-    assert refused.outcome == "unable" and "does not let us in" in refused.said
+    assert refused.outcome == "unable" and "does not take the user" in refused.said
     assert "no folder" in posted(issue, box, folder="Nowhere").said
 
 
 def checked_by(check: Check, issue: Issue) -> Result:
     criterion = Criterion.objects.add(issue, by=SYSTEM, check=check)
     return checking.look(issue, Claim(issue=issue, company=issue.company), criterion)
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_mailbox_is_opened_over_tls_by_whom_one_can_believe(
+    security: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificates = Certificates()
+    said = {
+        "expired": "has expired: ask your provider to renew it",
+        "other host": "of another server: enter its name",
+        "unknown authority": "of an authority that is not known here",
+    }
+    with certificates.trusted(monkeypatch):
+        with mail(security, certificates.context()) as (store, _smtp, imap):
+            store.port, issue = imap, make.issue()
+            store.put(letter("ann@example.org", "Hello", "<1@x>"))
+            told = {"security": security, "to": "ann@example.org"}
+            assert posted(issue, store, **told).outcome == "passed"
+            wrong = posted(issue, store, password="another-password", **told)
+            assert "does not take the user" in wrong.said and "***" in wrong.said
+            assert "another-password" not in str(wrong) and store.logins == 1
+        for kind, words in said.items():
+            with mail(security, certificates.context(kind)) as (store, _smtp, imap):
+                found = posted(make.issue(), store, security=security)
+                assert found.outcome == "unable" and words in found.said
+                store.must_have_heard_nothing()
+        with mail() as (store, _smtp, imap):
+            found = posted(make.issue(), store, security=security)
+            word = "STARTTLS at port" if security == "starttls" else "TLS at port"
+            assert found.outcome == "unable" and word in found.said
+            store.must_have_heard_nothing()
 
 
 def test_a_mailbox_is_the_companys_own(box: Store) -> None:

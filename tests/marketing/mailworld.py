@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import Any
 
 import imapclient
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 
 from agents.models import Secret
 from marketing import keys
@@ -43,6 +45,19 @@ class Script:
         self.letters: list[bytes] = []
         # Done when a recipient was named and the text not asked for yet.
         self.before_data: Callable[[], object] | None = None
+        # Whoever said a password, right or wrong.
+        self.said: list[tuple[bytes, bytes]] = []
+
+    def lets_in(
+        self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any
+    ) -> AuthResult:
+        self.said.append((data.login, data.password))
+        right = self.said[-1] == (USER.encode(), PASSWORD.encode())
+        # As bad servers do, it says what it was told.
+        wrong = f"535 5.7.8 not {data.password.decode()}"
+        return AuthResult(
+            success=right, handled=False, message=None if right else wrong
+        )
 
     async def handle_RCPT(
         self, server: Any, session: Any, envelope: Any, to: str, options: Any
@@ -75,10 +90,22 @@ class Script:
 
 
 @contextmanager
-def scripted() -> Iterator[tuple[Script, int]]:
-    """A server that says what the test wants, and its port."""
+def scripted(
+    security: str = "none", context: ssl.SSLContext | None = None
+) -> Iterator[tuple[Script, int]]:
+    """A server that says what the test wants to whoever has signed in, and its port."""
     script, port = Script(), free_port()
-    controller = Controller(script, hostname="127.0.0.1", port=port)
+    controller = Controller(
+        script,
+        hostname="127.0.0.1",
+        port=port,
+        authenticator=script.lets_in,
+        auth_required=True,
+        auth_require_tls=security == "starttls",
+        require_starttls=security == "starttls",
+        tls_context=context if security == "starttls" else None,
+        ssl_context=context if security == "tls" else None,
+    )
     controller.start()
     try:
         yield script, port

@@ -23,7 +23,7 @@ from marketing.models import (
     Suppression,
     Template,
 )
-from marketing.outreach import dns, imap, ledger, mail, rounds, sending, sent
+from marketing.outreach import dns, imap, ledger, mail, rounds, sending, sent, trial
 from paperclip.actors import SYSTEM
 from paperclip.commands import operator
 from paperclip.exceptions import Conflict, Invalid, NotAllowed
@@ -362,7 +362,8 @@ def test_a_copy_goes_into_sent_once_and_the_folder_is_made(site, smtp, post) -> 
         assert not imap.is_in_sent(server, "<other@us.example>")
 
 
-def test_a_mailbox_is_tried_end_to_end(site, post) -> None:
+def test_a_mailbox_is_tried_end_to_end(site, post, monkeypatch) -> None:
+    monkeypatch.setattr(trial, "SECONDS", 0.1)
     box = mailworld.mailbox(site, post.smtp, post.imap, sent_copy="append")
     assert "is in Sent" in box.test(by=SYSTEM)
     assert box.tested_at is not None
