@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from marketing.models.managed import Managed
-from marketing.web.client import LOOPBACK
+from marketing.web.guard import LOOPBACK
 from paperclip import audit
 from paperclip.exceptions import Invalid
 

@@ -11,7 +11,7 @@ import dns.exception
 import dns.resolver
 
 from marketing.jobs.base import Blocked
-from marketing.web.client import LOOPBACK
+from marketing.web.guard import LOOPBACK
 
 if TYPE_CHECKING:
     from marketing.models import Mailbox

@@ -14,7 +14,7 @@ from issues.checkers.mailboxes import in_words, refused
 from marketing import keys
 from marketing.jobs.base import Blocked
 from marketing.models import Mailbox
-from marketing.web.client import LOOPBACK
+from marketing.web.guard import LOOPBACK
 from paperclip.scrub import Scrubber
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 from django.conf import settings
 
-from marketing.web.guard import LOOPBACK as LOOPBACK
 from marketing.web.guard import Guarded
 
 if TYPE_CHECKING:
