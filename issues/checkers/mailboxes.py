@@ -114,8 +114,8 @@ def opened(box: Mailbox, folder: str) -> Iterator[imaplib.IMAP4]:
     try:
         server = connected(box)
     except (OSError, EOFError, imaplib.IMAP4.error, UnicodeEncodeError) as error:
-        said = in_words(error, box.host, box.its_port)
-        raise NoMailbox(f"The mail server does not let us in: {said}") from None
+        why = in_words(error, box.host, box.its_port)
+        raise NoMailbox(f"The mail server does not let us in: {why}") from None
     try:
         word, said = server.select(f'"{folder}"', readonly=True)
         if word != "OK":
