@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Self
 from uuid import UUID
 
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
@@ -61,39 +61,33 @@ class BudgetIncidentQuerySet(ScopedQuerySet):
         found = {row[0]: Shut(*row) for row in rows}
         return next((found[scope] for scope in ORDER if scope in found), None)
 
+    @transaction.atomic
     def note(self, counter: BudgetCounter, threshold: str) -> BudgetIncident:
         """The incident of this mark in this window, made when it is new."""
-        known = self.filter(counter=counter, threshold=threshold)
-        known = known.exclude(status=BudgetIncident.Status.RESOLVED)
-        found: BudgetIncident | None = known.first()
-        try:
-            with transaction.atomic():
-                return found or self._make(counter, threshold)
-        except IntegrityError:  # somebody else was faster
-            faster: BudgetIncident = known.get()
-            return faster
-
-    def _make(self, counter: BudgetCounter, threshold: str) -> BudgetIncident:
-        incident = BudgetIncident(
-            company_id=counter.company_id,
+        incident: BudgetIncident
+        known = self.exclude(status=BudgetIncident.Status.RESOLVED)
+        incident, is_new = known.get_or_create(
             counter=counter,
             threshold=threshold,
-            scope_type=counter.scope_type,
-            scope_id=counter.scope_id,
-            metric=counter.metric,
-            limit=counter.ceiling or 0,
-            observed=counter.spent,
+            defaults={
+                "company_id": counter.company_id,
+                "scope_type": counter.scope_type,
+                "scope_id": counter.scope_id,
+                "metric": counter.metric,
+                "limit": counter.ceiling or 0,
+                "observed": counter.spent,
+            },
         )
-        incident.save(force_insert=True)
-        audit.record(
-            SYSTEM,
-            f"budget.{threshold}_threshold_crossed",
-            incident,
-            scopeType=counter.scope_type,
-            scopeId=str(counter.scope_id),
-            metric=counter.metric,
-            name=incident.name,
-        )
+        if is_new:
+            audit.record(
+                SYSTEM,
+                f"budget.{threshold}_threshold_crossed",
+                incident,
+                scopeType=counter.scope_type,
+                scopeId=str(counter.scope_id),
+                metric=counter.metric,
+                name=incident.name,
+            )
         return incident
 
 
