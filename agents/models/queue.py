@@ -226,9 +226,7 @@ class Queue(ScopedQuerySet):
         mine = self.filter(agent=agent_id, issue_id=issue_id)
         if mine.filter(status="running").exists():
             return []
-        ended = self.filter(agent=agent_id, issue_id=issue_id).exclude(
-            status__in=["queued", "running"]
-        )
+        ended = mine.exclude(status__in=["queued", "running"])
         latest = ended.order_by("-created_at").values_list("status", "wakes")
         owed: list[dict[str, Any]] = []
         for status, wakes in latest[:20]:
