@@ -14,8 +14,8 @@ from rest_framework.serializers import (
 )
 
 from agents.models import CostEvent
-from agents.models.cost import cents
 from paperclip.api.shapes import Moment, Shape
+from paperclip.models.spender import cents
 
 
 class CostEventShape(Shape):

@@ -11,11 +11,12 @@ from rest_framework.response import Response
 
 from agents.api.cost_shapes import AgentCostShape, CostSummaryShape
 from agents.models import CostEvent
-from agents.models.cost import CostEventQuerySet, cents
+from agents.models.cost import CostEventQuerySet
 from paperclip.api.forms import Form
 from paperclip.api.schema import doc
 from paperclip.api.views import Endpoint
 from paperclip.models import Company
+from paperclip.models.spender import cents
 
 # A subscription is paid whether it is used or not: tokens, and no money for each.
 SUBSCRIBED = Q(billing_type__startswith="subscription")

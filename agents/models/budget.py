@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from agents.models.counter import BudgetCounter
-from agents.models.counting import EVER
+from agents.models.counting import EVER, LIFETIME, MONTH
 from paperclip import audit
 from paperclip.exceptions import Invalid, Missing
 from paperclip.models import Company, Scoped, ScopedQuerySet
@@ -33,7 +33,6 @@ SCOPES = {
 # How much of what is counted one unit of a limit is: money is counted in millionths of
 # a dollar, time in seconds.
 UNITS = {"billed_cents": CENT, "tokens": 1, "runs": 1, "minutes": 60}
-MONTH, LIFETIME = "calendar_month_utc", "lifetime"
 MOST = 2**50
 
 
@@ -129,8 +128,8 @@ class BudgetPolicy(Scoped):
         MINUTES = "minutes", _("minutes")
 
     class Window(models.TextChoices):
-        MONTH = "calendar_month_utc", _("month (UTC)")
-        LIFETIME = "lifetime", _("for ever")
+        MONTH = MONTH, _("month (UTC)")
+        LIFETIME = LIFETIME, _("for ever")
 
     scope_type = models.CharField(max_length=8, choices=Scope.choices)
     scope_id = models.UUIDField()

@@ -14,7 +14,7 @@ from agents.models.run import Run
 from paperclip import audit, live
 from paperclip.exceptions import Invalid, NotAllowed
 from paperclip.models import Company, Scoped, ScopedQuerySet
-from paperclip.models.spender import CENT, cents, month_of
+from paperclip.models.spender import month_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from agents.models.agent import Agent
     from paperclip.actors import Actor
-
-__all__ = ["CENT", "CostEvent", "CostEventQuerySet", "cents"]
 
 
 class CostEventQuerySet(ScopedQuerySet):

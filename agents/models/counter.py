@@ -260,7 +260,7 @@ class BudgetCounter(models.Model):
         rows = apps.get_model("agents.BudgetPolicy")._default_manager.filter(
             scope_id=self.scope_id,
             metric=self.metric,
-            window_kind="lifetime" if once else "calendar_month_utc",
+            window_kind=counting.LIFETIME if once else counting.MONTH,
         )
         found: BudgetPolicy | None = rows.first()
         return found

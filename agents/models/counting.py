@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from agents.models.grant import Scopes
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
+# The kinds of windows.
+MONTH, LIFETIME = "calendar_month_utc", "lifetime"
 # Which mark a counter has reached.
 LEVEL = """CASE WHEN {spent} >= m.ceiling THEN 2 WHEN {spent} >= m.warn_at THEN 1
     ELSE 0 END"""
