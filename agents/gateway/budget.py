@@ -56,11 +56,8 @@ def reserve(
     limited = limits_of(scopes)
     if not limited:
         return
-    longest = output_of(request) or min(most, MOST_OUTPUT)
-    least, want = (
-        Usage.most(request, got, window)
-        for got in (min(LEAST_OUTPUT, longest), longest)
-    )
+    want = at_worst(request, most, window)
+    least = Usage.most(request, min(LEAST_OUTPUT, want.got), window)
     asks = {"tokens": (least.sent + least.got, want.sent + want.got)}
     dear, cheap = price(want), price(least)
     if dear is not None and cheap is not None:
