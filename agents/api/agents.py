@@ -33,6 +33,7 @@ from agents.models import Agent, ApiKey
 from paperclip.api.schema import doc
 from paperclip.api.views import Endpoint, is_uuid
 from paperclip.exceptions import Conflict, Missing, NotAllowed, NotSignedIn
+from paperclip.models import Company
 from paperclip.pages import Pages
 
 AGENTS = Pages(("name", "id"), limit=500, maximum=1000)
@@ -71,6 +72,10 @@ class AgentEndpoint(Endpoint):
         shape = AgentShape(agent, context=self.eyes(agent.company_id))
         return Response(shape.data, status=status)
 
+    def detail(self, agent: Agent) -> Response:
+        shape = AgentDetail(agent, context=self.eyes(agent.company_id))
+        return Response(shape.data)
+
 
 class Agents(AgentEndpoint):
     @doc("list_agents", "The employed agents", gives=AgentShape, pages=AGENTS)
@@ -92,9 +97,7 @@ class Agents(AgentEndpoint):
 class OneAgent(AgentEndpoint):
     @doc("get_agent", "An agent", gives=AgentDetail, query=CompanyFilter)
     def get(self, request: Request, **path: str) -> Response:
-        agent = self.agent()
-        context = self.eyes(agent.company_id)
-        return Response(AgentDetail(agent, context=context).data)
+        return self.detail(self.agent())
 
     @doc("change_agent", "Change an agent", takes=AgentChange, gives=AgentShape)
     def patch(self, request: Request, **path: str) -> Response:
@@ -123,8 +126,7 @@ class Permissions(AgentEndpoint):
         self.actor.must_be_operator(agent.company_id, "change an agent")
         said = self.read(PermissionsForm, partial=True)
         agent.change(by=self.actor, permissions={**agent.permissions, **said})
-        context = self.eyes(agent.company_id)
-        return Response(AgentDetail(agent, context=context).data)
+        return self.detail(agent)
 
 
 class Pause(AgentEndpoint):
@@ -158,20 +160,26 @@ class Myself(Endpoint):
         return Response(AgentDetail(agent, context={"self": agent.pk}).data)
 
 
+def staff_of(company: Company) -> list[Agent]:
+    staff = Agent.objects.filter(company=company).employed().with_state()
+    return list(staff.order_by("name", "id")[: AGENTS.maximum])
+
+
 class Org(Endpoint):
     @doc("get_org_chart", "Who reports to whom", gives=OrgShape(many=True))
     def get(self, request: Request, **path: str) -> Response:
-        staff = Agent.objects.filter(company=self.company()).employed().with_state()
-        return Response(org_chart(list(staff.order_by("name", "id")[: AGENTS.maximum])))
+        return Response(org_chart(staff_of(self.company())))
 
 
 class OrgDrawing(Endpoint):
     @doc("get_org_drawing", "The same as an SVG", gives=DRAWING)
     def get(self, request: Request, **path: str) -> HttpResponse:
         company = self.company()
-        staff = Agent.objects.filter(company=company).employed().with_state()
-        drawing = org.wide(list(staff.order_by("name", "id")[: AGENTS.maximum]))
-        facts = {"drawing": drawing, "company": company, "alone": True}
+        facts = {
+            "drawing": org.wide(staff_of(company)),
+            "company": company,
+            "alone": True,
+        }
         svg = render_to_string("agents/_org.svg", facts)
         return HttpResponse(svg, content_type="image/svg+xml")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Subquery
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -75,7 +75,7 @@ class LiveRuns(Endpoint):
     )
     def get(self, request: Request, **path: str) -> Response:
         rows = Run.objects.filter(company=self.company())
-        live = rows.live() | rows.filter(Q(status=Run.Status.QUEUED))
+        live = rows.live() | rows.filter(status=Run.Status.QUEUED)
         live = live.select_related("agent").defer(*PRINTED)
         return self.page(live, RUNS, LiveRunShape)
 
