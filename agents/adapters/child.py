@@ -228,13 +228,17 @@ class Crowd:
         return True
 
 
-def too_many() -> dict[str, str]:
-    """The columns of a run that was ended for its crowd."""
-    most = settings.MOST_PROCESSES
-    return {
-        "error": f"It had more than {most} processes at once.",
-        "error_code": "too_many_processes",
-    }
+def cut_short(ended: Ended, by: str, columns: dict[str, Any]) -> Outcome | None:
+    """The outcome of a run that passed one of its limits, `by` as Ended says it; None
+    when that is not how it ended."""
+    if by == "timeout":
+        told = {"error": "It took too long.", "error_code": "timeout"}
+        return Outcome(Run.Status.TIMED_OUT, columns | told)
+    if by == "crowd":
+        said = f"It had more than {settings.MOST_PROCESSES} processes at once."
+        told = {"error": said, "error_code": "too_many_processes"}
+        return Outcome(Run.Status.FAILED, columns | told)
+    return over_budget(ended, columns) if by == "budget" else None
 
 
 def over_budget(ended: Ended, columns: dict[str, Any]) -> Outcome:

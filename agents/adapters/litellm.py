@@ -22,10 +22,9 @@ from agents.adapters import base
 from agents.adapters.child import (
     Call,
     Ended,
+    cut_short,
     inherited,
-    over_budget,
     run_child,
-    too_many,
 )
 from agents.loop.prompt import PROJECT
 from agents.loop.tools import DEFAULT_TOOLS, TOOL_NAMES
@@ -47,6 +46,8 @@ PROGRAM = (os.path.realpath(sys.executable), "-I", "-S", str(LOOP / "__main__.py
 TURNS, SECONDS, TOKENS = 40, 900, 1_000_000
 # The loop ends itself at its limit; this long it has for a last tool and its last line.
 OVERTIME, GRACE = 30, 5
+# By which of its limits it says that it ended, in the words of Ended.
+OWN_LIMITS = {"timeout": "timeout", BUDGET: "budget"}
 SILENT = "The loop ended without saying how it went."
 
 
@@ -215,14 +216,13 @@ def outcome(ended: Ended) -> base.Outcome:
     """What the last line of the transcript says about the run."""
     result = last_result(ended.columns["stdout_excerpt"])
     columns = {**ended.columns, "result": result, "usage": usage_in(result)}
-    if ended.by == "timeout" or result.get("errorCode") == "timeout":
-        columns |= {"error": "It took too long.", "error_code": "timeout"}
-        return base.Outcome(Run.Status.TIMED_OUT, columns)
-    if ended.by == "crowd":
-        return base.Outcome(Run.Status.FAILED, columns | too_many())
-    if ended.by == "budget" or result.get("errorCode") == BUDGET:
+    by = ended.by
+    if by in ("itself", "us"):
+        by = OWN_LIMITS.get(result.get("errorCode", ""), by)
+    if by == "budget":
         columns["error"] = result.get("message")
-        return over_budget(ended, columns)
+    if stopped := cut_short(ended, by, columns):
+        return stopped
     if result.get("outcome") == "succeeded":
         columns["session_id_after"] = result.get("sessionId")
         return base.Outcome(Run.Status.SUCCEEDED, columns)

@@ -17,10 +17,9 @@ from agents.adapters.child import (
     GRACE,
     Call,
     Ended,
+    cut_short,
     inherited,
-    over_budget,
     run_child,
-    too_many,
 )
 from agents.adapters.report import Report, report_in
 from agents.loop.fence import fenced
@@ -214,13 +213,8 @@ class Process(base.Adapter):
         columns = {**ended.columns, "usage": report.usage}
         if report.said:
             columns["result"] = report.said
-        if ended.by == "timeout":
-            columns |= {"error": "It took too long.", "error_code": "timeout"}
-            return base.Outcome(Run.Status.TIMED_OUT, columns)
-        if ended.by == "crowd":
-            return base.Outcome(Run.Status.FAILED, columns | too_many())
-        if ended.by == "budget":
-            return over_budget(ended, columns)
+        if stopped := cut_short(ended, ended.by, columns):
+            return stopped
         if ended.went_well and not report.is_error:
             columns["session_id_after"] = report.session_id
             return base.Outcome(Run.Status.SUCCEEDED, columns)
