@@ -165,7 +165,7 @@ def document(
 ) -> dict[str, Any]:
     """What the loop is told on stdin."""
     agent, config = run.agent, run.agent.adapter_config
-    model = config.get("model") or settings.DEFAULT_MODEL
+    model = agent.model_names[0]
     told: dict[str, Any] = {
         "token": token,
         "model": model,

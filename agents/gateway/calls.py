@@ -38,15 +38,13 @@ SETTLING = Retrying(
 
 def call_of(run: Run, request: dict[str, Any]) -> Call:
     """The call, ready to be made. NoAnswer for a model that is not the agent's."""
-    config = run.agent.adapter_config
-    name = config.get("model") or settings.DEFAULT_MODEL
-    names = [name, *config.get("fallbackModels", [])]
+    names = run.agent.model_names
     asked = request.get("model", ANY)
     if asked not in (*names, ANY):
         raise NoAnswer(
             "model_not_allowed",
-            f"{run.agent} works with {name}, not with {asked}. An operator can change"
-            " that.",
+            f"{run.agent} works with {names[0]}, not with {asked}. An operator can"
+            " change that.",
         )
     # Who asks for one of its fallbacks by name gets that one.
     wanted = [asked] if asked in names[1:] else names
@@ -54,12 +52,6 @@ def call_of(run: Run, request: dict[str, Any]) -> Call:
         must_fit(run, each)
     kind = Rehearsed if wanted[0].startswith(rehearse.PREFIX) else Provided
     return kind(run, {**request, "model": wanted[0]}, wanted)
-
-
-def server_of(model: str) -> str | None:
-    """Where the instance's own model is; None for every other: its provider has it."""
-    ours = model == settings.DEFAULT_MODEL
-    return (settings.MODEL_API_BASE if ours else "") or None
 
 
 def must_fit(run: Run, name: str) -> None:
@@ -180,8 +172,8 @@ class Provided(Call):
         from agents.gateway.providers import Model
 
         super().__init__(run, request, names)
-        own, keys = run.agent.adapter_config.get("apiBase"), CompanyKeys(run)
-        self._models = [Model(name, own or server_of(name), keys) for name in names]
+        agent, keys = run.agent, CompanyKeys(run)
+        self._models = [Model(name, agent.address_of(name), keys) for name in names]
         self._model = self._models[0]
         self._closed = NoAnswer("provider_closed", "No account is open.")
         self._has_begun = False

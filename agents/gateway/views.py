@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -81,8 +80,7 @@ def health(request: HttpRequest) -> JsonResponse:
 @answering("GET")
 def models(request: HttpRequest) -> JsonResponse:
     """The one model that the caller's agent works with."""
-    run = run_of(request)
-    name = run.agent.adapter_config.get("model") or settings.DEFAULT_MODEL
+    name = run_of(request).agent.model_names[0]
     model = {"id": name, "object": "model", "created": 0, "owned_by": "paperclip"}
     return JsonResponse({"object": "list", "data": [model]})
 

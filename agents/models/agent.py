@@ -176,17 +176,20 @@ class Agent(Spender, Employment):
     def models_in_order(self) -> list[tuple[str, str | None]]:
         """The models it may work with, each with the address it is called at: its own,
         then its fallbacks. Empty for one that calls no provider."""
-        config = self.adapter_config
         if self.adapter_type != "litellm" or self.company.rehearsal:
             return []
-        own = config.get("apiBase")
-        names = [config.get("model") or settings.DEFAULT_MODEL]
-        names += config.get("fallbackModels", [])
-        ours = settings.MODEL_API_BASE or None
-        return [
-            (name, own or (ours if name == settings.DEFAULT_MODEL else None))
-            for name in names
-        ]
+        return [(name, self.address_of(name)) for name in self.model_names]
+
+    @property
+    def model_names(self) -> list[str]:
+        """Its own model, or else the instance's, and its fallbacks."""
+        own = self.adapter_config.get("model") or settings.DEFAULT_MODEL
+        return [own, *self.adapter_config.get("fallbackModels", [])]
+
+    def address_of(self, model: str) -> str | None:
+        """Where it calls the model; None: where the model's provider has it."""
+        ours = settings.MODEL_API_BASE if model == settings.DEFAULT_MODEL else ""
+        return self.adapter_config.get("apiBase") or ours or None
 
     def parked_at_work(self, issue_id: UUID | None) -> str:
         """Why it is kept from this work (see Attempt); empty when it is not."""
