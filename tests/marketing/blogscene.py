@@ -11,7 +11,7 @@ from typing import Any
 from pytest_httpserver import HTTPServer
 
 from agents.models import Secret
-from marketing import conduct, keys
+from marketing import conduct, keys, report
 from marketing.jobs.base import Work
 from marketing.models import Brief, JobRun, JobSchedule, KeywordCluster, Post, Site
 from marketing.writer import Writer
@@ -135,7 +135,5 @@ class Blog:
 
     def claims(self, row: JobRun) -> list[str]:
         """What is known of each claim of a run."""
-        from marketing import report
-
         assert row.issue is not None
         return [one.state for one in report.claims_of(row.issue)]

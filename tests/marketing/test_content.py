@@ -12,6 +12,7 @@ from pytest_httpserver import HTTPServer
 
 from issues.models import Evidence, Issue
 from marketing import conduct, verification
+from marketing.jobs.base import Work
 from marketing.jobs.content import ContentEngine
 from marketing.models import (
     Blob,
@@ -385,8 +386,6 @@ def test_a_page_in_trouble_is_not_gone(run, own) -> None:
 
 def test_a_dry_run_touches_nothing(site, own) -> None:
     row = JobRun.objects.start(site.company, "content", by=scene.SYSTEM, dry=True)
-    from marketing.jobs.base import Work
-
     conduct.conduct(Work(row, site))
     row.refresh_from_db()
     assert "4 pages would be told" in " ".join(row.lines)

@@ -21,6 +21,7 @@ from marketing.models import (
     RankReading,
 )
 from paperclip.actors import SYSTEM
+from paperclip.exceptions import Invalid
 from tests.marketing.blogscene import AT, KEYWORD, Blog
 from tests.marketing.drafts import SHOPS, STOCK, changed, unsafe, with_links
 
@@ -178,8 +179,6 @@ def test_a_thin_post_says_too_little(blog, post) -> None:
 
 
 def test_what_has_another_form_is_no_draft() -> None:
-    from paperclip.exceptions import Invalid
-
     with pytest.raises(Invalid, match="sections"):
         Draft.of({**SHOPS, "sections": "none"})
     with pytest.raises(Invalid, match="image"):

@@ -8,6 +8,8 @@ import pytest
 from django.utils.timezone import now
 from django_celery_beat.models import PeriodicTask
 
+from agents.adapters import program_of
+from agents.models import Run
 from issues.checkers import CLAIMS
 from issues.checkers.base import Checker, Result, failed, passed, unable
 from issues.models import Evidence, Issue
@@ -103,9 +105,6 @@ def test_what_has_just_rung_is_not_due_again() -> None:
 
 
 def test_the_run_of_a_job_is_a_program_of_ours() -> None:
-    from agents.adapters import program_of
-    from agents.models import Run
-
     site = scene.site()
     row = JobRun.objects.start(site.company, "content", by=SYSTEM)
     run = Run.objects.get(issue_id=row.issue_id)
@@ -240,8 +239,6 @@ def test_a_paused_agent_does_no_jobs_and_one_run_says_why() -> None:
 
 
 def test_a_lost_run_makes_room_for_the_next(does) -> None:
-    from agents.models import Run
-
     site = scene.site()
     row = JobRun.objects.start(site.company, "content", by=SYSTEM)
     Run.objects.filter(issue_id=row.issue_id).update(status="failed")

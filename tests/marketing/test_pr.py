@@ -14,10 +14,12 @@ from werkzeug import Request, Response
 from agents.models import Approval
 from issues.models import Evidence
 from marketing import conduct
+from marketing.jobs.base import Work
 from marketing.models import (
     Contact,
     CountryPolicy,
     InboxMessage,
+    JobRun,
     Mailbox,
     Message,
     Site,
@@ -275,9 +277,6 @@ def test_what_is_missing_is_named(httpserver: HTTPServer, post: Post) -> None:
 def test_a_dry_run_touches_nothing(
     httpserver: HTTPServer, post: Post, model: Model
 ) -> None:
-    from marketing.jobs.base import Work
-    from marketing.models import JobRun
-
     site = scenery(httpserver, 1, post.imap)
     post.put("INBOX", b"From: eva@paper0.example\r\nSubject: unsubscribe\r\n\r\n.")
     row = JobRun.objects.start(site.company, "pr", by=SYSTEM, dry=True)

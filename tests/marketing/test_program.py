@@ -3,6 +3,7 @@ claims, and through kill -9."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -90,8 +91,6 @@ def test_a_job_runs_through_kill_9_and_is_believed_by_its_checker(
 
 
 def searchers_json() -> Any:
-    import json
-
     return json.dumps(searchers.serper_page([OURS]))
 
 

@@ -13,6 +13,7 @@ from werkzeug import Request, Response
 from agents.models import Secret
 from marketing import conduct, keys, verification
 from marketing.jobs.base import Work
+from marketing.jobs.ranks import RankMonitor
 from marketing.models import (
     Blob,
     JobRun,
@@ -22,6 +23,7 @@ from marketing.models import (
     RankReading,
     Site,
 )
+from marketing.ranking import gsc
 from marketing.words import stem_key
 from paperclip.actors import SYSTEM
 from tests.marketing import scene, searchers
@@ -77,6 +79,14 @@ def run(site: Site, at: datetime = AT) -> JobRun:
     row = conduct.conduct(work)
     row.refresh_from_db()
     return row
+
+
+def worked(site: Site) -> Work:
+    """What the job has done, before anybody has looked at it."""
+    work = scene.work(site, "ranks", clock=lambda: AT)
+    site.refresh_from_db()
+    RankMonitor().run(work)
+    return work
 
 
 def readings(**only: Any) -> list[RankReading]:
@@ -142,8 +152,6 @@ def test_a_day_that_is_not_final_is_read_again_and_keeps_what_it_was(
 
 
 def test_all_pages_of_an_answer_are_read(site, google, monkeypatch) -> None:
-    from marketing.ranking import gsc
-
     monkeypatch.setattr(gsc, "ROWS", 2)
     for number in range(5):
         keyword(site, f"word {number}")
@@ -372,12 +380,7 @@ def test_too_few_measured_keywords_say_nothing_of_a_trend(site, google) -> None:
 def test_a_reading_that_its_answer_does_not_say_is_refuted(site, google) -> None:
     keyword(site, "ai agents")
     google.rows.append(searchers.row("2026-11-15", "ai agents", OURS, 4.0, 30))
-    work = scene.work(site, "ranks", clock=lambda: AT)
-    from marketing.jobs.ranks import RankMonitor
-
-    site.refresh_from_db()
-    work.site = site
-    RankMonitor().run(work)
+    work = worked(site)
     (claim,) = work.job_run.issue.criteria.all()
     lied = [{**one, "position": 1.0} for one in claim.settings["readings"]
             if one["status"] == "ranked"]  # fmt: skip
@@ -391,12 +394,7 @@ def test_a_reading_that_its_answer_does_not_say_is_refuted(site, google) -> None
 def test_when_search_console_is_away_it_is_unverified(site, google, httpserver) -> None:
     keyword(site, "ai agents")
     google.rows.append(searchers.row("2026-11-15", "ai agents", OURS, 4.0, 30))
-    work = scene.work(site, "ranks", clock=lambda: AT)
-    from marketing.jobs.ranks import RankMonitor
-
-    site.refresh_from_db()
-    work.site = site
-    RankMonitor().run(work)
+    work = worked(site)
     Site.objects.update(endpoints={"google_token": "http://127.0.0.1:1/"})
     verification.look_at(work.job_run.issue)
     assert work.job_run.issue.evidence.get().outcome == "unable"
