@@ -37,9 +37,7 @@ SECURITY = [
     ("starttls", _("STARTTLS")),
     ("none", _("without encryption, on this machine only")),
 ]
-# Settings that several types have have one field.
-NUMBERS = {"seconds", "status", "at_least"}
-FLAGS = {"merged", "verified"}
+# Settings that have one item a line.
 LISTS = {"command", "own_files", "changes", "untouched"}
 
 

@@ -24,7 +24,6 @@ OWN_ROUTE = {
     Approval.Type.HIRE: "POST /api/companies/:id/agent-hires",
     Approval.Type.BUDGET: "the budget that was reached",
 }
-ASKABLE = [type_ for type_ in Approval.Type.values if type_ not in OWN_ROUTE]
 
 
 class ApprovalShape(Shape):

@@ -6,7 +6,6 @@ from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import CharField, UUIDField
 
 from agents.api.agents import AgentEndpoint, must_be_itself
 from agents.api.runs import with_wakeup
@@ -15,21 +14,8 @@ from agents.models import Agent, Run, Wakeup
 from issues.api.forms import WakeForm
 from issues.models import Issue
 from paperclip.api.schema import doc
-from paperclip.api.shapes import Shape
 from paperclip.api.views import is_uuid
 from paperclip.exceptions import Invalid, Missing
-
-
-class SkippedShape(Shape):
-    """A wake that started nothing, and why."""
-
-    status = CharField()
-    reason = CharField()
-    message = CharField()
-    issueId = UUIDField(allow_null=True)
-    executionRunId = UUIDField(allow_null=True)
-    executionAgentId = UUIDField(allow_null=True)
-    executionAgentName = CharField(allow_null=True)
 
 
 class Invoke(AgentEndpoint):

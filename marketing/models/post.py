@@ -133,12 +133,6 @@ class Post(Scoped):
         found: PostVersion | None = self.versions.order_by("-number").first()
         return found
 
-    @property
-    def is_leaving(self) -> bool:
-        """Whether somebody wants it offline, and it is not yet."""
-        asked = Effect.objects.filter(company=self.company_id, kind=UNPUBLISH)
-        return bool(asked.exclude(state="done").filter(key=str(self.key)).exists())
-
     def targets(self) -> dict[str, str]:
         """The live posts that it may link to, by their ids: their addresses."""
         rows = Post.objects.filter(company=self.company_id, language=self.language)

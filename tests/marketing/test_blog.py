@@ -678,7 +678,8 @@ def test_a_later_commit_that_holds_ours_is_as_good(blog) -> None:
 def taken_down(blog: Blog, post: Post, at: Any) -> JobRun:
     JobSchedule.objects.update(is_on=False)
     post.unpublish(by=blog.person())
-    assert post.is_leaving
+    asked = Effect.objects.filter(kind="unpublish", key=str(post.key))
+    assert asked.exclude(state="done").exists()
     JobSchedule.objects.update(is_on=True)
     return blog.run(at)
 
@@ -688,7 +689,8 @@ def test_one_click_takes_it_offline(blog) -> None:
     row = taken_down(blog, post, AT + LATER * 2)
     post.refresh_from_db()
     assert (post.state, row.status) == ("unpublished", "ok"), row.note
-    assert blog.deployer.file(post.path) is None and not post.is_leaving
+    assert blog.deployer.file(post.path) is None
+    assert Effect.objects.get(kind="unpublish").state == "done"
     text = git(blog.repository, "log", "-1", "--format=%B", "main")
     assert f"Reverts: {post.commit}" in text
     assert blog.claims(row) == ["verified"], said(row)
