@@ -32,7 +32,7 @@ from agents.api.shapes import (
 from agents.models import Agent, ApiKey
 from paperclip.api.schema import doc
 from paperclip.api.views import Endpoint, is_uuid
-from paperclip.exceptions import Conflict, Missing, NotAllowed, NotSignedIn
+from paperclip.exceptions import Conflict, Missing, NotSignedIn
 from paperclip.models import Company
 from paperclip.pages import Pages
 
@@ -225,11 +225,3 @@ def must_be_agent(view: Endpoint) -> Agent:
         raise NotSignedIn("Agent authentication required", code="agent_required")
     agent: Agent = view.actor.agent
     return agent
-
-
-def must_be_itself(view: Endpoint, agent: Agent, act: str) -> None:
-    """Operators may do this to any agent, an agent only to itself."""
-    if view.actor.agent is None:
-        view.actor.must_be_operator(agent.company_id, f"{act} an agent")
-    elif view.actor.agent.pk != agent.pk:
-        raise NotAllowed(f"An agent can only {act} itself.")

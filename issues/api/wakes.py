@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.agents import AgentEndpoint, must_be_itself
+from agents.api.agents import AgentEndpoint
 from agents.api.runs import with_wakeup
 from agents.api.shapes import RunShape
 from agents.models import Agent, Run, Wakeup
@@ -15,20 +15,30 @@ from issues.api.forms import WakeForm
 from issues.models import Issue
 from paperclip.api.schema import doc
 from paperclip.api.views import is_uuid
-from paperclip.exceptions import Invalid, Missing
+from paperclip.exceptions import Invalid, Missing, NotAllowed
 
 
-class Invoke(AgentEndpoint):
+class WakeEndpoint(AgentEndpoint):
+    def sleeper(self) -> Agent:
+        """The agent to wake. NotAllowed for another agent, and for viewers."""
+        agent, mine = self.agent(), self.actor.agent
+        if mine is None:
+            self.actor.must_be_operator(agent.company_id, "wake an agent")
+        elif mine.pk != agent.pk:
+            raise NotAllowed("An agent can only wake itself.")
+        return agent
+
+
+class Invoke(WakeEndpoint):
     @doc("invoke_heartbeat", "Wake an agent now", gives=RunShape, status=202)
     def post(self, request: Request, **path: str) -> Response:
-        agent = self.agent()
-        must_be_itself(self, agent, "wake")
+        agent = self.sleeper()
         source = Wakeup.Source.ON_DEMAND
         wakeup = agent.wake(source, "manual", by=self.actor, detail="manual")
         return outcome(wakeup)
 
 
-class Wake(AgentEndpoint):
+class Wake(WakeEndpoint):
     @doc(
         "wake_agent",
         "Wake an agent, about an issue if payload.issueId names one",
@@ -37,8 +47,7 @@ class Wake(AgentEndpoint):
         status=202,
     )
     def post(self, request: Request, **path: str) -> Response:
-        agent = self.agent()
-        must_be_itself(self, agent, "wake")
+        agent = self.sleeper()
         form = self.read(WakeForm)
         payload = form.get("payload") or {}
         subject = self.subject(agent, payload)
