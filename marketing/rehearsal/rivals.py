@@ -22,8 +22,8 @@ def robots(*lines: str) -> Response:
     return Response("\n".join(("User-agent: *", *lines)), 200, mimetype="text/plain")
 
 
-def article(title: str, text: str = "") -> Response:
-    said = text or f"{title}. " * 30
+def article(title: str) -> Response:
+    said = f"{title}. " * 30
     return html(
         f"<html><head><title>{title}</title></head><body><article><h1>{title}</h1>"
         f"<p>{said}</p></article></body></html>"
