@@ -25,6 +25,7 @@ from marketing.models import (
     SubmissionPacket,
 )
 from marketing.models.job import ALERT
+from marketing.rehearsal import ports
 from marketing.report import claims_of
 from paperclip.desk import Desk, attempt, page
 
@@ -111,6 +112,9 @@ def room(request: HttpRequest) -> HttpResponse:
         "marketing/room.html",
         title=_("Marketing"),
         site=site,
+        taken=ports.in_words(ports.noted(ports.place_of(company.pk)).values())
+        if company.rehearsal
+        else "",
         cards=cards(company),
         timeline=timeline(list(runs))[:SHOWN],
         coming=upcoming.coming_up(company),
