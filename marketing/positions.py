@@ -28,6 +28,7 @@ NAMES = {
     Metric.BING: _("Bing, average"),
     Metric.SERP: _("Result page, as bought"),
 }
+SHORT = {Metric.GSC: "Google", Metric.BING: "Bing", Metric.SERP: _("Result page")}
 FIRST_PAGE = 10
 
 
@@ -47,6 +48,10 @@ class Position:
     @property
     def name(self) -> str:
         return str(NAMES[Metric(self.metric)])
+
+    @property
+    def short(self) -> str:
+        return str(SHORT[Metric(self.metric)])
 
     @property
     def gain(self) -> float | None:
@@ -131,7 +136,7 @@ def newest(when: Q, *, first: bool = False) -> Func:
 def standings_of(
     company: Company, early: date, start: date, end: date
 ) -> list[Standing]:
-    """The keywords that are watched and were asked for from `early` on, in the time from
+    """The keywords that are watched and were asked for since `early`, in the time from
     `start` to the day before `end`; without the points of their charts."""
     rows = RankReading.objects.filter(
         company=company, keyword__is_tracked=True, day__gte=early, day__lt=end
