@@ -76,6 +76,7 @@ PAGES = [
     ("POST", "/marketing/posts/:post/edit", set(), {}, but(PEOPLE, 404)),
     ("POST", "/marketing/posts/:post/unpublish", set(), {}, but(OPERATORS, WARNED)),
     ("GET", "/marketing/ranks/", PEOPLE),
+    ("GET", "/marketing/ranks/:keyword", PEOPLE),
     ("GET", "/marketing/outreach/", PEOPLE),
     ("GET", "/marketing/outreach/:mail", PEOPLE),
     # A draft without a mail that goes out: nothing of it can be edited.

@@ -78,10 +78,12 @@ def test_positions_are_told_with_those_before_and_nothing_made_up(company) -> No
             device="desktop", metric="gsc_avg_position", provider="gsc",
             day=date(2026, month, day), status="ranked", position=position,
         )  # fmt: skip
-    (one,) = results.of(company, MONTH).positions
+    (row,) = results.of(company, MONTH).standings
+    (one,) = row.positions
     assert (one.now, one.before, one.gain) == (4.5, 9.0, 4.5)
-    (one,) = results.of(company, date(2026, 11, 1)).positions
-    assert (one.now, one.gain) == (None, None)
+    told = results.of(company, date(2026, 11, 1))
+    (one,) = told.standings[0].positions
+    assert (one.now, one.gain, told.sums.measured) == (None, None, 0)
 
 
 def test_a_gap_is_a_gap_and_the_first_place_is_on_top() -> None:
