@@ -17,7 +17,6 @@ from agents.adapters.child import (
     GRACE,
     Call,
     Ended,
-    inherited,
     over_budget,
     run_child,
     too_many,
@@ -26,6 +25,7 @@ from agents.adapters.report import Report, report_in
 from agents.loop.fence import fenced
 from agents.models.run import Run
 from agents.sandbox import NETWORKS
+from paperclip import processes
 from paperclip.exceptions import Invalid, Refused
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class Process(base.Adapter):
         session_id: str,
     ) -> dict[str, str]:
         return {
-            **inherited(),
+            **processes.inherited(),
             "HOME": str(workspace),
             **own,
             **context.env,

@@ -3,13 +3,13 @@ own folders."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from typing import IO
 
 from marketing.rehearsal.web import HOST
+from paperclip import processes
 
 SECONDS = 5
 
@@ -37,7 +37,7 @@ class Mail:
         }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mail_devel", "--no-http"],
-            env={**os.environ, **settings},
+            env={**processes.inherited(), **settings},
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,
