@@ -26,7 +26,7 @@ from marketing.models import (
     Post,
     Site,
 )
-from paperclip import browsers
+from paperclip import browsers, processes
 from paperclip.exceptions import Invalid
 
 if TYPE_CHECKING:
@@ -191,6 +191,7 @@ def as_pdf(results: Results) -> bytes:
                 *(f"--user-data-dir={place}/profile", "--no-pdf-header-footer"),
                 *(f"--print-to-pdf={pdf}", page.as_uri()),
             ],
+            env={**processes.inherited(), "HOME": place},
             check=True,
             timeout=PRINT_SECONDS,
             capture_output=True,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from marketing.rehearsal.web import HOST
-from paperclip import servers
+from paperclip import processes, servers
 
 SECONDS = 5
 
@@ -42,7 +42,7 @@ class Mail:
         }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mail_devel", "--no-http", "--auth-required"],
-            env={**os.environ, **settings},
+            env={**processes.inherited(), **settings},
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,

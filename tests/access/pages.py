@@ -239,6 +239,8 @@ PAGES = [
     ("GET", "/issues/:issue/change/", OPERATORS),
     ("POST", "/issues/:issue/change/", set(), ANY, but(OPERATORS, FILL)),
     ("GET", "/issues/:issue", PEOPLE),
+    ("GET", "/issues/:issue/stages", OPERATORS),
+    ("POST", "/issues/:issue/stages", set(), ANY, but(OPERATORS, FILL)),
     ("POST", "/issues/:issue/move", OPERATORS, {"status": "todo"}),
     ("POST", "/issues/:issue/change", OPERATORS, PROPERTIES),
     ("POST", "/issues/:issue/comment", OPERATORS, {"body": "Hello"}),

@@ -118,6 +118,25 @@ def test_the_page_the_pdf_and_the_mail(company, settings, mailoutbox) -> None:
     assert "About seen" in mailoutbox[0].body
 
 
+def test_the_browser_that_prints_is_told_no_key(company, tmp_path, monkeypatch) -> None:
+    printer = tmp_path / "browser"
+    printer.write_text(
+        f"""#!/bin/sh
+env > {tmp_path}/told
+for each; do
+    case $each in --print-to-pdf=*) echo %PDF-1 > "${{each#*=}}" ;; esac
+done
+"""
+    )
+    printer.chmod(0o700)
+    monkeypatch.setenv("PAPERCLIP_CHROMIUM", str(printer))
+    monkeypatch.setenv("OPENAI_API_KEY", "canary-of-the-printer")
+    pdf = results.as_pdf(results.of(company, date(2026, 10, 1)))
+    told = (tmp_path / "told").read_text()
+    assert pdf == b"%PDF-1\n" and "PATH=" in told
+    assert "canary-of-the-printer" not in told
+
+
 def test_last_months_mail_goes_out_once_and_never_of_a_rehearsal(
     company, settings, mailoutbox
 ) -> None:
