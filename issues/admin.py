@@ -25,7 +25,7 @@ from issues.forms import (
 )
 from issues.models import Check, Goal, Issue, Label, Project, Routine
 from issues.routine_admin import RoutineAdmin
-from issues.views import board, criteria_acts, work
+from issues.views import board, criteria_acts, stages, work
 from issues.views import issue as issue_views
 from issues.views import run as run_views
 from paperclip.admin import CompanyFilter, ConsoleAdmin, ConsoleForm
@@ -69,6 +69,7 @@ class IssueAdmin(ConsoleAdmin):
         return [
             path("<slug:pk>", view(issue_views.issue), name="issue"),
             path("<slug:pk>/move", view(board.move), name="issue_move"),
+            path("<slug:pk>/stages", view(stages.stages), name="issue_stages"),
             *(
                 path(f"<slug:pk>/{act}", view(run), name=f"issue_{act}")
                 for act, run in issue_views.ACTS.items()

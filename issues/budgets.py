@@ -255,8 +255,8 @@ def raise_and_resume(incident: BudgetIncident, amount: int, *, by: Actor) -> Non
     spent = policy.counter(now()).spent
     if amount * policy.unit <= spent:
         raise Invalid(
-            f"Of this budget {-(-spent // policy.unit)} is used already: the new limit"
-            " has to be above that.",
+            f"Of this budget {policy.in_words(-(-spent // policy.unit))} is used"
+            " already: the new limit has to be above that.",
             code="not_above_used",
         )
     put(

@@ -8,12 +8,17 @@ from datetime import date
 from typing import NamedTuple
 
 from django.template.loader import render_to_string
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 WIDTH, HEIGHT = 320, 96
 LEFT, TOP, BOTTOM = 26, 8, 18
 # Below this nobody looks: the axis ends there unless a position is deeper.
 SHALLOW = 10.0
+# A line in a table, and the least of places from its top to its bottom: a position that
+# wavers by a tenth is a flat line.
+SMALL_WIDTH, SMALL_HEIGHT, LEAST = 120, 30, 4.0
 
 
 class Point(NamedTuple):
@@ -57,7 +62,7 @@ def rank_chart(points: Sequence[Point], name: str) -> SafeString:
         dots.append(at)
         lines[-1].append(f"{at.x},{at.y}")
     told = {
-        "name": name,
+        "said": summary(points, name),
         "width": WIDTH,
         "height": HEIGHT,
         "left": LEFT,
@@ -69,3 +74,69 @@ def rank_chart(points: Sequence[Point], name: str) -> SafeString:
         "last": points[-1].day if points else None,
     }
     return render_to_string("marketing/_rank_chart.svg", told)
+
+
+def summary(points: Sequence[Point], name: str) -> str:
+    """What the picture shows, to whoever does not see it."""
+    ranked = [point.position for point in points if point.position is not None]
+    if not ranked:
+        return _("Positions for %(name)s: not measured.") % {"name": name}
+    told = {"name": name, "n": len(ranked), "all": len(points)}
+    told |= {"first": f"{ranked[0]:g}", "last": f"{ranked[-1]:g}"}
+    told["best"] = f"{min(ranked):g}"
+    return (
+        _(
+            "Positions for %(name)s: from %(first)s to %(last)s, the best %(best)s;"
+            " measured %(n)s times of %(all)s."
+        )
+        % told
+    )
+
+
+def sparkline(points: Sequence[Point], name: str) -> SafeString:
+    """The points as a line without axes, on a scale of its own; empty where nothing was
+    measured."""
+    ranked = [point.position for point in points if point.position is not None]
+    if not ranked:
+        return SafeString("")
+    first, last = points[0].day.toordinal(), points[-1].day.toordinal()
+    high, spread = min(ranked), max(max(ranked) - min(ranked), LEAST)
+
+    def x(day: date) -> float:
+        share = (day.toordinal() - first) / (last - first) if last > first else 0.5
+        return round(4 + share * (SMALL_WIDTH - 8), 1)
+
+    def y(position: float) -> float:
+        return round(4 + (position - high) / spread * (SMALL_HEIGHT - 10), 1)
+
+    lines: list[list[str]] = [[]]
+    gaps, end = [], (0.0, 0.0)
+    for point in points:
+        if point.position is None:
+            lines.append([])
+            gaps.append((x(point.day), SMALL_HEIGHT - 2))
+        else:
+            end = (x(point.day), y(point.position))
+            lines[-1].append(f"{end[0]},{end[1]}")
+    joined = [" ".join(line if len(line) > 1 else line * 2) for line in lines if line]
+    return format_html(
+        '<svg xmlns="http://www.w3.org/2000/svg" class="spark" viewBox="0 0 {} {}"'
+        ' role="img" aria-label="{}">{}{}'
+        '<circle cx="{}" cy="{}" r="2.5" fill="#7c3aed"/></svg>',
+        SMALL_WIDTH,
+        SMALL_HEIGHT,
+        summary(points, name),
+        format_html_join(
+            "",
+            '<polyline points="{}" fill="none" stroke="#7c3aed" stroke-width="1.5"'
+            ' stroke-linecap="round" stroke-linejoin="round"/>',
+            ((line,) for line in joined),
+        ),
+        format_html_join(
+            "",
+            '<circle class="rank-gap" cx="{}" cy="{}" r="1.2" fill="none"'
+            ' stroke="#6b7280" stroke-width="0.75"/>',
+            gaps,
+        ),
+        *end,
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 from django.template.loader import render_to_string
 
 from agents.models import CostEvent, Run
@@ -17,56 +17,26 @@ from issues import mailing
 from issues.models import Issue
 from issues.models.base import JOB
 from issues.standing import Turnaround, decisions_of, turnaround
-from marketing.charts import Point, rank_chart
+from marketing import positions
 from marketing.models import (
     Backlink,
     BacklinkLook,
     Effect,
-    Keyword,
     Message,
     Post,
-    RankReading,
     Site,
 )
-from paperclip import browsers
+from paperclip import browsers, processes
 from paperclip.exceptions import Invalid
 
 if TYPE_CHECKING:
-    from django.utils.safestring import SafeString
-
+    from marketing.positions import Standing, Sums
     from paperclip.models import Company
 
 PRINT_SECONDS = 60
 LINKED = ("live", "nofollow", "sponsored")
-NAMES = {
-    RankReading.Metric.GSC: "Google, average (Search Console)",
-    RankReading.Metric.BING: "Bing, average",
-    RankReading.Metric.SERP: "Result page, as bought",
-}
-
-
-@dataclass(frozen=True)
-class Position:
-    """A keyword in one metric: the last position of the month, and of the one before;
-    None where nothing was measured."""
-
-    keyword: Keyword
-    metric: str
-    now: float | None
-    before: float | None
-    url: str
-    chart: SafeString
-
-    @property
-    def name(self) -> str:
-        return NAMES[RankReading.Metric(self.metric)]
-
-    @property
-    def gain(self) -> float | None:
-        """Places won since; negative when lost."""
-        if self.now is None or self.before is None:
-            return None
-        return round(self.before - self.now, 1)
+# So many keywords with a chart, and so many more without one.
+TOP, REST = 12, 100
 
 
 @dataclass(frozen=True)
@@ -83,7 +53,8 @@ class Results:
     replies: int
     links: list[Backlink]
     lost_links: int
-    positions: list[Position]
+    standings: list[Standing]
+    sums: Sums
     review: Turnaround | None
     hours: float
     micros: int
@@ -103,8 +74,23 @@ class Results:
         return round(self.hours / self.results, 2) if self.results else None
 
     @property
-    def measured(self) -> int:
-        return len({one.keyword.pk for one in self.positions if one.now is not None})
+    def top(self) -> list[Standing]:
+        """What moved most, with charts."""
+        return self.standings[:TOP]
+
+    @property
+    def rest(self) -> list[Standing]:
+        return self.standings[TOP : TOP + REST]
+
+    @property
+    def others(self) -> int:
+        """How many more there are than `top` holds."""
+        return max(0, len(self.standings) - TOP)
+
+    @property
+    def untold(self) -> int:
+        """How many more there are than `top` and `rest` hold."""
+        return max(0, len(self.standings) - TOP - REST)
 
 
 def bounds(first: date) -> tuple[datetime, datetime]:
@@ -131,6 +117,7 @@ def of(company: Company, first: date) -> Results:
         **within, state="lost", created_at__gte=since, created_at__lt=until
     )
     costs = costs_of(company, since, until)
+    standings = positions_of(company, since.date(), until.date())
     return Results(
         company=company,
         first=since.date(),
@@ -143,12 +130,20 @@ def of(company: Company, first: date) -> Results:
         ).count(),
         links=list(links.filter(created_at__lt=until, seen_at__gte=since)),
         lost_links=lost.values("backlink").distinct().count(),
-        positions=positions_of(company, since, until),
+        standings=standings,
+        sums=positions.sums(standings),
         review=turnaround(decisions_of(company, since, until)),
         hours=hours_of(company, since, until),
         micros=costs.aggregate(sum=Sum("cost_micros", default=0))["sum"],
         unpriced=costs.filter(cost_micros=None).count(),
     )
+
+
+def positions_of(company: Company, start: date, end: date) -> list[Standing]:
+    """All, with the charts of those that moved most."""
+    found = positions.standings_of(company, month_before(start), start, end)
+    positions.draw(found[:TOP], start, end)
+    return found
 
 
 def costs_of(company: Company, since: datetime, until: datetime) -> QuerySet[CostEvent]:
@@ -170,41 +165,6 @@ def hours_of(company: Company, since: datetime, until: datetime) -> float:
     ).exclude(finished_at=None)
     took = [end - begin for begin, end in runs.values_list("started_at", "finished_at")]
     return round(sum(took, timedelta()) / timedelta(hours=1), 2)
-
-
-def positions_of(company: Company, since: datetime, until: datetime) -> list[Position]:
-    """Each keyword that is watched, in each metric that was asked for."""
-    early, start, end = month_before(since.date()), since.date(), until.date()
-    rows = RankReading.objects.filter(
-        Q(day__gte=early, day__lt=end), company=company, keyword__is_tracked=True
-    )
-    series: dict[tuple[Keyword, str], list[RankReading]] = {}
-    for row in rows.select_related("keyword").order_by("day", "tick_at"):
-        series.setdefault((row.keyword, row.metric), []).append(row)
-    found = [
-        position(keyword, metric, rows, start)
-        for (keyword, metric), rows in series.items()
-    ]
-    return sorted(found, key=lambda one: (one.now is None, one.now or 0))
-
-
-def position(
-    keyword: Keyword, metric: str, rows: list[RankReading], start: date
-) -> Position:
-    this = [row for row in rows if row.day >= start]
-    old = [row for row in rows if row.day < start and row.position is not None]
-    ranked = [row for row in this if row.position is not None]
-    points = [
-        Point(row.day, row.position, str(row.get_status_display())) for row in this
-    ]
-    return Position(
-        keyword,
-        metric,
-        ranked[-1].position if ranked else None,
-        old[-1].position if old else None,
-        ranked[-1].url if ranked else "",
-        rank_chart(points, str(keyword)),
-    )
 
 
 def as_text(results: Results) -> str:
@@ -231,6 +191,7 @@ def as_pdf(results: Results) -> bytes:
                 *(f"--user-data-dir={place}/profile", "--no-pdf-header-footer"),
                 *(f"--print-to-pdf={pdf}", page.as_uri()),
             ],
+            env={**processes.inherited(), "HOME": place},
             check=True,
             timeout=PRINT_SECONDS,
             capture_output=True,

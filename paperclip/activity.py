@@ -21,6 +21,7 @@ from django.views.decorators.http import require_GET
 from agents.models import Agent
 from issues.models import Issue
 from paperclip import checkpoints, feed, sealing
+from paperclip.acts import WORDS
 from paperclip.desk import Desk, page
 from paperclip.models import Activity, Chain, Company, Unsealed
 
@@ -43,6 +44,15 @@ AREAS = {
     "attempt": gettext_lazy("What was tried in vain"),
     "effect": gettext_lazy("Effects outside"),
     "heartbeat": gettext_lazy("Runs"),
+    "job": gettext_lazy("Marketing jobs"),
+    "keyword_cluster": gettext_lazy("Groups of keywords"),
+    "gap": gettext_lazy("Keyword gaps"),
+    "packet": gettext_lazy("Entries in directories"),
+    "country_policy": gettext_lazy("Countries"),
+    "suppression": gettext_lazy("Never written to"),
+    "template": gettext_lazy("Mail templates"),
+    "message": gettext_lazy("Mails"),
+    "mail": gettext_lazy("Copies of mails"),
 }
 PLACE = re.compile(r"%\(\w+\)s")
 DAY = forms.DateInput(attrs={"type": "date"})
@@ -127,7 +137,7 @@ class ActivityFilter(forms.Form):
 def acts_offered() -> list[Any]:
     """What one may have done, in words, by what it was done to."""
     groups: dict[str, list[tuple[str, str]]] = {}
-    for code, said in feed.WORDS.items():
+    for code, said in WORDS.items():
         area = code.partition(".")[0]
         bare = PLACE.sub("…", str(said)).rstrip(":, ")
         groups.setdefault(area, []).append((code, bare))

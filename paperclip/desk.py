@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core import signing
+from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.template.response import TemplateResponse
@@ -182,6 +183,12 @@ def is_chosen(company: Company, choice: str) -> bool:
     what one wants to see any more; chosen after that, it is."""
     pk, _space, left = choice.partition(" ")
     return pk == str(company.pk) and bool(left or not was_left(company))
+
+
+def cut(request: HttpRequest, rows: Any, size: int) -> Page[Any]:
+    """The page of the rows that `?page=` asks for. Rows come and go, so that a number
+    which there is not any more is the nearest there is."""
+    return Paginator(rows, size).get_page(request.GET.get("page"))
 
 
 def page(

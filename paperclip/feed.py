@@ -2,127 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from agents.models import Agent, Approval, Run
 from issues.models import Issue
 from issues.models.base import Status
+from marketing import models as marketing
+from paperclip.acts import WORDS
 from paperclip.models import Activity, User
 
-WORDS = {
-    "company.created": gettext_lazy("founded the company"),
-    "company.updated": gettext_lazy("changed the company"),
-    "company.paused": gettext_lazy("stopped the company"),
-    "membership.created": gettext_lazy("joined the company, by invitation:"),
-    "membership.role_changed": gettext_lazy("gave the role of %(role)s to"),
-    "membership.removed": gettext_lazy("removed from the company"),
-    "membership.link_given": gettext_lazy("gave a new sign-in link to"),
-    "membership.left": gettext_lazy("left the company:"),
-    "invite.created": gettext_lazy("invited somebody as"),
-    "invite.revoked": gettext_lazy("withdrew an invitation as"),
-    "company.archived": gettext_lazy("archived the company"),
-    "company.restored": gettext_lazy("took the company out of the archive"),
-    "company.resumed": gettext_lazy("resumed the company"),
-    "audit.broken": gettext_lazy("found that sealed acts were changed"),
-    "instance.stopped": gettext_lazy("stopped everything, in all companies"),
-    "instance.resumed": gettext_lazy("resumed everything"),
-    "agent.created": gettext_lazy("hired"),
-    "agent.updated": gettext_lazy("changed"),
-    "agent.paused": gettext_lazy("paused"),
-    "agent.resumed": gettext_lazy("resumed"),
-    "agent.terminated": gettext_lazy("terminated"),
-    "agent.session_reset": gettext_lazy("started afresh the session of"),
-    "agent.key_created": gettext_lazy("made a key for"),
-    "agent.key_revoked": gettext_lazy("revoked a key of"),
-    "issue.created": gettext_lazy("filed"),
-    "issue.updated": gettext_lazy("changed"),
-    "issue.moved": gettext_lazy("moved to “%(status)s”:"),
-    "issue.checked_out": gettext_lazy("took up"),
-    "issue.checkout_lock_adopted": gettext_lazy("took over from a run that ended:"),
-    "issue.released": gettext_lazy("gave back"),
-    "issue.comment_added": gettext_lazy("commented on"),
-    "issue.blockers_changed": gettext_lazy("changed the blockers of"),
-    "issue.review_requested": gettext_lazy("asked for a review of"),
-    "issue.approved": gettext_lazy("approved"),
-    "issue.changes_requested": gettext_lazy("asked for changes of"),
-    "issue.review_decided": gettext_lazy("decided the review of"),
-    "issue.check_requested": gettext_lazy("asked for the check of"),
-    "issue.checked": gettext_lazy("checked"),
-    "issue.criterion_added": gettext_lazy("added a criterion to"),
-    "issue.criterion_updated": gettext_lazy("changed a criterion of"),
-    "issue.criterion_accepted": gettext_lazy("let a criterion count for"),
-    "issue.criterion_removed": gettext_lazy("took a criterion off"),
-    "issue.criterion_accepted_by_hand": gettext_lazy("accepted by hand a criterion of"),
-    "issue.branch_uploaded": gettext_lazy("handed over the branch of"),
-    "issue.branch_merged": gettext_lazy("merged the branch of"),
-    "issue.document_created": gettext_lazy("wrote a document of"),
-    "issue.document_updated": gettext_lazy("revised a document of"),
-    "issue.document_deleted": gettext_lazy("removed a document of"),
-    "issue.branch_pushed": gettext_lazy("pushed to its remote the branch of"),
-    "issue.branch_push_failed": gettext_lazy("could not push the branch of"),
-    "check.created": gettext_lazy("put into the catalogue the check"),
-    "check.updated": gettext_lazy("changed in the catalogue the check"),
-    "routine.created": gettext_lazy("defined the routine"),
-    "routine.updated": gettext_lazy("changed the routine"),
-    "routine.paused": gettext_lazy("paused the routine"),
-    "routine.resumed": gettext_lazy("resumed the routine"),
-    "routine.archived": gettext_lazy("archived the routine"),
-    "routine.run_triggered": gettext_lazy("fired the routine"),
-    "goal.created": gettext_lazy("set the goal"),
-    "goal.updated": gettext_lazy("changed a goal"),
-    "project.created": gettext_lazy("planned the project"),
-    "project.updated": gettext_lazy("changed a project"),
-    "label.created": gettext_lazy("defined the label"),
-    "secret.created": gettext_lazy("kept the secret"),
-    "secret.updated": gettext_lazy("changed the secret"),
-    "secret.rotated": gettext_lazy("gave a new value to the secret"),
-    "secret.deleted": gettext_lazy("destroyed the secret"),
-    "secret.bound": gettext_lazy("bound to %(to)s the secret"),
-    "secret.unbound": gettext_lazy("took away from %(to)s the secret"),
-    "secret.read": gettext_lazy("was given, for %(use)s, the secret"),
-    "secret.key_rotated": gettext_lazy("enclosed all secrets anew, with a new key"),
-    "provider_account.opened": gettext_lazy("opened a provider's account again:"),
-    "provider_account.updated": gettext_lazy("changed a provider's account:"),
-    "project.paused": gettext_lazy("paused a project"),
-    "project.resumed": gettext_lazy("resumed a project"),
-    "cost_event.created": gettext_lazy("told of a cost"),
-    "budget.policy_created": gettext_lazy("set a budget:"),
-    "budget.policy_changed": gettext_lazy("changed a budget:"),
-    "budget.soft_threshold_crossed": gettext_lazy("saw a budget nearly spent:"),
-    "budget.hard_threshold_crossed": gettext_lazy("stopped for a spent budget:"),
-    "budget.incident_resolved": gettext_lazy("let go on what a budget had stopped:"),
-    "budget.kept_paused": gettext_lazy("kept paused what a budget stopped:"),
-    "attempt.parked": gettext_lazy("parked, after trying in vain,"),
-    "attempt.retried": gettext_lazy("let try again"),
-    "approval.requested": gettext_lazy("asked for a decision:"),
-    "approval.approved": gettext_lazy("approved the request:"),
-    "approval.rejected": gettext_lazy("rejected the request:"),
-    "approval.revision_requested": gettext_lazy("sent back the request:"),
-    "approval.resubmitted": gettext_lazy("asked anew for a decision:"),
-    "approval.comment": gettext_lazy("commented on the request:"),
-    "approval.cancelled": gettext_lazy("withdrew the request:"),
-    "agent.approved": gettext_lazy("approved the hire of"),
-    "effect.allowed": gettext_lazy("let have an effect outside:"),
-    "effect.pending": gettext_lazy("asked a person about an effect outside of"),
-    "effect.refused": gettext_lazy("refused an effect outside of"),
-    "company.effect_policy_changed": gettext_lazy("changed what needs an approval"),
-    "issue.approval_linked": gettext_lazy("linked an approval to"),
-    "issue.approval_unlinked": gettext_lazy("took an approval off"),
-    "heartbeat.succeeded": gettext_lazy("finished"),
-    "heartbeat.failed": gettext_lazy("failed in"),
-    "heartbeat.comment_missing": gettext_lazy("asked twice and got no comment from"),
-    "heartbeat.cancelled": gettext_lazy("stopped a run of"),
-    "heartbeat.ended": gettext_lazy("was stopped in"),
-    "heartbeat.timed_out": gettext_lazy("ran out of time in"),
+
+class Shown(NamedTuple):
+    """What a row is called, and its page: the name of the route, and whose."""
+
+    model: Any
+    name: Callable[[Any], Any]
+    route: str = ""
+    pk: Callable[[Any], Any] = lambda row: row.pk
+
+
+# The rows of marketing. No name of whoever does not want to be written to is looked up.
+SHOWN = {
+    "site": Shown(marketing.Site, str, "marketing", lambda row: None),
+    "jobrun": Shown(
+        marketing.JobRun,
+        lambda row: row.get_job_display(),
+        "issue",
+        lambda row: row.issue_id,
+    ),
+    "jobschedule": Shown(marketing.JobSchedule, str, "marketing", lambda row: None),
+    "keyword": Shown(marketing.Keyword, str, "rank"),
+    "keywordcluster": Shown(marketing.KeywordCluster, str),
+    "keywordgap": Shown(marketing.KeywordGap, str, "gaps", lambda row: None),
+    "brief": Shown(marketing.Brief, str, "posts", lambda row: None),
+    "post": Shown(marketing.Post, str, "post"),
+    "competitor": Shown(marketing.Competitor, str, "rival"),
+    "directory": Shown(marketing.Directory, str, "listing"),
+    "submissionpacket": Shown(
+        marketing.SubmissionPacket,
+        lambda row: row.directory,
+        "listing",
+        lambda row: row.directory_id,
+    ),
+    "contact": Shown(marketing.Contact, str, "marketing_contact_change"),
+    "template": Shown(
+        marketing.Template,
+        lambda row: row.get_category_display(),
+        "marketing_template_change",
+    ),
+    "mailbox": Shown(marketing.Mailbox, str, "marketing_mailbox_change"),
+    "message": Shown(marketing.Message, lambda row: row.subject, "message"),
 }
+JOINED = {"submissionpacket": "directory"}
+# Where an act says itself what it was done to.
+NAMED = ("account", "title", "name", "key", "text", "term", "keyword", "outlet")
 
 
 @dataclass(frozen=True)
@@ -139,7 +80,8 @@ class Line:
 
 
 def lines(activities: Iterable[Activity]) -> list[Line]:
-    """Three look-ups for the names of all of them."""
+    """Three look-ups for the names of all of them, and one for each kind of row of the
+    marketing that is among them."""
     acts = list(activities)
     issues = named(Issue, acts, "issue", "identifier", "title")
     agents = named(Agent, acts, "agent", "name")
@@ -150,7 +92,29 @@ def lines(activities: Iterable[Activity]) -> list[Line]:
     ids = {uuid(act.details.get("userId")) for act in acts} - {None}
     rows = names_of(User, ids, "username") if ids else []
     people = {row[0]: row[1:] for row in rows}
-    return [line(act, issues, agents, runs, people) for act in acts]
+    rows = {kind: rows_of(kind, acts) for kind in {a.entity_type for a in acts}}
+    return [
+        line(act, issues, agents, runs, people, rows[act.entity_type]) for act in acts
+    ]
+
+
+def rows_of(kind: str, acts: list[Activity]) -> dict[Any, Any]:
+    if (shown := SHOWN.get(kind)) is None:
+        return {}
+    ids = {uuid(act.entity_id) for act in acts if act.entity_type == kind} - {None}
+    found = shown.model.objects.select_related(*filter(None, [JOINED.get(kind)]))
+    return dict(found.in_bulk(ids))
+
+
+def place_of(kind: str, row: Any) -> tuple[str, str]:
+    """Its name and its address."""
+    shown = SHOWN[kind]
+    if not shown.route:
+        return str(shown.name(row)), ""
+    pk, route = shown.pk(row), f"admin:{shown.route}"
+    if pk is None and shown.route == "issue":
+        return str(shown.name(row)), ""
+    return str(shown.name(row)), reverse(route, args=[pk] if pk else [])
 
 
 def named(model: Any, acts: list[Activity], kind: str, *fields: str) -> dict[Any, Any]:
@@ -175,6 +139,7 @@ def line(
     agents: dict[Any, Any],
     runs: set[Any],
     people: dict[Any, Any],
+    rows: dict[Any, Any],
 ) -> Line:
     pk, kind, details = uuid(act.entity_id), act.entity_type, act.details
     who, key, what, url = act.actor_name, "", "", ""
@@ -202,21 +167,29 @@ def line(
         if act.actor_type == "system":
             who, what = runner, _("a run")
             action = action.replace("cancelled", "ended")
+    elif pk in rows:
+        what, url = place_of(kind, rows[pk])
     else:
-        names = (details.get(key) for key in ("account", "title", "name", "key"))
-        what = str(next(filter(None, names), ""))
-        if kind in ("membership", "invite"):
-            person = people.get(uuid(details.get("userId")))
-            what = person[0] if person else str(details.get("role", ""))
-        page = {"routine": "admin:routine", "secret": "admin:secret"}.get(kind)
-        gone = action == "secret.deleted"
-        url = reverse(page, args=[pk]) if page and not gone else ""
+        what, url = told_by(act, people)
     did = WORDS.get(action)
-    words = {"to": "?", "use": "?", **details}
+    words = defaultdict(lambda: "?", details)
     words["status"] = status_label(details.get("status"))
     bare = {"action": act.action.replace("_", " ").replace(".", " ")}
     text = str(did) % words if did else _("did this: %(action)s") % bare
     return Line(act.created_at, who, text, key, what, url, kind)
+
+
+def told_by(act: Activity, people: dict[Any, Any]) -> tuple[str, str]:
+    """The name that the act itself keeps, and the page of what is there still."""
+    kind, details = act.entity_type, act.details
+    names = (details.get(key) for key in NAMED)
+    what = str(next(filter(None, names), ""))
+    if kind in ("membership", "invite"):
+        person = people.get(uuid(details.get("userId")))
+        what = person[0] if person else str(details.get("role", ""))
+    page = {"routine": "admin:routine", "secret": "admin:secret"}.get(kind)
+    gone = act.action == "secret.deleted"
+    return what, reverse(page, args=[act.entity_id]) if page and not gone else ""
 
 
 def approval_label(kind: Any) -> str:

@@ -43,10 +43,15 @@ def people(request: HttpRequest) -> HttpResponse:
 
 
 def show(
-    request: HttpRequest, link: str = "", status: int = 200, link_of: Any = None
+    request: HttpRequest,
+    link: str = "",
+    status: int = 200,
+    link_of: Any = None,
+    asked: Any = None,
 ) -> HttpResponse:
     """Who is here, who is invited, and what each role may do. `link` is that of a new
-    invitation, or the one that signs `link_of` in, on this answer and never again."""
+    invitation, or the one that signs `link_of` in, on this answer and never again.
+    `asked` is an invitation that was refused, as it was typed."""
     desk = Desk.of(request)
     company, mine = desk.company, desk.role_in(desk.company)
     members = company.memberships.select_related("user").order_by("created_at", "id")
@@ -66,6 +71,7 @@ def show(
         link=link,
         link_of=link_of,
         given=[(role.value, role.label) for role in reversed(given)],
+        asked=asked or {"role": Role.OPERATOR},
         invites=company.invites.open().select_related("invited_by")[:INVITES]
         if given
         else [],
@@ -148,9 +154,12 @@ def invite(request: HttpRequest) -> HttpResponse:
         )
 
     if not attempt(request, act, _("The invitation is made.")):
-        return show(request, status=Refused.status)
+        return show(request, status=Refused.status, asked=request.POST)
     if invitations.is_mailed(made[0]):
         messages.info(request, _("It is on its way to %(to)s.") % {"to": email})
+    elif email:
+        said = _("No mail server is set up here: give the link to %(to)s yourself.")
+        messages.warning(request, said % {"to": email})
     return show(request, link=invitations.link(made[1]))
 
 

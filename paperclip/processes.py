@@ -34,6 +34,8 @@ POLL_SECONDS = 0.02
 PAUSE_SECONDS = 1  # between two starts of a program that does not stay up
 SANDBOX = "bwrap"
 CHUNK = 65_536
+# What a program that is not ours inherits of our environment, where keys may be.
+INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 STUCK_SECONDS = 30  # a process that outlives SIGKILL so long hangs in the kernel
 
 Stream = int | IO[bytes] | IO[str] | None
@@ -73,6 +75,12 @@ def spawn(
         umask=0o077,
         pass_fds=pass_fds,
     )
+
+
+def inherited() -> dict[str, str]:
+    """The part of our own environment that others may know: no secret, no address."""
+    ours = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return {"PATH": os.defpath, **ours}
 
 
 def tree(run_id: str) -> list[psutil.Process]:

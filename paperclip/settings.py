@@ -95,6 +95,7 @@ PAGES = {
 if not env.bool("PAPERCLIP_CONSOLE", default=True):
     INSTALLED_APPS = [app for app in INSTALLED_APPS if app not in PAGES]
 MIDDLEWARE = [
+    "paperclip.policy.content_policy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -191,6 +192,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- People ----------------------------------------------------------------------
 
+SESSION_ENGINE = "paperclip.sessions"
 # Two instances on one machine differ by port only, which cookies do not look at.
 SESSION_COOKIE_NAME = f"paperclip_session_{PORT}"
 CSRF_COOKIE_NAME = f"paperclip_csrf_{PORT}"

@@ -6,7 +6,6 @@ time limit and the end.
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
@@ -37,8 +36,6 @@ COUNT_SECONDS = 2.0  # between two counts of a run's processes
 SIGNALLED = 128  # added by bwrap, as shells do, to the number of a signal
 LONGEST_WORD = 500
 DOCTOR = " (`python3 manage.py doctor` says what the sandbox needs.)"
-# What a child inherits of our own environment; secrets and addresses stay here.
-INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 
 
 @dataclass(frozen=True)
@@ -86,12 +83,6 @@ class Ended:
             return ""
         todo = DOCTOR if lines[-1].startswith("bwrap: ") else ""
         return f" It said: {lines[-1][:LONGEST_WORD]}{todo}"
-
-
-def inherited() -> dict[str, str]:
-    """The part of our own environment that a child may know."""
-    ours = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return {"PATH": os.defpath, **ours}
 
 
 def run_child(context: Context, call: Call) -> Ended:

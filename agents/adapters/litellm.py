@@ -23,7 +23,6 @@ from agents.adapters.child import (
     Call,
     Ended,
     cut_short,
-    inherited,
     run_child,
 )
 from agents.loop.prompt import PROJECT
@@ -33,7 +32,7 @@ from agents.models.run import Run
 from agents.models.session import MOST_HOURS
 from agents.sessions import Thread, lost
 from agents.texts import storable_json
-from paperclip import browsers
+from paperclip import browsers, processes
 from paperclip.exceptions import Refused
 
 if TYPE_CHECKING:
@@ -143,7 +142,7 @@ def environment(
     operators have bound to this agent."""
     told = {k: v for k, v in context.env.items() if k != "PAPERCLIP_API_KEY"}
     home = str(workspace)
-    env = {**inherited(), "HOME": home, **own, **told, "AGENT_HOME": home}
+    env = {**processes.inherited(), "HOME": home, **own, **told, "AGENT_HOME": home}
     env.pop("TMPDIR", None)  # inside, /tmp is
     if "shell" in context.run.agent.tools:
         with suppress(LookupError):

@@ -18,13 +18,13 @@ from agents.adapters.child import (
     Call,
     Ended,
     cut_short,
-    inherited,
     run_child,
 )
 from agents.adapters.report import Report, report_in
 from agents.loop.fence import fenced
 from agents.models.run import Run
 from agents.sandbox import NETWORKS
+from paperclip import processes
 from paperclip.exceptions import Invalid, Refused
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class Process(base.Adapter):
         session_id: str,
     ) -> dict[str, str]:
         return {
-            **inherited(),
+            **processes.inherited(),
             "HOME": str(workspace),
             **own,
             **context.env,

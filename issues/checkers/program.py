@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents import sandbox
-from agents.adapters.child import inherited
 from issues.checkers import burden
 from paperclip import home, processes
 from paperclip.scrub import Flow, Scrubber
@@ -82,7 +81,8 @@ def run(
     where no sandbox works; OSError when it cannot be started."""
     marks = {"PAPERCLIP_CHECK_ID": mark, "PAPERCLIP_INSTANCE": home.instance_id()}
     # /tmp inside is the sandbox's own.
-    env = {**inherited(), **marks, "HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}  # noqa: S108
+    more = {"HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}  # noqa: S108
+    env = {**processes.inherited(), **marks, **more}
     env.pop("TMPDIR", None)
     walled = sandbox.wrap(argv, workspace=place, env=env, network="none")
     began, output = time.monotonic(), Output(scrubber)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 # Where a remote may be: over https or ssh, or over http on this machine. No password in
 # it: see paperclip/git/command.py for where that goes.
 REPO_URL = re.compile(
-    r"https://[\w.-]+(:\d+)?/[^\s:@]+"
-    r"|http://(localhost|127\.0\.0\.1)(:\d+)?/[^\s:@]+"
+    r"https://[\w.-]+(:\d+)?/[^\s:@?#]+"
+    r"|http://(localhost|127\.0\.0\.1)(:\d+)?/[^\s:@?#]+"
     r"|ssh://([\w.-]+@)?[\w][\w.-]*(:\d+)?/[^\s]+"
     r"|[\w.-]+@[\w][\w.-]*:[^\s:-][^\s:]*",
     re.ASCII,

@@ -83,13 +83,17 @@ def put(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return show(request, form)
     values = form.values()
-    gone = _("There is no such limit any more.")
-    attempt(
-        request,
-        lambda: acts.put(desk.company, by=desk.actor, **values),
-        _("The limit is set.") if values["amount"] else gone,
-    )
+    attempt(request, lambda: acts.put(desk.company, by=desk.actor, **values), outcome)
     return back(request, "admin:budgets")
+
+
+def outcome(policy: BudgetPolicy) -> str:
+    """What came of a limit that was set."""
+    if not policy.amount:
+        return _("There is no such limit any more.")
+    if policy.hard_stop and policy.counter(now()).reached >= FULL:
+        return _("The limit is set, and used up already: what it is for is paused.")
+    return _("The limit is set.")
 
 
 @require_POST

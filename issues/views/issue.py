@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from agents import spending
 from agents.models import Agent, Approval, Attempt, Run, Session
+from issues import stage_form
 from issues.forms import PropertiesForm
 from issues.models import Comment, Issue
 from issues.views.criteria import criteria_of, decisions_of
@@ -118,6 +119,7 @@ def state_of(issue: Issue) -> dict[str, Any]:
         "unread": waiting_messages(issue),
         "review": review_of(issue),
         "decisions": decisions_of(issue),
+        "stages": stage_form.in_words(issue),
         "approved_by": issue.approved_by(),
         "question": question,
         "asker": had_by(issue, question) if issue.assignee_user else None,

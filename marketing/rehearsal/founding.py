@@ -83,7 +83,7 @@ def found(company: Company, *, by: Actor) -> Site:
         # Its jobs do not wait for the story, nor the story for them.
         site.agent.change(by=by, max_concurrent_runs=2)
     ring_soon(company, now())
-    audit.record(by, "site.rehearsal_set_up", site)
+    audit.record(by, "site.set_up", site, rehearsal=True)
     # Last: from now on the world is served.
     plan.write(place)
     return site

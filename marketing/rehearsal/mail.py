@@ -3,6 +3,7 @@ own folders."""
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from marketing.rehearsal.web import HOST
+from paperclip import processes, servers
 
 SECONDS = 5
 
@@ -17,7 +19,7 @@ SECONDS = 5
 @dataclass
 class Mail:
     """A mailbox with SMTP and IMAP, as a program of its own. Its password is in no
-    command line."""
+    command line. OSError from `start` when somebody else has one of the ports."""
 
     smtp: int
     imap: int
@@ -27,6 +29,9 @@ class Mail:
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def start(self) -> None:
+        for port in (self.smtp, self.imap):
+            if not servers.is_free(HOST, port):
+                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         said = self.log if self.log is not None else subprocess.DEVNULL
         settings = {
             "MAIL_HOST": HOST,
@@ -37,7 +42,7 @@ class Mail:
         }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mail_devel", "--no-http", "--auth-required"],
-            env={**os.environ, **settings},
+            env={**processes.inherited(), **settings},
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,10 +30,21 @@ class Server:
 
     def start(self) -> None:
         application = Request.application(self.labelled)
-        self._server = make_server(
-            HOST, self.port, application, threaded=True, request_handler=Quiet
-        )
+        # The library ends the whole program when it finds the port taken.
+        with socket.create_server((HOST, self.port)) as listens:
+            self._server = make_server(
+                HOST,
+                self.port,
+                application,
+                threaded=True,
+                request_handler=Quiet,
+                fd=listens.fileno(),
+            )
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def is_up(self) -> bool:
+        return self._server is not None
 
     def stop(self) -> None:
         if self._server is not None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from marketing.rehearsal import ports
 from paperclip import home
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ PROJECT = "prj_digiton"
 
 
 class Part(Protocol):
+    @property
+    def is_up(self) -> bool: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
 
@@ -42,17 +46,44 @@ class World:
         self.parts: dict[str, Part] = dict(parts_of(self.plan, place))
 
     def start(self, *names: str) -> None:
-        """Start these, or all. One that cannot be started is told, and the others
-        are: what it would have proven stays unverified."""
+        """Start these, or all. One that cannot be started is written down, and the
+        others are: what it would have proven stays unverified."""
         for name in names or self.parts:
             try:
                 self.parts[name].start()
             except OSError as error:
                 tell(f"{name} of {self.place.name} does not start: {error.strerror}")
+        self.note()
 
     def stop(self, *names: str) -> None:
         for name in names or self.parts:
             self.parts[name].stop()
+
+    def start_again(self) -> None:
+        """Start what has ended or could not be started, where it can be now."""
+        down = [name for name, part in self.parts.items() if not part.is_up]
+        for name in down:
+            with suppress(OSError):
+                self.parts[name].start()
+                tell(f"{name} of {self.place.name} is there.")
+        if down:
+            self.note()
+
+    def note(self) -> None:
+        """Write down whose ports others have."""
+        taken = {
+            name: port
+            for part, one in self.parts.items()
+            if not one.is_up
+            for name, port in self.ports_of(part).items()
+            if not ports.is_free(port)
+        }
+        if taken != ports.noted(self.place):
+            ports.note(self.place, taken)
+
+    def ports_of(self, part: str) -> dict[str, int]:
+        names = ("smtp", "imap") if part == "mail" else (part,)
+        return {name: self.plan.ports[name] for name in names}
 
 
 def parts_of(plan: Plan, place: Path) -> Iterator[tuple[str, Part]]:
@@ -108,6 +139,7 @@ def main() -> None:
                 worlds[place] = World(place)
                 worlds[place].start()
                 tell(f"The world of {place.name} is there.")
+            worlds[place].start_again()
         time.sleep(LOOK_SECONDS)
 
 

@@ -36,6 +36,7 @@ PAGES: list[tuple[str, Callable[..., HttpResponse], str]] = [
     ("marketing/posts/<uuid:pk>/edit", posts.edit, "post_edit"),
     ("marketing/posts/<uuid:pk>/unpublish", posts.unpublish, "post_unpublish"),
     ("marketing/ranks/", ranks.ranks, "ranks"),
+    ("marketing/ranks/<uuid:pk>", ranks.keyword, "rank"),
     ("marketing/outreach/", outreach.ledger, "outreach"),
     ("marketing/outreach/<uuid:pk>", outreach.message, "message"),
     ("marketing/outreach/<uuid:pk>/edit", outreach.edit, "message_edit"),

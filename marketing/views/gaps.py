@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Window
+from django.db.models.functions import RowNumber
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -9,15 +14,16 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from marketing.models import Competitor, KeywordGap, PageSnapshot
-from paperclip.desk import Desk, attempt, page
+from paperclip.desk import Desk, attempt, cut, page
 
-MOST = 200
+PER_PAGE, PAGES = 25, 60
+# What a score is made of: in a word for the head of the table, and in full.
 PARTS = {
-    "coverage": gettext_lazy("how many rivals use it"),
-    "prominence": gettext_lazy("how prominently"),
-    "freshness": gettext_lazy("how new it is"),
-    "fit": gettext_lazy("how well it fits our topics"),
-    "demand": gettext_lazy("how often it is searched for"),
+    "coverage": (gettext_lazy("Rivals"), gettext_lazy("how many rivals use it")),
+    "prominence": (gettext_lazy("Prominent"), gettext_lazy("how prominently they do")),
+    "freshness": (gettext_lazy("New"), gettext_lazy("how new it is")),
+    "fit": (gettext_lazy("Fits us"), gettext_lazy("how well it fits our topics")),
+    "demand": (gettext_lazy("Sought"), gettext_lazy("how often it is searched for")),
 }
 
 
@@ -38,24 +44,23 @@ def gaps(request: HttpRequest) -> HttpResponse:
     company = Desk.of(request).company
     dismissed = request.GET.get("dismissed") == "1"
     rows = KeywordGap.objects.filter(company=company, is_dismissed=dismissed)
+    shown = cut(request, rows.select_related("issue"), PER_PAGE)
     return page(
         request,
         "marketing/gaps.html",
         title=_("Keyword gaps"),
-        gaps=[
-            (
-                gap,
-                [
-                    (PARTS[name], round(100 * value))
-                    for name, value in gap.components.items()
-                    if name in PARTS and value is not None
-                ],
-            )
-            for gap in rows.select_related("issue")[:MOST]
-        ],
+        rows=shown,
+        gaps=[(gap, shares(gap)) for gap in shown],
+        parts=PARTS.values(),
         dismissed=dismissed,
         competitors=Competitor.objects.filter(company=company),
     )
+
+
+def shares(gap: KeywordGap) -> list[tuple[Any, int | None]]:
+    """Each part of the score, of 100; None where nobody knows it."""
+    told = [(full, gap.components.get(name)) for name, (_word, full) in PARTS.items()]
+    return [(full, None if one is None else round(100 * one)) for full, one in told]
 
 
 @require_POST
@@ -74,10 +79,7 @@ def dismiss(request: HttpRequest, pk: str) -> HttpResponse:
 def rival(request: HttpRequest, pk: str) -> HttpResponse:
     """A competitor: its pages as they are now, and what has changed since."""
     competitor = Desk.of(request).one(Competitor.objects.all(), pk)
-    rows = PageSnapshot.objects.filter(competitor=competitor)
-    by_url: dict[str, list[PageSnapshot]] = {}
-    for row in rows.order_by("url", "-last_seen_at")[:400]:
-        by_url.setdefault(row.url, []).append(row)
+    pages = pages_of(competitor)
     return page(
         request,
         "marketing/rival.html",
@@ -85,10 +87,41 @@ def rival(request: HttpRequest, pk: str) -> HttpResponse:
         company=competitor.company,
         crumbs=[(_("Keyword gaps"), "/marketing/gaps/")],
         competitor=competitor,
-        pages=[
-            (states[0], facts(states[0]), changes(states)) for states in by_url.values()
-        ],
+        pages=pages,
+        changed=sum(bool(one.changes) for one in pages),
     )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A page as it is now, and what is not as it was before."""
+
+    now: PageSnapshot
+    changes: list[tuple[str, str, str]]
+
+    @property
+    def facts(self) -> list[tuple[str, str, str]]:
+        return [one for one in facts(self.now) if one[1]]
+
+    @property
+    def missing(self) -> list[tuple[str, str]]:
+        """Name, and why there is none."""
+        return [(name, why) for name, value, why in facts(self.now) if not value]
+
+    @property
+    def title(self) -> str:
+        return shown(self.now.fields.get("title")) or self.now.url
+
+
+def pages_of(competitor: Competitor) -> list[Seen]:
+    """Its pages, those that have changed first, then as they were seen."""
+    newest = Window(RowNumber(), partition_by="url", order_by="-last_seen_at")
+    rows = PageSnapshot.objects.filter(competitor=competitor).annotate(nth=newest)
+    by_url: dict[str, list[PageSnapshot]] = {}
+    for row in rows.filter(nth__lte=2).order_by("url", "nth")[: 2 * PAGES]:
+        by_url.setdefault(row.url, []).append(row)
+    found = [Seen(states[0], changes(states)) for states in by_url.values()]
+    return sorted(found, key=lambda one: not one.changes)
 
 
 def place(name: str) -> int:

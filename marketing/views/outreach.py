@@ -19,10 +19,10 @@ from marketing.models import (
     Suppression,
 )
 from marketing.outreach import addresses, letters
-from paperclip.desk import Desk, attempt, page
+from paperclip.desk import Desk, attempt, cut, page
 from paperclip.exceptions import Refused
 
-MOST = 200
+PER_PAGE = 50
 EDITABLE = (Message.State.DRAFT, Message.State.AWAITING, Message.State.APPROVED)
 
 
@@ -39,8 +39,8 @@ def ledger(request: HttpRequest) -> HttpResponse:
         "marketing/outreach.html",
         title=_("Outreach"),
         whole=addresses.are_whole(desk.actor, company.pk),
-        messages_=shown.select_related("contact", "approval")[:MOST],
-        state=state,
+        rows=cut(request, shown.select_related("contact"), PER_PAGE),
+        state=Message.State(state).label if state in Message.State.values else "",
         counts=[(one, Message.State(one).label, count) for one, count in states],
         boxes=Mailbox.objects.filter(company=company),
         contacts=Contact.objects.filter(company=company, is_on=True).count(),

@@ -6,6 +6,7 @@ import difflib
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -15,31 +16,58 @@ from django.views.decorators.http import require_GET, require_POST
 
 from issues.views.work import Line, lines_of
 from marketing.models import Brief, Post, PostVersion
-from paperclip.desk import Desk, attempt, page
+from paperclip.desk import Desk, attempt, cut, page
 from paperclip.exceptions import Refused
 
 State = Post.State
 # What stands in which column.
-COLUMNS = [
-    (gettext_lazy("Being written"), (State.BRIEF, State.DRAFTED, State.GATED)),
-    (gettext_lazy("Waits for you"), (State.AWAITING,)),
-    (
+COLUMNS = {
+    "writing": (
+        gettext_lazy("Being written"),
+        (State.BRIEF, State.DRAFTED, State.GATED),
+    ),
+    "waiting": (gettext_lazy("Waits for you"), (State.AWAITING,)),
+    "going": (
         gettext_lazy("On its way"),
         (State.APPROVED, State.COMMITTED, State.PUSHED, State.REQUESTED),
     ),
-    (gettext_lazy("Live"), (State.LIVE, State.ANNOUNCED)),
-    (
+    "live": (gettext_lazy("Live"), (State.LIVE, State.ANNOUNCED)),
+    "not-live": (
         gettext_lazy("Not live"),
         (State.UNVERIFIED, State.REFUTED, State.REJECTED, State.UNPUBLISHED),
     ),
-]
-MOST = 50
+}
+# What each gate looks at, to people.
+GATES = {
+    "quota": gettext_lazy("Not too many a day"),
+    "unique_keyword": gettext_lazy("No other post is about this keyword"),
+    "cannibalisation": gettext_lazy("Takes no readers from a page of ours"),
+    "structure": gettext_lazy("Title, headings and questions are there"),
+    "facts": gettext_lazy("Each fact has a source"),
+    "originality": gettext_lazy("Copies nobody"),
+    "near_duplicate": gettext_lazy("Unlike all other posts of ours"),
+    "language": gettext_lazy("Easy to read"),
+    "links": gettext_lazy("Links lead somewhere"),
+    "json_ld": gettext_lazy("What machines read fits the text"),
+    "sanitiser": gettext_lazy("Nothing harmful in it"),
+}
+# So many in each column, and on the page of one.
+SHOWN, PER_PAGE = 8, 50
 
 
 @require_GET
 def posts(request: HttpRequest) -> HttpResponse:
+    """All columns, or the one that is asked for, page by page."""
     company = Desk.of(request).company
-    rows = Post.objects.filter(company=company).order_by("-state_since")
+    rows = Post.objects.filter(company=company).order_by("-state_since", "pk")
+    only = request.GET.get("column", "")
+    if only in COLUMNS:
+        title, states = COLUMNS[only]
+        shown = cut(request, rows.filter(state__in=states), PER_PAGE)
+        crumbs = [(_("Posts"), reverse("admin:posts"))]
+        told = {"rows": shown, "crumbs": crumbs}
+        return page(request, "marketing/posts.html", title=title, **told)
+    counts = dict(rows.order_by().values_list("state").annotate(Count("pk")))
     open_ones = (Brief.State.PROPOSED, Brief.State.APPROVED)
     briefs = Brief.objects.filter(company=company, state__in=open_ones)
     return page(
@@ -47,9 +75,15 @@ def posts(request: HttpRequest) -> HttpResponse:
         "marketing/posts.html",
         title=_("Posts"),
         columns=[
-            (title, list(rows.filter(state__in=states)[:MOST]))
-            for title, states in COLUMNS
+            (
+                name,
+                title,
+                sum(counts.get(one, 0) for one in states),
+                rows.filter(state__in=states)[:SHOWN],
+            )
+            for name, (title, states) in COLUMNS.items()
         ],
+        most=SHOWN,
         briefs=briefs[:20],
     )
 
@@ -131,6 +165,7 @@ def show(
         version=version,
         versions=versions,
         body=body_of(version),
+        gates=gates_of(version),
         diff=changed(versions),
         wraps=True,
         refusal=refusal,
@@ -138,6 +173,15 @@ def show(
         may_edit=may_edit and row.state in row.EDITABLE,
         may_unpublish=desk.may(row.company, "edit a post") and row.state in row.OUTSIDE,
     )
+
+
+def gates_of(version: PostVersion | None) -> list[tuple[Any, dict[str, Any]]]:
+    """What was looked at, and what was said of it; what failed comes first."""
+    gates = version.gates if version else []
+    told = [
+        (GATES.get(one["rule"], one["rule"].replace("_", " ")), one) for one in gates
+    ]
+    return sorted(told, key=lambda each: bool(each[1]["passed"]))
 
 
 def body_of(version: PostVersion | None) -> str:

@@ -25,10 +25,11 @@ from marketing.models import (
     SubmissionPacket,
 )
 from marketing.models.job import ALERT
+from marketing.rehearsal import ports
 from marketing.report import claims_of
 from paperclip.desk import Desk, attempt, page
 
-RUNS, SHOWN = 120, 25
+RUNS, SHOWN, RECENT = 120, 25, 14
 # A run of these has nothing to tell.
 QUIET = (JobRun.Status.NOOP,)
 
@@ -40,6 +41,8 @@ class Card:
     schedule: JobSchedule
     last: JobRun | None
     next: datetime | None
+    # The last runs, the newest at the end.
+    recent: list[JobRun]
 
     @property
     def hours(self) -> int:
@@ -71,17 +74,19 @@ class Quiet:
         return self.runs[0]
 
 
-def cards(company: Any) -> list[Card]:
-    rows = JobSchedule.objects.filter(company=company)
-    rows = rows.select_related("task__interval", "task__crontab")
-    by_job = {row.job: row for row in rows}
+def cards(company: Any, runs: list[JobRun]) -> list[Card]:
+    schedules = JobSchedule.objects.filter(company=company)
+    schedules = schedules.select_related("task__interval", "task__crontab")
+    by_job = {row.job: row for row in schedules}
     found = []
     for job in JobName:
         if (schedule := by_job.get(job)) is None:
             continue
-        runs = JobRun.objects.filter(company=company, job=job, is_dry=False)
-        last = runs.select_related("issue").first()
-        found.append(Card(schedule, last, upcoming.next_run(schedule)))
+        rows = JobRun.objects.filter(company=company, job=job, is_dry=False)
+        last = rows.select_related("issue").first()
+        mine = [one for one in runs if one.job == job and not one.is_dry]
+        recent = mine[:RECENT][::-1]
+        found.append(Card(schedule, last, upcoming.next_run(schedule), recent))
     return found
 
 
@@ -104,15 +109,19 @@ def timeline(rows: list[JobRun]) -> list[JobRun | Quiet]:
 def room(request: HttpRequest) -> HttpResponse:
     company = Desk.of(request).company
     site = Site.objects.filter(company=company).select_related("agent").first()
-    runs = JobRun.objects.filter(company=company).select_related("issue")[:RUNS]
+    rows = JobRun.objects.filter(company=company).select_related("issue")[:RUNS]
+    runs = list(rows)
     open_ones = Issue.objects.open().filter(company=company)
     return page(
         request,
         "marketing/room.html",
         title=_("Marketing"),
         site=site,
-        cards=cards(company),
-        timeline=timeline(list(runs))[:SHOWN],
+        taken=ports.in_words(ports.noted(ports.place_of(company.pk)).values())
+        if company.rehearsal
+        else "",
+        cards=cards(company, runs),
+        timeline=timeline(runs)[:SHOWN],
         coming=upcoming.coming_up(company),
         alerts=open_ones.filter(origin_kind=ALERT).order_by("-updated_at")[:10],
         unproven=JobRun.objects.filter(company=company, issue__status="in_review")

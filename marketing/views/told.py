@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from marketing.models import HostCircuit, IndexNowSubmission, OwnPage
-from paperclip.desk import Desk, page
+from paperclip.desk import Desk, cut, page
 
-MOST = 200
+PER_PAGE = 50
 
 
 @require_GET
@@ -22,7 +22,7 @@ def told(request: HttpRequest) -> HttpResponse:
         request,
         "marketing/indexnow.html",
         title=_("IndexNow"),
-        rows=rows.select_related("job_run__issue")[:MOST],
+        rows=cut(request, rows.select_related("job_run__issue"), PER_PAGE),
         counts=[
             (IndexNowSubmission.State(state).label, count) for state, count in states
         ],

@@ -4,6 +4,7 @@ apart from it."""
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 import psycopg
 from django.conf import settings
 
-from paperclip import home, servers, upgrade
+from paperclip import home, servers, upgrade, vault
 from paperclip.backups import database, files
 from paperclip.backups.store import Backup
 from paperclip.exceptions import Conflict, Refused
@@ -112,16 +113,23 @@ def bring_up(url: str) -> None:
 
 
 def pack_keys(file: Path) -> None:
-    """Write the keys of this home to a new file, for its owner only: with them, and a
-    backup, one has everything. OSError when the file is there."""
+    """Write the keys of this instance, those in its settings too, to a new file, for
+    its owner only: with them, and a backup, one has everything. OSError when the file
+    is there."""
+    # Settings stand in for the files of these two, and are what counts then.
+    told = {"django": settings.SECRET_KEY, vault.NAME: "\n".join(vault.keys())}
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with (
         os.fdopen(handle, "wb") as out,
         tarfile.open(fileobj=out, mode="w") as archive,
     ):
-        for key in sorted((home.path() / "secrets").iterdir()):
-            if key.name not in OF_SERVERS:
+        for key in sorted(home.directory("secrets").iterdir()):
+            if key.name not in {*OF_SERVERS, *told}:
                 archive.add(key, key.name)
+        for name, text in told.items():
+            entry = tarfile.TarInfo(name)
+            entry.mode, entry.size = 0o600, len(text.encode())
+            archive.addfile(entry, io.BytesIO(text.encode()))
 
 
 def unpack_keys(file: Path) -> None:

@@ -22,6 +22,7 @@ CHECKS: dict[str, Check] = {
     "keys": company.keys,
     "model keys": company.model_keys,
     "mail": company.mail,
+    "world": company.world,
     "budgets": company.budgets,
     "address": machine.address,
     "sandbox": machine.walls,

@@ -12,6 +12,7 @@ from django.db import connection
 
 from agents.models import BudgetIncident, BudgetPolicy, SecretBinding, SecretVersion
 from issues.checkers.mailboxes import in_words
+from marketing.rehearsal import ports
 from paperclip import checkpoints, home, sealing, vault
 from paperclip.doctor.findings import (
     FAIL,
@@ -26,7 +27,7 @@ from paperclip.doctor.findings import (
 )
 from paperclip.exceptions import Refused
 from paperclip.first_start import MODELS
-from paperclip.models import Chain, Instance, Unsealed
+from paperclip.models import Chain, Company, Instance, Unsealed
 
 ENABLE = (
     "In psql: ALTER TABLE {} ENABLE TRIGGER append_only; where that is not enough, make"
@@ -140,6 +141,21 @@ def mail() -> Finding:
         todo = "Look at PAPERCLIP_EMAIL_URL and that server."
         why = in_words(error, settings.EMAIL_HOST, settings.EMAIL_PORT)
         return Finding(FAIL, f"{said}: {why}", todo)
+
+
+@of_tables
+def world() -> Finding:
+    """Whether all that rehearsals work with is served here."""
+    rows = Company.objects.filter(rehearsal=True, status=Company.Status.ACTIVE)
+    places = list(map(ports.place_of, rows.values_list("pk", flat=True)))
+    if not places:
+        return Finding(OK, "no company rehearses")
+    if not is_up():
+        return Finding(OK, "served while the instance runs")
+    taken = [port for place in places for port in ports.noted(place).values()]
+    if taken:
+        return Finding(FAIL, ports.in_words(taken), "")
+    return Finding(OK, "all of it is served")
 
 
 @of_tables

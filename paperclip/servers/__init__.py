@@ -67,7 +67,15 @@ def become(server: str, more: list[str]) -> None:
     processes.note_pid(server)
     command = [*COMMANDS[server](), *more]
     os.chdir(home.path() / server)
-    os.execvp(command[0], command)
+    # A server is no place for the instance's keys: others may see its environment,
+    # where it runs as nobody.
+    os.execvpe(command[0], command, processes.inherited() | marks())
+
+
+def marks() -> dict[str, str]:
+    """What says whose the server is."""
+    names = ("PAPERCLIP_HOME", "PAPERCLIP_UP", "PAPERCLIP_PROGRAM")
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def end_orphans(server: str) -> None:

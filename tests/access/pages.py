@@ -76,6 +76,7 @@ PAGES = [
     ("POST", "/marketing/posts/:post/edit", set(), {}, but(PEOPLE, 404)),
     ("POST", "/marketing/posts/:post/unpublish", set(), {}, but(OPERATORS, WARNED)),
     ("GET", "/marketing/ranks/", PEOPLE),
+    ("GET", "/marketing/ranks/:keyword", PEOPLE),
     ("GET", "/marketing/outreach/", PEOPLE),
     ("GET", "/marketing/outreach/:mail", PEOPLE),
     # A draft without a mail that goes out: nothing of it can be edited.
@@ -238,6 +239,8 @@ PAGES = [
     ("GET", "/issues/:issue/change/", OPERATORS),
     ("POST", "/issues/:issue/change/", set(), ANY, but(OPERATORS, FILL)),
     ("GET", "/issues/:issue", PEOPLE),
+    ("GET", "/issues/:issue/stages", OPERATORS),
+    ("POST", "/issues/:issue/stages", set(), ANY, but(OPERATORS, FILL)),
     ("POST", "/issues/:issue/move", OPERATORS, {"status": "todo"}),
     ("POST", "/issues/:issue/change", OPERATORS, PROPERTIES),
     ("POST", "/issues/:issue/comment", OPERATORS, {"body": "Hello"}),

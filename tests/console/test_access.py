@@ -272,6 +272,15 @@ def test_the_policy_names_only_our_own_host(console):
     assert "http" not in policy and "script-src 'self' 'unsafe-eval'" in policy
 
 
+def test_every_answer_has_the_policy(console, company):
+    for url in (
+        *("/nowhere", "/%00", "/login/", "/stop", "/u/x", "/live/x"),
+        *(f"/api/companies/{company.pk}/org.svg", "/api/companies", "/api/nowhere"),
+        "/static/paperclip/live.js",
+    ):
+        assert "script-src" in console.get(url).headers["Content-Security-Policy"], url
+
+
 def test_pages_refer_to_no_other_host(console, rows):
     for url in PAGES + rows:
         text = console.get(url).content.decode()

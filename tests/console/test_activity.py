@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import localdate, now
 
+from marketing.models import Competitor, Keyword
 from paperclip import checkpoints, sealing, verification
 from paperclip.activity import PER_PAGE
 from paperclip.models import Activity, Chain, Company, Seal
@@ -120,3 +122,37 @@ def test_a_broken_chain_is_told_everywhere(console: Any, company: Company) -> No
     other = seen_by(make.operator(make.company("Others")))
     for url in ("/", "/activity/"):
         assert said not in other.get(url).content.decode()
+
+
+def test_acts_of_the_marketing_name_their_rows_in_as_many_questions(
+    console: Any, company: Company, django_assert_num_queries: Any
+) -> None:
+    owner = make.by(make.owner_of(company))
+    names = ["a “quoted” <script>", "shops", "shops 🛒"]
+
+    def enter(name: str) -> None:
+        row, _new = Keyword.objects.enter(company, name, by=owner)
+        row.change(by=owner, is_tracked=False)
+        Competitor.objects.add(
+            company, f"Rival {len(name)}", f"https://{len(name)}.example", by=owner
+        )
+
+    enter(names[0])
+    with CaptureQueriesContext(connection) as few:
+        console.get("/activity/")
+    for name in names[1:]:
+        enter(name)
+    with django_assert_num_queries(len(few)):
+        page = console.get("/activity/")
+    told = [line for line in page.context["activity"] if line.kind == "keyword"]
+    assert [one.did for one in told[:2]] == [
+        "changed the keyword",
+        "entered the keyword",
+    ]
+    assert {one.what for one in told} == {name.lower() for name in names}
+    assert all("/marketing/ranks/" in one.url for one in told)
+    text = page.content.decode()
+    assert "named a competitor:" in text and '<script>"' not in text
+    Keyword.objects.get(text="shops").remove(by=owner)
+    gone = console.get("/activity/").context["activity"][0]
+    assert (gone.did, gone.what, gone.url) == ("removed the keyword", "shops", "")

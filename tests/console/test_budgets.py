@@ -62,6 +62,19 @@ def test_a_limit_is_set_and_taken_away(console: Client, company: Company) -> Non
     assert agent.budget_monthly_cents == 0
 
 
+def test_a_limit_that_is_used_up_already_says_so(
+    console: Client, company: Company
+) -> None:
+    agent = make.agent(company, name="Dev")
+    spend(agent, 50)
+    sent = {"scope": f"agent:{agent.pk}", "metric": "billed_cents", "amount": "0.10"}
+    sent |= {"warn_percent": "80", "hard_stop": "on"}
+    page = console.post("/budgets/put", sent, follow=True).content.decode()
+    assert "used up already: what it is for is paused" in page
+    page = console.post("/budgets/put", sent | {"amount": "0"}, follow=True)
+    assert "There is no such limit any more." in page.content.decode()
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -98,7 +111,7 @@ def test_it_is_raised_or_kept(console: Client, company: Company) -> None:
     agent = spent(company)
     url = f"/budgets/incidents/{only().pk}/resolve"
     page = console.post(url, {"action": "raise", "amount": "1"}, follow=True)
-    assert "is used already" in page.content.decode()
+    assert "Of this budget $1.00 is used already" in page.content.decode()
     page = console.post(url, {"action": "raise", "amount": "x"}, follow=True)
     assert "Write a number." in page.content.decode()
     page = console.post(url, {"action": "keep"}, follow=True)

@@ -86,7 +86,20 @@ def test_the_link_is_shown_once_and_withdrawn(company: Company) -> None:
 def test_a_wrong_address_is_told_and_nobody_is_invited(company: Company) -> None:
     console = seen_by(make.owner_of(company))
     answer = console.post("/people/invite", {"role": "viewer", "email": "nonsense"})
-    assert "valid email" in answer.content.decode() and not company.invites.exists()
+    page = answer.content.decode()
+    assert "valid email" in page and not company.invites.exists()
+    assert 'value="nonsense"' in page and '<option value="viewer" selected>' in page
+
+
+@pytest.mark.django_db
+def test_without_a_mail_server_the_link_is_handed_over(
+    company: Company, settings: Any
+) -> None:
+    settings.EMAIL_URL = ""
+    console = seen_by(make.owner_of(company))
+    sent = {"role": "viewer", "email": "ada@example.org"}
+    page = console.post("/people/invite", sent).content.decode()
+    assert "give the link to ada@example.org yourself" in page
 
 
 @pytest.mark.django_db
@@ -134,7 +147,9 @@ def test_the_page_of_a_link_is_not_kept_and_not_passed_on(company: Company) -> N
 def test_leaving_ends_at_the_door(company: Company) -> None:
     user = make.operator(company, "viewer")
     place, browser = company.memberships.get(user=user), seen_by(user)
-    assert browser.post(f"/people/{place.pk}/remove").status_code == 302
+    page = browser.post(f"/people/{place.pk}/remove", follow=True)
+    assert page.redirect_chain[-1][0].startswith("/login/")
+    assert f"{user} does not work at {company} any more." in page.content.decode()
     assert browser.get("/").headers["Location"].startswith("/login/")
 
 

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils.timezone import now
 
@@ -135,3 +137,31 @@ def test_who_guesses_has_to_wait(client, person):
 def test_a_password_needs_the_token_of_its_form(person):
     careful = Client(enforce_csrf_checks=True)
     assert careful.post("/login/", told(person)).status_code == 403
+
+
+# --- Once signed in ------------------------------------------------------------------
+
+
+def test_who_reads_the_database_can_go_on_as_nobody(company):
+    """A backup holds its rows, and is kept where others may come by it."""
+    user = make.owner_of(company)
+    ada = Client()
+    ada.force_login(user)
+    cookie = ada.cookies[settings.SESSION_COOKIE_NAME].value
+    row = Session.objects.get()
+    assert cookie not in row.session_key + row.session_data
+    thief = Client()
+    thief.cookies[settings.SESSION_COOKIE_NAME] = row.session_key
+    assert thief.get("/").headers["Location"].startswith("/login/")
+    assert ada.get("/").status_code == 200
+    ada.post("/logout/")
+    assert not Session.objects.filter(pk=row.pk).exists()
+    ada.cookies[settings.SESSION_COOKIE_NAME] = cookie
+    assert ada.get("/").headers["Location"].startswith("/login/")
+
+
+def test_a_session_is_none_after_its_time(company):
+    ada = Client()
+    ada.force_login(make.owner_of(company))
+    with time_machine.travel(now() + timedelta(days=15)):
+        assert ada.get("/").headers["Location"].startswith("/login/")

@@ -12,9 +12,10 @@ from django.db import transaction
 
 from agents import sandbox, workspaces
 from agents.adapters.base import Context
-from agents.adapters.child import Call, Ended, inherited, run_child
+from agents.adapters.child import Call, Ended, run_child
 from agents.adapters.process import Process
 from issues.heartbeat import Lease, environment
+from paperclip import processes
 from tests import make
 from tests.loop import stage
 from tests.workers import hired
@@ -27,7 +28,7 @@ def run(script: str, **call: Any) -> Ended:
     agent = hired(make.company(), "true")
     with transaction.atomic():
         live, token = make.live_run(agent)
-    env = inherited() | environment(live, token)
+    env = processes.inherited() | environment(live, token)
     argv = ["sh", "-c", script]
     made = Call(argv=argv, cwd=workspaces.of(agent), env=env, **call)
     return run_child(Context(live, env, Lease(live).hold), made)

@@ -222,6 +222,7 @@ def test_a_server_that_is_away_is_no_refusal(site, server) -> None:
     [
         ({"repo_url": ""}, "is not set"),
         ({"repo_url": "https://user:pass@github.com/a/b.git"}, "without a password"),
+        ({"repo_url": "https://github.com/a/b?token=x"}, "without a password"),
         ({"repo_url": "https://github.com/a/b.git"}, "this company rehearses"),
         ({"repo_url": "file:///etc"}, "without a password"),
         ({"repo_url": "ext::sh -c id"}, "without a password"),

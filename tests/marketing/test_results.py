@@ -78,10 +78,12 @@ def test_positions_are_told_with_those_before_and_nothing_made_up(company) -> No
             device="desktop", metric="gsc_avg_position", provider="gsc",
             day=date(2026, month, day), status="ranked", position=position,
         )  # fmt: skip
-    (one,) = results.of(company, MONTH).positions
+    (row,) = results.of(company, MONTH).standings
+    (one,) = row.positions
     assert (one.now, one.before, one.gain) == (4.5, 9.0, 4.5)
-    (one,) = results.of(company, date(2026, 11, 1)).positions
-    assert (one.now, one.gain) == (None, None)
+    told = results.of(company, date(2026, 11, 1))
+    (one,) = told.standings[0].positions
+    assert (one.now, one.gain, told.sums.measured) == (None, None, 0)
 
 
 def test_a_gap_is_a_gap_and_the_first_place_is_on_top() -> None:
@@ -114,6 +116,25 @@ def test_the_page_the_pdf_and_the_mail(company, settings, mailoutbox) -> None:
     client.post("/marketing/results/mail", {"month": "2026-10"})
     assert [one.to for one in mailoutbox] == [["person@us.example"]]
     assert "About seen" in mailoutbox[0].body
+
+
+def test_the_browser_that_prints_is_told_no_key(company, tmp_path, monkeypatch) -> None:
+    printer = tmp_path / "browser"
+    printer.write_text(
+        f"""#!/bin/sh
+env > {tmp_path}/told
+for each; do
+    case $each in --print-to-pdf=*) echo %PDF-1 > "${{each#*=}}" ;; esac
+done
+"""
+    )
+    printer.chmod(0o700)
+    monkeypatch.setenv("PAPERCLIP_CHROMIUM", str(printer))
+    monkeypatch.setenv("OPENAI_API_KEY", "canary-of-the-printer")
+    pdf = results.as_pdf(results.of(company, date(2026, 10, 1)))
+    told = (tmp_path / "told").read_text()
+    assert pdf == b"%PDF-1\n" and "PATH=" in told
+    assert "canary-of-the-printer" not in told
 
 
 def test_last_months_mail_goes_out_once_and_never_of_a_rehearsal(

@@ -9,6 +9,7 @@ from email import message_from_bytes, policy
 from io import StringIO
 from threading import Event
 
+import psutil
 import pytest
 from django.core.management import call_command
 
@@ -24,10 +25,12 @@ from marketing.models import (
     Template,
 )
 from marketing.outreach import dns, imap, ledger, mail, rounds, sending, sent, trial
+from marketing.rehearsal.mail import Mail
 from paperclip.actors import SYSTEM
 from paperclip.commands import operator
 from paperclip.exceptions import Conflict, Invalid, NotAllowed
 from tests import make
+from tests.instance import free_port
 from tests.marketing import mailworld, scene
 from tests.marketing.mailworld import AT, Post, Script
 
@@ -85,6 +88,21 @@ def test_what_the_server_says_is_kept_and_what_was_approved_is_sent(site, smtp) 
     assert script.letters[0].partition(b"\r\n")[2] == one.raw.encode()
     kinds = set(MailEvent.objects.values_list("kind", flat=True))
     assert {"reserved", "attempt", "sending", "accepted"} <= kinds
+
+
+def test_the_mail_server_of_a_rehearsal_is_told_no_key(monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "canary-of-the-mail")
+    server = Mail(free_port(), free_port(), "us", "a-password")
+    server.start()
+    try:
+        (told,) = [
+            one.environ()
+            for one in psutil.Process().children()
+            if "mail_devel" in one.cmdline()
+        ]
+    finally:
+        server.stop()
+    assert told["MAIL_USER"] == "us" and "OPENAI_API_KEY" not in told
 
 
 def test_the_headers_of_one_click_stand_on_one_line(site) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,10 @@ from typing import Any
 import pytest
 import time_machine
 
-from paperclip import backups
-from paperclip.backups import nightly, store
+from agents.models import Secret
+from paperclip import backups, home
+from paperclip.actors import SYSTEM
+from paperclip.backups import bring_back, nightly, store
 from paperclip.exceptions import Conflict, Refused
 from tests import make
 
@@ -123,3 +127,28 @@ def test_one_more_is_asked_for_and_never_two_at_once() -> None:
     assert client.post("/api/instance/database-backups").status_code == 202
     agent = make.client_of(make.agent())
     assert agent.post("/api/instance/database-backups").status_code == 403
+
+
+@pytest.mark.django_db
+def test_the_keys_are_those_that_count(
+    tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where settings say them: then no file of the home has them."""
+    monkeypatch.setenv("PAPERCLIP_HOME", str(tmp_path))
+    settings.SECRETS_MASTER_KEY = f"{'n' * 40},{'o' * 40}"
+    settings.SECRET_KEY = "s" * 40
+    secret = Secret.objects.keep(
+        make.company(), by=SYSTEM, name="github", value="canary-of-the-keys"
+    )
+    (home.directory("secrets") / "git-credentials").write_text("https://u:t@host")
+    home.secret("postgres")
+    bring_back.pack_keys(tmp_path / "keys")
+    with tarfile.open(tmp_path / "keys") as archive:
+        modes = {one.name: one.mode & 0o077 for one in archive.getmembers()}
+    assert modes.keys() == {"django", "vault", "git-credentials"}
+    assert modes["django"] == modes["vault"] == 0
+    shutil.rmtree(tmp_path / "secrets")
+    settings.SECRETS_MASTER_KEY = ""
+    bring_back.unpack_keys(tmp_path / "keys")
+    assert home.secret("django") == "s" * 40
+    assert secret.read(by=SYSTEM, use="test").value == "canary-of-the-keys"

@@ -96,7 +96,9 @@ def test_a_restored_instance_is_the_same_and_works(
     assert manifest["tables"]["issues_issue"][0] == 3
     logs = [name for name in manifest["files"] if name.startswith("runs/")]
     assert len(logs) == manifest["tables"]["agents_run"][0] == 3
-    assert good.stat().st_mode & 0o077 == 0
+    # The files too: they are copied without their directory.
+    for file in (good, *good.iterdir()):
+        assert file.stat().st_mode & 0o077 == 0, file
     keys = tmp_path / "keys"
     assert said(instance, "backup", "--keys", str(keys))[0] == 0
     assert keys.stat().st_mode & 0o777 == 0o600

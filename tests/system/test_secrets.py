@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from benchmarks.rows import database
+from paperclip import processes
 from paperclip.servers.binaries import package
 from tests.instance import Instance, running, wait_for
 
@@ -31,6 +32,7 @@ CANARIES = {
     "payer": "sk-canary0of0the0gateway0tQ6u",
     "stranger": "pcpCanary0of0a0stranger0sQ5t",
 }
+MASTER = "a-master-key-that-a-setting-says-0123456789"
 GIVEN = ("token", "password", "key")
 
 
@@ -82,7 +84,8 @@ class Leaked(NamedTuple):
 @pytest.fixture(scope="module")
 def leaked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Leaked]:
     """An instance in which the agent has had its say."""
-    with running(tmp_path_factory.mktemp("leaks") / "home") as instance:
+    place = tmp_path_factory.mktemp("leaks") / "home"
+    with running(place, PAPERCLIP_SECRETS_MASTER_KEY=MASTER) as instance:
         ids, watch = situation(instance), Watch()
         watch.start()
         run = instance.api("GET", f"/issues/{ids['issue_id']}/runs").body[0]
@@ -287,3 +290,16 @@ def test_nobody_but_the_agent_has_them_in_its_environment(leaked: Leaked) -> Non
         except psutil.Error:
             continue
         assert not traces(shown), process
+
+
+def test_programs_of_others_are_told_no_key(leaked: Leaked) -> None:
+    """Whoever may look at the database server's environment learns nothing there."""
+    told = f"PAPERCLIP_SECRETS_MASTER_KEY={MASTER}".encode()
+    whose = f"PAPERCLIP_HOME={leaked.instance.home}".encode()
+    (marks,) = [
+        marks
+        for process in psutil.process_iter(["name"])
+        if process.name() == "postgres"
+        and whose in (marks := processes.environment_of(process.pid))
+    ]
+    assert told not in marks

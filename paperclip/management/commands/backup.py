@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ class Command(PaperclipCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        os.umask(0o077)  # where it is copied to, its directory may not be with it
         if options["list"]:
             for one in backups.listed():
                 self.stdout.write(self.line(one))
@@ -53,6 +55,8 @@ class Command(PaperclipCommand):
             bring_back.pack_keys(file)
         except OSError as error:
             raise CommandError(f"{error.strerror}: {error.filename}") from error
+        except Refused as refused:
+            raise CommandError(str(refused)) from refused
         self.stdout.write(
             f"The keys are in {file}, as they are: the file is not encrypted. Who has"
             " it and a backup can read everything, so keep the two apart."

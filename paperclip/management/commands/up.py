@@ -17,9 +17,10 @@ import redis
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from marketing.rehearsal import ports
 from paperclip import browsers, home, servers, supervise, watch
 from paperclip.first_start import first_start
-from paperclip.models import SignInLink, User
+from paperclip.models import Company, SignInLink, User
 from paperclip.servers.binaries import Unavailable
 from paperclip.upgrade import upgrade
 
@@ -88,9 +89,11 @@ class Command(BaseCommand):
             user, note = first_start()
         with self.phase("Processes"):
             wait_for("console", ask_health, "web", supervise.programs())
+        # While its world does not run yet, whoever has its ports is somebody else.
+        taken = ports.in_words(taken_ports())
         # Not sooner: the console is what a person waits for.
         supervise.release(*supervise.programs())
-        self.greet(user, note)
+        self.greet(user, "\n".join(filter(None, (note, taken))))
         browsers.install_aside()
 
     def greet(self, user: User, note: str) -> None:
@@ -170,6 +173,13 @@ def check_space() -> None:
 def start_over() -> None:
     """Begin again: the settings of this process hold an old address of a server."""
     os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
+def taken_ports() -> list[int]:
+    """The ports of rehearsals that are played here, and that other programs have."""
+    rows = Company.objects.filter(rehearsal=True, status=Company.Status.ACTIVE)
+    places = map(ports.place_of, rows.values_list("pk", flat=True))
+    return [port for place in places for port in ports.busy(place).values()]
 
 
 # --- The phases ------------------------------------------------------------------
