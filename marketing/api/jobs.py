@@ -39,7 +39,7 @@ class Jobs(Endpoint):
         company = self.company()
         site = Site.objects.filter(company=company).first()
         stopped = company.status != "active" or (site is not None and site.is_stopped)
-        shown = JobShape(cards(company), many=True, context={"stopped": stopped})
+        shown = JobShape(cards(company, []), many=True, context={"stopped": stopped})
         return Response(shown.data)
 
 
