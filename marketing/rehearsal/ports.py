@@ -66,7 +66,9 @@ def holder(port: int) -> str:
 
     try:
         for one in psutil.net_connections("tcp"):
-            if one.status == "LISTEN" and one.laddr[1] == port and one.pid:
+            if one.status != "LISTEN" or not one.pid:
+                continue
+            if getattr(one.laddr, "port", None) == port:
                 return f"{psutil.Process(one.pid).name()}, process {one.pid}"
     except psutil.Error:
         pass
