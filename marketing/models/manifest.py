@@ -12,6 +12,7 @@ from django.db import models
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from marketing.models.blob import proofs
 from paperclip.models import Scoped, ScopedQuerySet
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ class ManifestQuerySet(ScopedQuerySet):
     def out_of_use(self, before: datetime) -> Self:
         """Those last found before then that no proof names which is open or was settled
         lately."""
-        from marketing.models.blob import proofs
-
         free = self.filter(updated_at__lt=before)
         for digests in proofs():
             free = free.exclude(sha256__in=digests)

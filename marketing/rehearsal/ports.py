@@ -62,6 +62,7 @@ def in_words(ports: Iterable[int]) -> str:
 
 
 def holder(port: int) -> str:
+    # Here, so that the world that waits does without its memory.
     import psutil
 
     try:

@@ -12,9 +12,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from django.test import Client
 
+from marketing.models import Site
 from marketing.rehearsal import ports
 from marketing.rehearsal.plan import Plan
 from paperclip.doctor import company as doctor
@@ -60,8 +62,6 @@ def world(place: Path) -> Iterator[Path]:
         yield log
     finally:
         # Its mail server goes with it.
-        import psutil
-
         for one in psutil.Process(program.pid).children(recursive=True):
             one.kill()
         program.kill()
@@ -90,8 +90,6 @@ def test_the_world_serves_the_rest_and_takes_a_port_when_it_is_free(place) -> No
 def test_a_person_reads_it_in_the_console_and_from_the_doctor(
     place, monkeypatch
 ) -> None:
-    from marketing.models import Site
-
     monkeypatch.setattr(doctor, "is_up", lambda: True)
     site, browser = Site.objects.get(), Client()
     browser.force_login(make.operator(site.company, "viewer"))
