@@ -87,6 +87,23 @@ def test_the_world_serves_the_rest_and_takes_a_port_when_it_is_free(place) -> No
         assert answers(place, "site")
 
 
+def test_the_mail_server_of_a_killed_world_is_no_other_program(place) -> None:
+    plan = Plan.read(place)
+    command = [sys.executable, "-m", "marketing.rehearsal.world"]
+    home = {**os.environ, "PAPERCLIP_HOME": str(place.parent.parent)}
+    killed = subprocess.Popen(command, env=home, stderr=subprocess.DEVNULL)
+    wait_for(lambda: not ports.is_free(plan.ports["imap"]), 30)
+    (orphan,) = psutil.Process(killed.pid).children()
+    killed.kill()
+    killed.wait(10)
+    assert orphan.is_running()
+    with world(place) as log:
+        for part in ("smtp", "imap"):
+            port = plan.ports[part]
+            wait_for(lambda port=port: not ports.is_free(port), 30, log.read_text)
+        assert ports.noted(place) == {} and not orphan.is_running()
+
+
 def test_a_person_reads_it_in_the_console_and_from_the_doctor(
     place, monkeypatch
 ) -> None:
