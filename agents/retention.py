@@ -109,6 +109,7 @@ KINDS: dict[str, tuple[Callable[[datetime], Rows], str]] = {
     "looks at links": (out_of_use("marketing.BacklinkLook"), "KEEP_PAGES_DAYS"),
     "rank readings": (out_of_use("marketing.RankReading"), "KEEP_READINGS_DAYS"),
     "runs of jobs": (out_of_use("marketing.JobRun"), "KEEP_JOB_RUNS_DAYS"),
+    "lists of pages": (out_of_use("marketing.Manifest"), "KEEP_ANSWERS_DAYS"),
     "stored answers": (out_of_use("marketing.Blob"), "KEEP_ANSWERS_DAYS"),
 }
 LOGS = "logs of runs"

@@ -126,8 +126,8 @@ class ContactForm(ConsoleForm):
         help_texts = {
             "country": _("Two letters. Its policy says whether anybody may write."),
             "language": _(
-                "Such as en or pt. How to get no more mail is said in these two;"
-                " whoever has another language is told in English."
+                "Such as en or pt. How to get no more mail is said in English, German,"
+                " French, Spanish and Portuguese; in any other language, in English."
             ),
             "source_url": _("Every mail says where the address is from."),
             "lawful_basis": _("Such as: published for press releases."),

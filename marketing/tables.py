@@ -99,7 +99,10 @@ def read_table(data: bytes | str, columns: Mapping[str, tuple[str, ...]]) -> Tab
         # A bare list of keywords.
         header, fields, rows = ["keyword"], [first], [(0, []), *rows]
     if len(rows) > MOST_LINES + 1:
-        raise Invalid(f"It has more than {MOST_LINES} lines: split it.")
+        raise Invalid(
+            f"It has {len(rows) - 1:,} lines, and {MOST_LINES:,} are taken at once."
+            " Split it, and import one part after the other. Nothing was imported."
+        )
     return Table(
         header,
         [

@@ -117,9 +117,9 @@ def opened(box: Mailbox, folder: str) -> Iterator[imaplib.IMAP4]:
         why = in_words(error, box.host, box.its_port)
         raise NoMailbox(f"The mail server does not let us in: {why}") from None
     try:
-        word, said = server.select(f'"{folder}"', readonly=True)
+        word, answer = server.select(f'"{folder}"', readonly=True)
         if word != "OK":
-            raise NoMailbox(f"{box.host} has no folder {folder}: {said!r}")
+            raise NoMailbox(f"{box.host} has no folder {folder}: {answer!r}")
         yield server
     except (OSError, imaplib.IMAP4.error) as error:
         raise NoMailbox(f"{box.host} broke off: {error}") from None

@@ -19,6 +19,7 @@ from marketing.models import (
     HostCircuit,
     JobName,
     KeywordGap,
+    Manifest,
     PageSnapshot,
 )
 from marketing.models.gap import builder_of
@@ -203,24 +204,27 @@ def circuit_of(rival: Competitor) -> tuple[Any, str, str]:
 
 
 def claim(work: Work, rival: Competitor, pages: list[PageSnapshot]) -> None:
-    work.claim(
-        "crawl",
-        f"{len(pages)} pages of {rival} say what was taken from them",
-        competitor=str(rival.pk),
-        pages=[
-            {
-                "url": row.url,
-                "sha256": row.body_hash,
-                "status": row.http_status,
-                "at": f"{row.last_seen_at:%Y-%m-%dT%H:%M:%SZ}",
-                "kind": kind_of(row),
-                "headers": row.headers,
-                "selectors": rival.selectors,
-                "fields": fields.digest(row.fields),
-            }
-            for row in pages
-        ],
-    )
+    rows = [
+        {
+            "url": row.url,
+            "sha256": row.body_hash,
+            "status": row.http_status,
+            "kind": kind_of(row),
+            "headers": row.headers,
+            "selectors": rival.selectors,
+            "fields": fields.digest(row.fields),
+        }
+        for row in sorted(pages, key=lambda row: row.url)
+    ]
+    with transaction.atomic():
+        kept = Manifest.objects.keep(work.company.pk, rows)
+        work.claim(
+            "crawl",
+            f"{len(pages)} pages of {rival} say what was taken from them",
+            competitor=str(rival.pk),
+            manifest=kept.sha256,
+            pages=len(pages),
+        )
 
 
 def kind_of(row: PageSnapshot) -> str:

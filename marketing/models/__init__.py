@@ -11,6 +11,7 @@ from marketing.models.effect import Effect
 from marketing.models.gap import KeywordGap
 from marketing.models.job import JobRun
 from marketing.models.keyword import Brief, Keyword, KeywordCluster
+from marketing.models.manifest import Manifest
 from marketing.models.message import InboxMessage, MailEvent, Message
 from marketing.models.outreach import Category, Mailbox, Template
 from marketing.models.page import HostCircuit, IndexNowSubmission, OwnPage
@@ -43,6 +44,7 @@ __all__ = [
     "KeywordGap",
     "MailEvent",
     "Mailbox",
+    "Manifest",
     "Message",
     "ObservedTerm",
     "OwnPage",

@@ -52,8 +52,9 @@ class BlobQuerySet(ScopedQuerySet):
         for name in HOLDERS:
             rows: Any = apps.get_model("marketing", name)._default_manager
             free = free.filter(~Exists(rows.filter(blob=OuterRef("pk"))))
-        for digests in proofs():
-            free = free.exclude(sha256__in=digests)
+        lists = apps.get_model("marketing.Manifest")._default_manager.all()
+        for names in (*proofs(), digests(lists, "pages")):
+            free = free.exclude(sha256__in=names)
         return free
 
 

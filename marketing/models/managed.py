@@ -49,7 +49,16 @@ class Managed(Scoped):
         kind = self._meta.model_name
         try:
             with transaction.atomic():
-                self.full_clean(validate_unique=False, validate_constraints=False)
+                self.full_clean(
+                    # What is not there yet, and may be missing, is no empty answer.
+                    exclude=[
+                        one.name
+                        for one in self._meta.fields
+                        if one.null and getattr(self, one.attname) is None
+                    ],
+                    validate_unique=False,
+                    validate_constraints=False,
+                )
                 self.save()
         except ValidationError as error:
             told = {name: " ".join(texts) for name, texts in error.message_dict.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,12 @@ class Mailbox(Managed):
 
     def __str__(self) -> str:
         return self.address
+
+    def prepare(self) -> None:
+        """The domain as mail servers write it: IDNA."""
+        local, at, domain = self.address.rpartition("@")
+        with suppress(UnicodeError):
+            self.address = f"{local}{at}{domain.encode('idna').decode()}"
 
     def clean(self) -> None:
         """ValidationError where passwords and mail would go over the net in clear."""

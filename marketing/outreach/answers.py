@@ -27,13 +27,16 @@ OPT_OUT = re.compile(
     r"|\bno more (?:e-?)?mails?\b|\bnot interested\b"
     r"|\bcancelar (?:a )?subscri|\bremov(?:er|am|a)[ -](?:o meu|me)\b|\bremovam-me\b"
     r"|\bn[ãa]o (?:me )?(?:contact|envi|escrev)|\bn[ãa]o (?:estou|estamos) interessad"
-    r"|\babmelden\b|\baustragen\b|\bkeine (?:weiteren )?(?:e-?)?mails?\b"
-    r"|\bd[ée]sabonner|\bd[ée]sinscri|\bdarme de baja\b|\bno me (?:escriba|contacte)",
-    re.IGNORECASE,
+    r"|\babmeld(?:en|ung)\b|\babbestell|\baustragen\b"
+    r"|\bkeine (?:weiteren )?(?:e-?)?mails?\b"
+    r"|\bd[ée]sabonner|\bd[ée]sinscri|\bde baja\b|^\W*baja\W*$"
+    r"|\bno me (?:escriba|contacte)|\bno (?:deseo|quiero) (?:recibir )?más\b",
+    re.IGNORECASE | re.MULTILINE,
 )
 QUOTED = re.compile(
     r"^\s*(?:On .{4,200} wrote:|Em .{4,200} escreveu:|Am .{4,200} schrieb|Le .{4,200}"
-    r" a écrit|-{2,}\s*Original|_{5,}|From: |De: )",
+    r" a écrit|El .{4,200} escribió:|-{2,}\s*(?:Original|Ursprüngliche)|_{5,}"
+    r"|(?:From|De|Von)\s?: )",
     re.IGNORECASE,
 )
 POSTMASTERS = ("mailer-daemon", "postmaster")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from marketing.outreach.letters import LINE, MOST_WORDS
+from marketing.outreach.letters import LINE, MOST_WORDS, NO_MORE
 from marketing.words import jaccard, shingles, stems
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def faults_of_mail(
         found.append("It does not say who we are, with our postal address.")
     if not contact.source_url or contact.source_url not in foot:
         found.append("It does not say where we have their address from.")
-    if "unsubscribe" not in foot:
+    if not any(word in foot for word in NO_MORE):
         found.append("It does not say how to get no more mail.")
     return found
 

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from marketing.models import InboxMessage, Mailbox, Message, Suppression
 from marketing.outreach import answers, imap
+from marketing.outreach.letters import NO_MORE
 from marketing.words import identity, masked_address
 from paperclip.actors import SYSTEM
 
@@ -66,7 +67,7 @@ def take(work: Work, box: Mailbox, server: imapclient.IMAPClient, uid: int) -> N
     answer.message_id = answer.message_id or f"uid {uid}"
     arrived = row.get(b"INTERNALDATE") or work.clock().replace(tzinfo=None)
     about = ours(box, answer)
-    asks = answer.subject.lower().startswith("unsubscribe")
+    asks = answer.subject.lower().startswith(NO_MORE)
     if about is None and not (answer.kind == Kind.OPT_OUT and asks):
         return  # Other people's mail is none of ours to keep.
     if not work.is_dry:

@@ -34,7 +34,24 @@ FOOTERS = {
         "Para não receber mais mensagens, responda “unsubscribe”",
         ", ou abra {0}",
     ),
+    "es": (
+        "Su dirección procede de {0}{1}.",
+        "Para no recibir más mensajes nuestros, responda «baja»",
+        " o abra {0}",
+    ),
+    "fr": (
+        "Votre adresse provient de {0}{1}.",
+        "Pour ne plus recevoir nos messages, répondez « désinscription »",
+        " ou ouvrez {0}",
+    ),
+    "de": (
+        "Ihre Adresse stammt von {0}{1}.",
+        "Wenn Sie keine E-Mails mehr von uns möchten, antworten Sie „abmelden“",
+        " oder öffnen Sie {0}",
+    ),
 }
+# What they are told to answer.
+NO_MORE = ("unsubscribe", "baja", "désinscription", "abmelden")
 
 
 def speaks(language: str) -> bool:

@@ -7,8 +7,11 @@ import errno
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO
+
+import psutil
 
 from marketing.rehearsal.web import HOST
 from paperclip import processes, servers
@@ -29,9 +32,10 @@ class Mail:
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def start(self) -> None:
-        for port in (self.smtp, self.imap):
-            if not servers.is_free(HOST, port):
-                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        if not self.is_free:
+            self._end_orphan()
+        if not self.is_free:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         said = self.log if self.log is not None else subprocess.DEVNULL
         settings = {
             "MAIL_HOST": HOST,
@@ -47,6 +51,20 @@ class Mail:
             stdout=said,
             stderr=said,
         )
+
+    @property
+    def is_free(self) -> bool:
+        return all(servers.is_free(HOST, port) for port in (self.smtp, self.imap))
+
+    def _end_orphan(self) -> None:
+        """End the one whose world was killed: it knows the password."""
+        for one in psutil.process_iter(["cmdline"]):
+            if "mail_devel" not in (one.info["cmdline"] or ()):
+                continue
+            with suppress(psutil.Error):
+                if one.environ().get("MAIL_PASSWORD") == self.password:
+                    one.kill()
+                    one.wait(SECONDS)
 
     @property
     def is_up(self) -> bool:

@@ -62,11 +62,14 @@ def in_words(ports: Iterable[int]) -> str:
 
 
 def holder(port: int) -> str:
+    # Here, so that the world that waits does without its memory.
     import psutil
 
     try:
         for one in psutil.net_connections("tcp"):
-            if one.status == "LISTEN" and one.laddr[1] == port and one.pid:
+            if one.status != "LISTEN" or not one.pid:
+                continue
+            if getattr(one.laddr, "port", None) == port:
                 return f"{psutil.Process(one.pid).name()}, process {one.pid}"
     except psutil.Error:
         pass

@@ -72,7 +72,7 @@ def test_what_is_said_in_english_below_a_mail_is_told_before_it_is_approved() ->
     browser = client(site.company)
     row = Message.objects.get(state="awaiting_approval")
     url, warning = f"/marketing/outreach/{row.pk}", "stand below it in English"
-    for language, told in (("pt-BR", False), ("en", False), ("de", True)):
+    for language, told in (("pt-BR", False), ("en", False), ("it", True)):
         Contact.objects.filter(pk=row.contact_id).update(language=language)
         row.contact.refresh_from_db()
         assert (warning in text(browser.get(url))) is told, language

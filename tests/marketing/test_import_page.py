@@ -8,7 +8,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from marketing.imports import CONTACT, KEYWORD
 from marketing.models import Contact, Keyword
+from marketing.tables import read_table
 from paperclip.models import Activity
 from tests import make
 from tests.marketing import scene
@@ -72,7 +74,7 @@ def test_latin_1_and_a_bare_list(browser: Client) -> None:
     ("data", "said"),
     [
         (b"PK\x03\x04rest", "Save as"),
-        (b"outlet,category\n" + b"x,eu\n" * 10_000, "more than 5000 lines"),
+        (b"outlet,category\n" + b"x,eu\n" * 10_000, "10,000 lines, and 5,000"),
         (b"x" * 2_000_001, "larger than 2 MB"),
         (b"surname;town\na;b\n", "names no column"),
         ("", "is empty"),
@@ -85,6 +87,22 @@ def test_what_cannot_be_read_is_refused_in_words(
         answer = send(browser, CONTACTS, data, do)
         assert answer.status_code == 422 and said in answer.content.decode()
     assert not Contact.objects.exists()
+
+
+def test_one_line_too_many_is_told_and_what_was_pasted_stays(browser: Client) -> None:
+    for head, url in (("outlet,category\n", CONTACTS), ("", KEYWORDS)):
+        line = "Paper {},eu\n" if head else "keyword {}\n"
+        text = head + "".join(line.format(n) for n in range(5_001))
+        for do in ("check", "import"):
+            answer = send(browser, url, text, do)
+            page = answer.content.decode()
+            assert answer.status_code == 422
+            assert "It has 5,001 lines, and 5,000 are taken at once" in page
+            assert "Nothing was imported" in page and line.format(5_000) in page
+        assert not Contact.objects.exists() and not Keyword.objects.exists()
+        enough = text.rpartition(line.format(5_000))[0]
+        columns = CONTACT if head else KEYWORD
+        assert len(read_table(enough, columns).lines) == 5_000
 
 
 def test_all_lines_are_taken_at_once_or_not_at_all(

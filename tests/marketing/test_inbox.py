@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 
 from marketing.models import InboxMessage, Mailbox, Message, Site, Suppression
-from marketing.outreach import answers, inbox
+from marketing.outreach import answers, checks, inbox, letters
 from tests.marketing import mailworld, scene
 from tests.marketing.mailworld import AT, Post
 
@@ -212,3 +212,65 @@ def test_an_inbox_that_cannot_be_read_is_said(post: Post, sent: Message) -> None
     work = scene.work(Site.objects.get(), "pr", clock=lambda: AT)
     inbox.process(work, Mailbox.objects.get())
     assert "inbox cannot be read" in work.shortfalls[0]
+
+
+FOOTERS = {
+    "en": ("Your address is from", "unsubscribe"),
+    "pt-PT": ("O seu endereço vem de", "unsubscribe"),
+    "es": ("Su dirección procede de", "baja"),
+    "fr-FR": ("Votre adresse provient de", "désinscription"),
+    "de-AT": ("Ihre Adresse stammt von", "abmelden"),
+}
+QUOTED = {
+    "en": "On Mon, 24 Nov 2026, Ana wrote:",
+    "pt-PT": "De: Ana Silva\nEnviada: segunda-feira",
+    "es": "El lun, 24 nov 2026 a las 10:00, Ana escribió:",
+    "fr-FR": "De\u00a0: Ana Silva\nEnvoyé\u00a0: lundi",
+    "de-AT": "Von: Ana Silva\nGesendet: Montag",
+}
+
+
+@pytest.mark.parametrize("language", FOOTERS)
+def test_what_a_footer_asks_to_answer_is_understood(language: str) -> None:
+    """And the footer itself, quoted as programs do, is no such answer."""
+    site = scene.site()
+    box = mailworld.mailbox(site)
+    who = mailworld.contact(site, language=language)
+    foot = letters.footer(site, box, who, "https://us.example/u/token")
+    source, word = FOOTERS[language]
+    assert letters.speaks(language) and source in foot and word in foot
+    assert letters.link_in(f"Hello\n{foot}") == "https://us.example/u/token"
+    without = letters.footer(site, box, who, "")
+    assert word in without and "https://us.example/u/" not in without
+    for said in (word, f"{word.capitalize()}!", f"Hello,\n\n{word.upper()}\n\nEva"):
+        assert answers.read(letter(said)).kind == "opt_out", said
+    reply = f"Great, tell me more.\n\n{QUOTED[language]}\n\n{foot}"
+    assert answers.read(letter(reply)).kind == "reply"
+    assert word in letters.NO_MORE
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("Por favor, darme de baja de la lista.", "opt_out"),
+        ("No deseo recibir más correos.", "opt_out"),
+        ("Merci de me désabonner.", "opt_out"),
+        ("Bitte keine weiteren E-Mails.", "opt_out"),
+        ("Bitte bestätigen Sie meine Abmeldung.", "opt_out"),
+        ("La demanda es baja este trimestre, cuéntame más.", "reply"),
+        ("Le bulletin est intéressant, envoyez la suite.", "reply"),
+        ("Ich melde mich nächste Woche.", "reply"),
+    ],
+)
+def test_a_no_is_understood_in_the_languages_of_the_footers(said, kind) -> None:
+    assert answers.read(letter(said)).kind == kind
+
+
+@pytest.mark.parametrize("language", FOOTERS)
+def test_a_mail_with_such_a_footer_may_be_sent(language: str) -> None:
+    site = scene.site()
+    box = mailworld.mailbox(site)
+    who = mailworld.contact(site, language=language)
+    foot = letters.footer(site, box, who, "")
+    text = f"About your piece on agents.\n\n{foot}"
+    assert checks.faults_of_mail(text, box, who) == []

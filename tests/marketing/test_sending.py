@@ -394,6 +394,18 @@ def test_a_mailbox_is_tried_end_to_end(site, post, monkeypatch) -> None:
         box.test(by=SYSTEM)
 
 
+def test_a_mailbox_of_a_domain_with_letters_of_its_own(site, smtp) -> None:
+    """Its mails have ids and senders that every server takes, and nobody they are for
+    is blamed for it."""
+    box = mailworld.mailbox(site, smtp[1])
+    box.change(by=SYSTEM, address="press@bücher.example")
+    assert box.address == "press@xn--bcher-kva.example"
+    one = mailworld.message(box, mailworld.contact(site))
+    assert sent_at(one) == "accepted" and smtp[0].ids == [one.message_id]
+    with pytest.raises(Invalid, match="valid email address"):
+        box.change(by=SYSTEM, address="josé@us.example")
+
+
 def test_every_mail_is_exported_with_all_that_happened_to_it(site, smtp) -> None:
     one, other = ready(site, smtp[1]), ready(site, smtp[1], 2)
     sent_at(one)

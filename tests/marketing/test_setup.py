@@ -324,7 +324,7 @@ def test_an_address_fills_in_the_outlet_of_the_starters(company) -> None:
         (b"a,b\n1,2\n", "names no column"),
         (b'outlet,category\n"never closed,eu\n', "Line 2 is no line"),
         (b"x" * 2_000_001, "larger than 2 MB"),
-        (b"outlet\n" + b"x\n" * 5_001, "more than 5000 lines"),
+        (b"outlet\n" + b"x\n" * 5_001, "5,001 lines, and 5,000"),
     ],
 )
 def test_what_is_no_table_is_refused(data, said) -> None:

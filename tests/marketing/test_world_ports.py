@@ -12,9 +12,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from django.test import Client
 
+from marketing.models import Site
 from marketing.rehearsal import ports
 from marketing.rehearsal.plan import Plan
 from paperclip.doctor import company as doctor
@@ -60,8 +62,6 @@ def world(place: Path) -> Iterator[Path]:
         yield log
     finally:
         # Its mail server goes with it.
-        import psutil
-
         for one in psutil.Process(program.pid).children(recursive=True):
             one.kill()
         program.kill()
@@ -87,11 +87,26 @@ def test_the_world_serves_the_rest_and_takes_a_port_when_it_is_free(place) -> No
         assert answers(place, "site")
 
 
+def test_the_mail_server_of_a_killed_world_is_no_other_program(place) -> None:
+    plan = Plan.read(place)
+    command = [sys.executable, "-m", "marketing.rehearsal.world"]
+    home = {**os.environ, "PAPERCLIP_HOME": str(place.parent.parent)}
+    killed = subprocess.Popen(command, env=home, stderr=subprocess.DEVNULL)
+    wait_for(lambda: not ports.is_free(plan.ports["imap"]), 30)
+    (orphan,) = psutil.Process(killed.pid).children()
+    killed.kill()
+    killed.wait(10)
+    assert orphan.is_running()
+    with world(place) as log:
+        for part in ("smtp", "imap"):
+            port = plan.ports[part]
+            wait_for(lambda port=port: not ports.is_free(port), 30, log.read_text)
+        assert ports.noted(place) == {} and not orphan.is_running()
+
+
 def test_a_person_reads_it_in_the_console_and_from_the_doctor(
     place, monkeypatch
 ) -> None:
-    from marketing.models import Site
-
     monkeypatch.setattr(doctor, "is_up", lambda: True)
     site, browser = Site.objects.get(), Client()
     browser.force_login(make.operator(site.company, "viewer"))
