@@ -37,7 +37,7 @@ class Mail:
         }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mail_devel", "--no-http"],
-            env={**processes.inherited(), **settings},
+            env={**processes.of_helper(), **settings},
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,
