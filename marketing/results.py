@@ -191,7 +191,7 @@ def as_pdf(results: Results) -> bytes:
                 *(f"--user-data-dir={place}/profile", "--no-pdf-header-footer"),
                 *(f"--print-to-pdf={pdf}", page.as_uri()),
             ],
-            env={**processes.inherited(), "HOME": place},
+            env={**processes.of_helper(), "HOME": place},
             check=True,
             timeout=PRINT_SECONDS,
             capture_output=True,

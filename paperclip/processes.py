@@ -36,6 +36,10 @@ SANDBOX = "bwrap"
 CHUNK = 65_536
 # What a program that is not ours inherits of our environment, where keys may be.
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
+MARKS = (
+    *("PAPERCLIP_HOME", "PAPERCLIP_UP", "PAPERCLIP_PROGRAM"),
+    *("PAPERCLIP_INSTANCE", "PAPERCLIP_RUN_ID"),
+)
 STUCK_SECONDS = 30  # a process that outlives SIGKILL so long hangs in the kernel
 
 Stream = int | IO[bytes] | IO[str] | None
@@ -81,6 +85,13 @@ def inherited() -> dict[str, str]:
     """The part of our own environment that others may know: no secret, no address."""
     ours = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return {"PATH": os.defpath, **ours}
+
+
+def of_helper() -> dict[str, str]:
+    """The environment of a program of others that helps us: what others may know, and
+    the marks by which it is found and ended with us."""
+    marks = {name: os.environ[name] for name in MARKS if name in os.environ}
+    return inherited() | marks
 
 
 def tree(run_id: str) -> list[psutil.Process]:

@@ -70,6 +70,7 @@ def show(
         company=issue.company,
         status=status,
         title=_("Review of %(issue)s") % {"issue": issue.identifier},
+        short_title=_("Review"),
         crumbs=crumbs_of(issue),
         issue=issue,
         rows=rows,

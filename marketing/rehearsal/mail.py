@@ -46,7 +46,7 @@ class Mail:
         }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mail_devel", "--no-http", "--auth-required"],
-            env={**processes.inherited(), **settings},
+            env={**processes.of_helper(), **settings},
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,

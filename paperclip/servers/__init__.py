@@ -69,13 +69,7 @@ def become(server: str, more: list[str]) -> None:
     os.chdir(home.path() / server)
     # A server is no place for the instance's keys: others may see its environment,
     # where it runs as nobody.
-    os.execvpe(command[0], command, processes.inherited() | marks())
-
-
-def marks() -> dict[str, str]:
-    """What says whose the server is."""
-    names = ("PAPERCLIP_HOME", "PAPERCLIP_UP", "PAPERCLIP_PROGRAM")
-    return {name: os.environ[name] for name in names if name in os.environ}
+    os.execvpe(command[0], command, processes.of_helper())
 
 
 def end_orphans(server: str) -> None:

@@ -191,13 +191,20 @@ def test_values_of_before_become_secrets_with_one_click(
     assert secret.read(by=SYSTEM, use="test").value == CANARY
 
 
-def test_the_log_says_it_in_words(console: Client, company: Company) -> None:
+def test_the_log_says_it_in_words(
+    console: Client, viewer: Client, company: Company
+) -> None:
     secret = kept(company)
     secret.bind("agent", "x", "env.TOKEN", by=SYSTEM, label="Dev")
     secret.read(by=SYSTEM, use="env.TOKEN")
     feed = " ".join(
         console.get("/activity/").content.decode().partition(LOG)[2].split()
     )
+    page = f'href="/secrets/{secret.pk}"'
+    assert page in console.get("/activity/").content.decode()
+    # Whom the secret's page is closed to, is not led there.
+    for url in ("/activity/", "/"):
+        assert page not in viewer.get(url).content.decode()
     for words in (
         "kept the secret",
         "bound to Dev: env.TOKEN",

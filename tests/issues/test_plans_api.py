@@ -131,6 +131,8 @@ def test_a_remote_is_reached_by_https_or_ssh(
         "git@-oProxyCommand=date:x",
         "git@example.com:--upload-pack=date",
         "https://user:secret@example.com/a.git",
+        "https://example.com/a.git?token=secret",
+        "https://example.com/a.git#secret",
         "http://example.com/a.git",
         "http://127.0.0.1.example.com/a",
         "https://example.com/a b",

@@ -92,6 +92,7 @@ def test_what_the_server_says_is_kept_and_what_was_approved_is_sent(site, smtp) 
 
 def test_the_mail_server_of_a_rehearsal_is_told_no_key(monkeypatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "canary-of-the-mail")
+    monkeypatch.setenv("PAPERCLIP_UP", "our-instance")
     server = Mail(free_port(), free_port(), "us", "a-password")
     server.start()
     try:
@@ -103,6 +104,7 @@ def test_the_mail_server_of_a_rehearsal_is_told_no_key(monkeypatch) -> None:
     finally:
         server.stop()
     assert told["MAIL_USER"] == "us" and "OPENAI_API_KEY" not in told
+    assert told["PAPERCLIP_UP"] == "our-instance"  # by which it is ended with us
 
 
 def test_the_headers_of_one_click_stand_on_one_line(site) -> None:
