@@ -159,17 +159,22 @@ class CountryPolicyAdmin(ConsoleAdmin):
 
 @admin.register(Suppression)
 class SuppressionAdmin(AddressAdmin):
-    masks = {"value": "masked", "said": "masked_reason"}
+    masks = {"value": "masked", "label": "masked", "said": "masked_reason"}
     form = forms.SuppressionForm
     adds = changes = "change who is written to"
-    list_display = ["value", "reason", "said", "created_at"]
+    list_display = ["label", "reason", "said", "created_at"]
+    list_display_links = None
     search_fields = ["value"]
     add_label = _("Never write to")
     empty_text = _("Nobody has asked to be left alone.")
 
+    @admin.display(description=_("value"), ordering="value")
+    def label(self, row: Suppression) -> str:
+        return self.linked(row, row.value)
+
     @admin.display(description=_("value"))
     def masked(self, row: Suppression) -> str:
-        return addresses.shown(row.value, whole=False)
+        return self.linked(row, addresses.shown(row.value, whole=False))
 
     @admin.display(description=_("said"))
     def masked_reason(self, row: Suppression) -> str:
@@ -185,7 +190,7 @@ class SuppressionAdmin(AddressAdmin):
         return Suppression.objects.add(company, value, manual, by=desk.actor, said=said)
 
     def url_of(self, row: Any) -> str:
-        return self.list_url()
+        return reverse("admin:suppression", args=[row.pk])
 
 
 @admin.register(Mailbox)

@@ -184,7 +184,7 @@ WORDS = {
     "mailbox.changed": gettext_lazy("changed the mailbox"),
     "mailbox.tested": gettext_lazy("sent a test mail to the mailbox"),
     "mailbox.closed": gettext_lazy("paused, for its server refuses mail, the mailbox"),
-    "mailbox.opened": gettext_lazy("opened again the mailbox"),
+    "mailbox.opened": gettext_lazy("sent a test mail that opened again the mailbox"),
     "message.edited": gettext_lazy("edited the mail"),
     "message.dropped": gettext_lazy("decided not to send the mail"),
     "message.settled": gettext_lazy("found out whether it was sent: the mail"),

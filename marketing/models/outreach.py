@@ -122,25 +122,20 @@ class Mailbox(Managed):
             self.save(update_fields=["closed_until", "closed_why", "updated_at"])
             audit.record(by, "mailbox.closed", self, until=until.isoformat())
 
-    @transaction.atomic
-    def open_again(self, *, by: Actor) -> None:
-        """What made its server say no was put right."""
-        by.must_be_operator(self.company_id, "keep a mailbox")
-        self.closed_until, self.closed_why = None, ""
-        self.save(update_fields=["closed_until", "closed_why", "updated_at"])
-        audit.record(by, "mailbox.opened", self)
-
     def test(self, *, by: Actor) -> str:
         """Send a mail to itself and look it up in Sent: what came of it, in a sentence.
-        Conflict, saying why, when either failed."""
+        That opens a mailbox again whose server had said no. Conflict, saying why, when
+        either failed."""
         from marketing.outreach.trial import send_to_oneself
 
         by.must_be_operator(self.company_id, "keep a mailbox")
         said = send_to_oneself(self, by=by)
         with transaction.atomic():
-            self.tested_at = now()
-            self.save(update_fields=["tested_at", "updated_at"])
-            audit.record(by, "mailbox.tested", self)
+            act = "mailbox.opened" if self.closed_until else "mailbox.tested"
+            self.tested_at, self.closed_until, self.closed_why = now(), None, ""
+            names = ("tested_at", "closed_until", "closed_why", "updated_at")
+            self.save(update_fields=names)
+            audit.record(by, act, self)
         return said
 
 

@@ -15,11 +15,9 @@ from django.db import transaction
 
 from marketing import imports
 from marketing.models import (
-    Competitor,
     Contact,
     CountryPolicy,
     Directory,
-    Keyword,
     Template,
 )
 from paperclip import audit
@@ -49,9 +47,9 @@ def rivals() -> list[dict[str, str]]:
     return rows_of("competitors")
 
 
-def keywords() -> list[dict[str, str]]:
-    """The owner's keywords: {keyword, language, country}."""
-    return rows_of("keywords")
+def keywords() -> str:
+    """The owner's keywords, as a table to be imported: keyword, language, country."""
+    return (HERE / "keywords.csv").read_text(encoding="utf-8")
 
 
 @transaction.atomic
@@ -69,30 +67,6 @@ def sow(site: Site, *, by: Actor) -> dict[str, int]:
     if any(made.values()):
         audit.record(by, "company.starters_sown", site, **made)
     return made
-
-
-@transaction.atomic
-def sow_owners(company: Company, *, by: Actor) -> dict[str, int]:
-    """Add the owner's competitors and keywords; how many of each are new."""
-    by.must_be_operator(company.pk, "set the site up")
-    made = [
-        Competitor.objects.get_or_create(
-            company=company, base_url=one["base_url"], defaults={"name": one["name"]}
-        )[1]
-        for one in rivals()
-    ]
-    entered = [
-        Keyword.objects.enter(
-            company,
-            one["keyword"],
-            by=by,
-            language=one["language"],
-            country=one["country"],
-            source="starter",
-        )[1]
-        for one in keywords()
-    ]
-    return {"competitors": sum(made), "keywords": sum(entered)}
 
 
 def sow_policies(company: Company) -> int:

@@ -1,16 +1,19 @@
-"""The buttons beneath the forms of contacts and of templates."""
+"""The buttons beneath the forms of contacts and of templates, and who is never written
+to."""
 
 from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
-from marketing.models import Contact, Template
+from marketing.models import Contact, Suppression, Template
+from marketing.outreach import addresses
 from marketing.words import identity
-from paperclip.desk import Desk, attempt
+from paperclip.desk import Desk, attempt, page
 
 
 @require_POST
@@ -56,3 +59,33 @@ def approval(request: HttpRequest, pk: str) -> HttpResponse:
         said = _("Mails of this category go out without anybody reading them.")
     attempt(request, lambda: row.switch_approval(auto, by=desk.actor), said)
     return redirect("admin:marketing_template_change", pk)
+
+
+@require_GET
+def suppression(request: HttpRequest, pk: str) -> HttpResponse:
+    """Why somebody is never written to."""
+    desk = Desk.of(request)
+    row = desk.one(Suppression.objects.all(), pk)
+    may_lift = desk.may(row.company, "change who is written to")
+    whole = addresses.are_whole(desk.actor, row.company_id)
+    return page(
+        request,
+        "marketing/suppression.html",
+        title=addresses.shown(row.value, whole),
+        company=row.company,
+        crumbs=[(_("Suppressions"), reverse("admin:marketing_suppression_changelist"))],
+        row=row,
+        whole=whole,
+        may_lift=may_lift and row.reason == row.Reason.MANUAL,
+    )
+
+
+@require_POST
+def lift(request: HttpRequest, pk: str) -> HttpResponse:
+    """Allow mail there again."""
+    desk = Desk.of(request)
+    row = desk.one(Suppression.objects.all(), pk)
+    said = _("%(who)s may be written to again.") % {"who": row}
+    if attempt(request, lambda: row.lift(by=desk.actor), said):
+        return redirect("admin:marketing_suppression_changelist")
+    return redirect("admin:suppression", pk)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
-from marketing import imports
+from marketing import imports, starters
 from marketing.tables import LARGEST, Imported, read_table, text_of
 from paperclip import roles
 from paperclip.desk import Desk, page
@@ -33,6 +33,8 @@ class Kind:
     model: str
     help: Any
     example: str
+    # A list of ours to begin with.
+    starter: Callable[[], str] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -51,6 +53,7 @@ KEYWORDS = Kind(
         " and “tracked” is yes or no."
     ),
     "keyword;language;country\nai agents for retail;en;PT",
+    starters.keywords,
 )
 CONTACTS = Kind(
     gettext_lazy("Import contacts"),
@@ -84,7 +87,8 @@ def bring(request: HttpRequest, what: Kind) -> HttpResponse:
     if not desk.may(desk.company, what.act):
         raise PermissionDenied(roles.refusal(desk.role_in(desk.company), what.act))
     if request.method == "GET":
-        return shown(request, what)
+        offered = what.starter if "starter" in request.GET else None
+        return shown(request, what, offered() if offered else "")
     text = ""
     try:
         text = told(request)

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from issues.views.work import Line, lines_of
 from marketing.models import Brief, Post, PostVersion
+from marketing.models.keyword import TRUSTED_AFTER
 from paperclip.desk import Desk, attempt, cut, page
 from paperclip.exceptions import Refused
 
@@ -90,7 +91,9 @@ def posts(request: HttpRequest) -> HttpResponse:
 
 
 def one(request: HttpRequest, pk: str) -> Post:
-    rows = Post.objects.select_related("approval", "brief", "issue", "company")
+    rows = Post.objects.select_related(
+        "approval", "brief", "cluster", "issue", "company"
+    )
     found: Post = Desk.of(request).one(rows, pk)
     return found
 
@@ -121,6 +124,20 @@ def unpublish(request: HttpRequest, pk: str) -> HttpResponse:
     row, desk = one(request, pk), Desk.of(request)
     said = _("It is taken offline by the next run of the Blog Publisher.")
     attempt(request, lambda: row.unpublish(by=desk.actor), said)
+    return redirect("admin:post", pk)
+
+
+@require_POST
+def trust(request: HttpRequest, pk: str) -> HttpResponse:
+    """Let posts about the same keywords out unread, or not."""
+    row, desk = one(request, pk), Desk.of(request)
+    if (cluster := row.cluster) is None:
+        raise Http404
+    on = request.POST.get("on") == "1"
+    said = _("Somebody approves each post before it goes out.")
+    if on:
+        said = _("Posts about these keywords go out without anybody reading them.")
+    attempt(request, lambda: cluster.publish_unasked(on, by=desk.actor), said)
     return redirect("admin:post", pk)
 
 
@@ -172,6 +189,8 @@ def show(
         refusal=refusal,
         document=document or (version.document if version else {}),
         may_edit=may_edit and row.state in row.EDITABLE,
+        may_trust=desk.may(row.company, "set the site up"),
+        trusted_after=TRUSTED_AFTER,
         may_unpublish=desk.may(row.company, "edit a post") and row.state in row.OUTSIDE,
     )
 

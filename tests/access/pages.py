@@ -74,6 +74,8 @@ PAGES = [
     ("GET", "/marketing/posts/:post", PEOPLE),
     # Nothing is written of it yet, and nothing of it is online.
     ("POST", "/marketing/posts/:post/edit", set(), {}, but(PEOPLE, 404)),
+    # It is of no cluster.
+    ("POST", "/marketing/posts/:post/trust", set(), {}, but(PEOPLE, 404)),
     ("POST", "/marketing/posts/:post/unpublish", set(), {}, but(OPERATORS, WARNED)),
     ("GET", "/marketing/ranks/", PEOPLE),
     ("GET", "/marketing/ranks/:keyword", PEOPLE),
@@ -126,6 +128,8 @@ PAGES = [
         ANY,
         but(KEEPERS | {"stranger"}, FILL),
     ),
+    ("GET", "/marketing/suppressions/:suppression", PEOPLE),
+    ("POST", "/marketing/suppressions/:suppression/lift", KEEPERS),
     ("GET", "/marketing/suppressions/:suppression/change/", set()),
     ("POST", "/marketing/suppressions/:suppression/change/", set()),
     # For people outside; a token that is none is answered like any other.

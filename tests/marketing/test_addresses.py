@@ -12,6 +12,7 @@ from django.utils.timezone import now
 from marketing.models import InboxMessage, MailEvent, Message, Site, Suppression
 from marketing.outreach import addresses
 from paperclip.actors import SYSTEM
+from paperclip.models import Activity
 from tests import make
 from tests.marketing import mailworld, scene
 
@@ -122,3 +123,22 @@ def test_an_agent_reads_no_whole_address(site) -> None:
 def test_every_address_in_a_text_is_masked(text, masked) -> None:
     assert addresses.shown(text, whole=False) == masked
     assert addresses.shown(text, whole=True) == text
+
+
+def test_what_a_person_entered_by_mistake_is_taken_back(site) -> None:
+    """What they, or their server, asked for is not."""
+    ours, theirs = (
+        Suppression.objects.add(site.company, f"{who}@paper.example", why, by=SYSTEM)
+        for who, why in (("eva", "manual"), ("rui", "unsubscribed"))
+    )
+    browser = scene.browser(site.company, "admin")
+    listed = browser.get("/marketing/suppressions/").content.decode()
+    assert f"/marketing/suppressions/{ours.pk}" in listed
+    for row, is_gone in ((ours, True), (theirs, False)):
+        url = f"/marketing/suppressions/{row.pk}"
+        page = browser.get(url).content.decode()
+        assert ("Allow mail there again" in page) == is_gone
+        browser.post(f"{url}/lift")
+        assert Suppression.objects.filter(pk=row.pk).exists() != is_gone
+    acts = Activity.objects.filter(action="suppression.lifted")
+    assert acts.count() == 1

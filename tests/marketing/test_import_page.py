@@ -136,3 +136,12 @@ def test_contacts_are_the_admins_business() -> None:
     assert client.get(CONTACTS).status_code == 403
     assert "Import a list" in client.get("/marketing/keywords/").content.decode()
     assert "Import a list" not in client.get("/marketing/contacts/").content.decode()
+
+
+def test_our_own_list_is_there_to_begin_with(browser: Client) -> None:
+    assert "?starter" in browser.get(KEYWORDS).content.decode()
+    assert "?starter" not in browser.get(CONTACTS).content.decode()
+    text = browser.get(f"{KEYWORDS}?starter").context["text"]
+    send(browser, KEYWORDS, text, "import")
+    assert Keyword.objects.count() >= 20
+    assert browser.get(f"{CONTACTS}?starter").context["text"] == ""

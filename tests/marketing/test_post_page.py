@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from marketing.models import Effect, Post
+from marketing.models import Effect, KeywordCluster, Post
 from tests.marketing import scene
 from tests.marketing.blogscene import Blog
 from tests.marketing.drafts import SHOPS
@@ -72,3 +72,24 @@ def test_a_post_is_taken_offline_with_one_click(blog: Blog) -> None:
     assert not Effect.objects.filter(kind="unpublish").exists()
     browser.post(url)
     assert Effect.objects.filter(kind="unpublish", key=str(post.key)).count() == 1
+
+
+def test_after_ten_approvals_a_cluster_may_go_out_unread(blog: Blog) -> None:
+    cluster = KeywordCluster.objects.create(company=blog.site.company, name="shops")
+    Post.objects.filter(pk=blog.post.pk).update(cluster=cluster)
+    browser, url = scene.browser(blog.site.company), f"/marketing/posts/{blog.post.pk}"
+
+    def tell(on: str) -> bool:
+        browser.post(f"{url}/trust", {"on": on})
+        cluster.refresh_from_db()
+        return cluster.auto_approve
+
+    assert "so far: 0" in browser.get(url).content.decode()
+    assert not tell("1")
+    KeywordCluster.objects.update(approvals=10)
+    assert "Let them go out unread" in browser.get(url).content.decode()
+    operator = scene.browser(blog.site.company, "operator")
+    assert "Let them go out unread" not in operator.get(url).content.decode()
+    assert tell("1")
+    assert "Read each again" in browser.get(url).content.decode()
+    assert not tell("0")

@@ -210,14 +210,14 @@ def test_who_may_set_a_site_up(company) -> None:
 
 def test_the_starters_are_whole(company) -> None:
     Site.objects.set_up(company, by=SYSTEM, **GOOD)
-    assert starters.sow_owners(company, by=SYSTEM)["competitors"] == 6
-    hosts = {one.base_url.split("/")[2].removeprefix("www.")
-             for one in Competitor.objects.all()}  # fmt: skip
+    hosts = {one["base_url"].split("/")[2].removeprefix("www.")
+             for one in starters.rivals()}  # fmt: skip
     assert hosts == {
         "altar.io", "imaginarycloud.com", "twistag.com", "aisuperior.com", "vume.ai",
         "techrivo.com",
     }  # fmt: skip
-    assert Keyword.objects.count() >= 20
+    taken = imports.import_keywords(company, starters.keywords(), by=SYSTEM)
+    assert taken.made >= 20 and not taken.problems and not taken.ignored
     contacts = Contact.objects.filter(company=company)
     assert contacts.count() >= 25
     assert set(contacts.values_list("category", flat=True)) == {
