@@ -51,7 +51,10 @@ def test_every_page_shows_what_there_is() -> None:
         "/marketing/gaps/": ["mvp development cost", "how many rivals use it"],
         f"/marketing/rivals/{rival.pk}": ["Startup guide (new)", "no meta description"],
         "/marketing/posts/": ["part 2", "Waits for you", "Four of six rivals"],
-        f"/marketing/posts/{post.pk}": ["<h2>Where it helps</h2>", "Unlike all other posts"],
+        f"/marketing/posts/{post.pk}": [
+            "<h2>Where it helps</h2>",
+            "Unlike all other posts",
+        ],
         "/marketing/ranks/": ["chatbot für händler", "<svg", "of 3 watched"],
         "/marketing/outreach/": ["Tech Weekly 1", "found in Sent", "Tell me"][:2],
         f"/marketing/outreach/{message.pk}": [message.body[:6], "250 2.0.0"],
