@@ -61,8 +61,11 @@ def gaps(request: HttpRequest) -> HttpResponse:
 
 def shares(gap: KeywordGap, parts: list[str]) -> list[tuple[Any, Any, int | None]]:
     """Word, meaning and value, of 100, of each part; None where nobody knows it."""
-    told = [(*PARTS[name], gap.components.get(name)) for name in parts]
-    return [(*names, None if one is None else round(100 * one)) for *names, one in told]
+    known = {name: gap.components.get(name) for name in parts}
+    return [
+        (*PARTS[name], None if value is None else round(100 * value))
+        for name, value in known.items()
+    ]
 
 
 @require_POST
