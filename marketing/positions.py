@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Func, JSONField, Q
-from django.db.models.functions import JSONObject
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import FloatField, Func, Max, Min, Q
+from django.db.models.functions import Coalesce, Extract
 from django.utils.translation import gettext_lazy as _
 
 from marketing.charts import Point, sparkline
@@ -40,7 +40,6 @@ class Position:
 
     metric: str
     now: float | None = None
-    url: str = ""
     before: float | None = None
     since: date | None = None
     points: list[Point] = field(default_factory=list)
@@ -122,15 +121,15 @@ def sums(standings: Iterable[Standing]) -> Sums:
     )
 
 
-def newest(when: Q, *, first: bool = False) -> Func:
-    """Day, position and page of the last (or the first) reading that has one."""
-    order = ("day", "tick_at") if first else ("-day", "-tick_at")
-    told = ArrayAgg(
-        JSONObject(day="day", at="position", url="url"),
-        filter=when & Q(position__isnull=False),
-        order_by=order,
-    )
-    return Func(told, template="(%(expressions)s)[1]", output_field=JSONField())
+SEEN = Q(position__isnull=False)
+# Day, tick and position of a reading, in the order in which one comes after another.
+MOMENT = Func(
+    Extract("day", "epoch"),
+    Coalesce(Extract("tick_at", "epoch"), 0.0, output_field=FloatField()),
+    "position",
+    template="ARRAY[%(expressions)s]",
+    output_field=ArrayField(FloatField()),
+)
 
 
 def standings_of(
@@ -141,11 +140,16 @@ def standings_of(
     rows = RankReading.objects.filter(
         company=company, keyword__is_tracked=True, day__gte=early, day__lt=end
     )
+    # Of arrays that is fast: nothing is sorted.
     this = Q(day__gte=start)
     told = (
         rows.order_by()
         .values("keyword", "metric")
-        .annotate(last=newest(this), first=newest(this, first=True), old=newest(~this))
+        .annotate(
+            last=Max(MOMENT, filter=this & SEEN),
+            first=Min(MOMENT, filter=this & SEEN),
+            old=Max(MOMENT, filter=Q(day__lt=start) & SEEN),
+        )
     )
     by_keyword: dict[Any, list[Position]] = {}
     for row in told:
@@ -163,9 +167,12 @@ def position(row: dict[str, Any]) -> Position:
     found = Position(row["metric"])
     last, first, old = row["last"], row["first"], row["old"]
     if last is not None:
-        found.now, found.url = last["at"], last["url"]
+        found.now = last[-1]
     if (then := old or (first if first != last else None)) is not None:
-        found.before, found.since = then["at"], date.fromisoformat(then["day"])
+        found.before, found.since = (
+            then[-1],
+            datetime.fromtimestamp(then[0], UTC).date(),
+        )
     return found
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 PRINT_SECONDS = 60
 LINKED = ("live", "nofollow", "sponsored")
 # So many keywords with a chart, and so many more without one.
-TOP, REST = 12, 100
+TOP, REST = 12, 48
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from marketing.models import Competitor, KeywordGap, PageSnapshot
 from paperclip.desk import Desk, attempt, cut, page
 
-PER_PAGE, PAGES = 25, 60
+PER_PAGE, PAGES = 20, 60
 # What a score is made of: in a word for the head of the table, and in full.
 PARTS = {
     "coverage": (gettext_lazy("Rivals"), gettext_lazy("how many rivals use it")),
@@ -45,22 +45,27 @@ def gaps(request: HttpRequest) -> HttpResponse:
     dismissed = request.GET.get("dismissed") == "1"
     rows = KeywordGap.objects.filter(company=company, is_dismissed=dismissed)
     shown = cut(request, rows.select_related("issue"), PER_PAGE)
+    known = {name for gap in shown for name in gap.components if name in PARTS}
+    parts = [name for name in PARTS if name in known]
     return page(
         request,
         "marketing/gaps.html",
         title=_("Keyword gaps"),
         rows=shown,
-        gaps=[(gap, shares(gap)) for gap in shown],
-        parts=PARTS.values(),
+        gaps=[(gap, shares(gap, parts)) for gap in shown],
+        parts=[PARTS[name] for name in parts],
         dismissed=dismissed,
         competitors=Competitor.objects.filter(company=company),
     )
 
 
-def shares(gap: KeywordGap) -> list[tuple[Any, int | None]]:
-    """Each part of the score, of 100; None where nobody knows it."""
-    told = [(full, gap.components.get(name)) for name, (_word, full) in PARTS.items()]
-    return [(full, None if one is None else round(100 * one)) for full, one in told]
+def shares(gap: KeywordGap, parts: list[str]) -> list[tuple[Any, Any, int | None]]:
+    """Word, meaning and value, of 100, of each part; None where nobody knows it."""
+    known = {name: gap.components.get(name) for name in parts}
+    return [
+        (*PARTS[name], None if value is None else round(100 * value))
+        for name, value in known.items()
+    ]
 
 
 @require_POST

@@ -65,9 +65,12 @@ def posts(request: HttpRequest) -> HttpResponse:
     if only in COLUMNS:
         title, states = COLUMNS[only]
         shown = cut(request, rows.filter(state__in=states), PER_PAGE)
-        crumbs = [(_("Posts"), reverse("admin:posts"))]
         return page(
-            request, "marketing/posts.html", title=title, rows=shown, crumbs=crumbs
+            request,
+            "marketing/posts.html",
+            title=title,
+            crumbs=[(_("Posts"), reverse("admin:posts"))],
+            rows=shown,
         )
     counts = dict(rows.order_by().values_list("state").annotate(Count("pk")))
     open_ones = (Brief.State.PROPOSED, Brief.State.APPROVED)

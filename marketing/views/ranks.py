@@ -35,6 +35,8 @@ def ranks(request: HttpRequest) -> HttpResponse:
     standings = positions.standings_of(company, before, start, end)
     tracked = Keyword.objects.filter(company=company, is_tracked=True)
     known = {one.keyword.pk for one in standings}
+    words = tracked.values_list("pk", "text")
+    unmeasured = [text for pk, text in words if pk not in known]
     sought = " ".join(request.GET.get("q", "").split()).lower()
     fits = [one for one in standings if sought in one.keyword.text.lower()]
     shown = cut(request, fits, PER_PAGE)
@@ -47,8 +49,8 @@ def ranks(request: HttpRequest) -> HttpResponse:
         names=positions.NAMES,
         sought=sought,
         sums=positions.sums(standings),
-        unmeasured=[one for one in tracked if one.pk not in known],
-        count=tracked.count(),
+        unmeasured=unmeasured,
+        count=len(known) + len(unmeasured),
         days=days,
         spans=SPANS,
         alerts=RankAlert.objects.filter(company=company)[:8],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -74,7 +75,7 @@ class Quiet:
         return self.runs[0]
 
 
-def cards(company: Any, runs: list[JobRun]) -> list[Card]:
+def cards(company: Any, runs: Sequence[JobRun] = ()) -> list[Card]:
     schedules = JobSchedule.objects.filter(company=company)
     schedules = schedules.select_related("task__interval", "task__crontab")
     by_job = {row.job: row for row in schedules}
