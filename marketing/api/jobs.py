@@ -12,7 +12,7 @@ from marketing import report, starting
 from marketing.api.forms import RunJobForm
 from marketing.api.shapes import JobRunDetail, JobRunShape, JobShape, StartedShape
 from marketing.models import JobName, JobRun, Site
-from marketing.views.room import cards
+from marketing.standing import cards
 from paperclip.actors import Actor
 from paperclip.api.schema import doc
 from paperclip.api.views import Endpoint

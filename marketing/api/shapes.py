@@ -20,7 +20,7 @@ from agents.api.approval_shapes import VerdictShape
 from issues.api.criteria_shapes import EvidenceShape
 from marketing.outreach import addresses
 from marketing.report import Told
-from marketing.views.room import Card
+from marketing.standing import Card
 from paperclip.api.shapes import Moment, Shape
 
 
