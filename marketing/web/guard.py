@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import httpcore
@@ -94,12 +95,19 @@ def is_private(address: str) -> bool:
     return not ipaddress.ip_address(address.partition("%")[0]).is_global
 
 
+@cache
+def trusted() -> ssl.SSLContext:
+    """The authorities that are believed: read once, as that takes longer than many a
+    request."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class Guarded(httpx.HTTPTransport):
     def __init__(self, local: Callable[[str, int], bool], stays: bool) -> None:
-        super().__init__()
+        super().__init__(verify=trusted())
         self.guard = Guard(local, stays)
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=trusted(),
             max_connections=4,
             network_backend=self.guard,
         )

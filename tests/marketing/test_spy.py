@@ -37,6 +37,7 @@ from paperclip import browsers
 from paperclip.actors import SYSTEM, Actor
 from paperclip.exceptions import Invalid, NotAllowed
 from tests import make
+from tests.long import long
 from tests.marketing import rivals, scene
 from tests.marketing.rivals import Rival, article, html, simple
 
@@ -261,7 +262,7 @@ def test_a_site_has_its_budget_and_no_more(sites, monkeypatch) -> None:
     assert row.status == "failed" and "90 seconds" in row.note
 
 
-@pytest.mark.parametrize("status", [401, 403, 429, 503])
+@pytest.mark.parametrize("status", [long(401), 403, long(429), 503])
 def test_a_wall_keeps_what_was_read_before(sites, monkeypatch, status: int) -> None:
     static(monkeypatch)
     ours = watching(sites, "cirrus dunaj")
