@@ -345,7 +345,9 @@ def sleepers(pid: int) -> list[psutil.Process]:
 def test_it_is_asked_to_end_before_it_must(place: Path) -> None:
     run_id = str(uuid4())
     script = (
-        "trap 'sleep 0.3; echo tidy > done; exit 7' TERM; echo > up; sleep 60 & wait"
+        # What it waits for must not end first: the shell would end well with it.
+        "trap '' TERM; sleep 60 &"
+        " trap 'sleep 0.3; echo tidy > done; exit 7' TERM; echo > up; wait"
     )
     env = {"PAPERCLIP_RUN_ID": run_id, "PAPERCLIP_API_URL": "http://127.0.0.1:3100"}
     child = subprocess.Popen(**command(place, script, env=env))

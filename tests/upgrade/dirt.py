@@ -158,6 +158,7 @@ class Dirt:
             "PositiveSmallIntegerField": lambda: pick((0, 1, 32767)),
             "IntegerField": lambda: pick((-1, 0, 2147483647)),
             "PositiveIntegerField": lambda: pick((0, 1, self.bits(31))),
+            "FloatField": lambda: pick((0.0, 0.25, 1e9)),
             "BigIntegerField": lambda: pick((0, 1, self.bits(40))),
             "PositiveBigIntegerField": lambda: pick((0, 1, self.bits(40))),
         }[kind]()
