@@ -126,12 +126,25 @@ class Dirt:
 
     def other(self, field: Any) -> Any:
         rows = self.made.get(field.related_model._meta.model_name, [])
+        if field.related_model._meta.label == "django_celery_beat.PeriodicTask":
+            return self.beat(field.related_model)
         if field.null and (not rows or self.random.random() < 0.4):
             return None
         if field.related_model._meta.model_name == "company":
             # Of one company, or its parts would be of different ones.
             return rows[0]
         return self.random.choice(rows)
+
+    def beat(self, task: type[models.Model]) -> models.Model:
+        """A line of the schedule that others' models keep."""
+        interval = self.apps.get_model("django_celery_beat", "IntervalSchedule")
+        hourly = interval._base_manager.using(self.alias).create(
+            every=1, period="hours"
+        )
+        made: models.Model = task._base_manager.using(self.alias).create(
+            name=f"job {self.bits(40)}", task="x", interval=hourly
+        )
+        return made
 
     def plain(self, field: Any) -> Any:
         """One of the values a column of this kind takes."""
