@@ -30,6 +30,9 @@ class Before:
     with something to know it by."""
 
     def __init__(self, rival: Competitor) -> None:
+        self._rows: dict[str, PageSnapshot] = {}
+        if rival._state.adding:  # read before it is entered
+            return
         rows = PageSnapshot.objects.filter(competitor=rival, blob__isnull=False)
         good = rows.filter(
             status=PageSnapshot.Status.OK,
