@@ -119,18 +119,28 @@ def sparkline(points: Sequence[Point], name: str) -> SafeString:
             end = (x(point.day), y(point.position))
             lines[-1].append(f"{end[0]},{end[1]}")
     joined = [" ".join(line if len(line) > 1 else line * 2) for line in lines if line]
+    return drawn(summary(points, name), joined, gaps, end)
+
+
+def drawn(
+    label: str,
+    lines: Sequence[str],
+    gaps: Sequence[tuple[float, float]],
+    end: tuple[float, float],
+) -> SafeString:
+    """The small picture: lines, a ring for each gap, a dot at the end."""
     return format_html(
         '<svg xmlns="http://www.w3.org/2000/svg" class="spark" viewBox="0 0 {} {}"'
         ' role="img" aria-label="{}">{}{}'
         '<circle cx="{}" cy="{}" r="2.5" fill="#7c3aed"/></svg>',
         SMALL_WIDTH,
         SMALL_HEIGHT,
-        summary(points, name),
+        label,
         format_html_join(
             "",
             '<polyline points="{}" fill="none" stroke="#7c3aed" stroke-width="1.5"'
             ' stroke-linecap="round" stroke-linejoin="round"/>',
-            ((line,) for line in joined),
+            ((line,) for line in lines),
         ),
         format_html_join(
             "",

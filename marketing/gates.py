@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marketing import facts, readability, render, sanitiser
 from marketing.draft import LINKS, META, POST, QUESTIONS, SECTIONS, TITLE, WORDS, Draft
-from marketing.likeness import ALIKE, Library
+from marketing.likeness import ALIKE, Corpus
 from marketing.models import Post
 from marketing.models.site import by_id
 from marketing.words import stem_key, stems, words
@@ -44,8 +44,8 @@ class Subject:
     at: datetime
 
     @cached_property
-    def library(self) -> Library:
-        return Library(self.site, self.post, self.at)
+    def corpus(self) -> Corpus:
+        return Corpus(self.site, self.post, self.at)
 
     @cached_property
     def facts(self) -> dict[str, str]:
@@ -92,7 +92,7 @@ def unique_keyword(it: Subject) -> Verdict:
 
 
 def cannibalisation(it: Subject) -> Verdict:
-    other = it.library.competing(it.draft)
+    other = it.corpus.competing(it.draft)
     if other is None:
         return Verdict(True)
     where = other.url or other.name
@@ -156,18 +156,18 @@ def in_body(draft: Draft) -> list[str]:
 
 def sources(it: Subject) -> Verdict:
     ours = {*map(str, it.site.brands), it.site.name}
-    return of(facts.faults(it.draft, it.facts, {*ours, *it.library.rivals}))
+    return of(facts.faults(it.draft, it.facts, {*ours, *it.corpus.rivals}))
 
 
 def originality(it: Subject) -> Verdict:
-    found = it.library.taken(it.draft.prose)
+    found = it.corpus.taken(it.draft.prose)
     if found is None:
         return Verdict(True)
     return Verdict(False, f"It is taken from {found[0].name}: {found[1]}.")
 
 
 def near_duplicate(it: Subject) -> Verdict:
-    other, alike = it.library.most_alike(it.draft.prose)
+    other, alike = it.corpus.most_alike(it.draft.prose)
     if other is None:
         return Verdict(True, "There is nothing of ours that is like it.")
     said = f"{alike:.2f} of “{other.name or other.url}” ({ALIKE:.2f} is too much)."

@@ -46,7 +46,7 @@ class Text(NamedTuple):
     text: str
 
 
-class Library:
+class Corpus:
     """All that a post of this site is held against, read once."""
 
     def __init__(self, site: Site, post: Post, at: datetime) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from marketing import draft, facts, gates, publications
 from marketing.draft import Draft
 from marketing.jobs.base import Failed
-from marketing.likeness import Library
+from marketing.likeness import Corpus
 from marketing.models import Brief, Post, PostVersion
 from paperclip.exceptions import Conflict
 
@@ -108,8 +108,8 @@ def propose_update(work: Work, post: Post, version: PostVersion) -> None:
     says so."""
     if not any(one["rule"] == gates.COMPETES for one in version.failed):
         return
-    library = Library(work.site, post, work.clock())
-    other = library.competing(Draft.of(version.document))
+    corpus = Corpus(work.site, post, work.clock())
+    other = corpus.competing(Draft.of(version.document))
     if other is None or not other.url or post.brief is None:
         return
     Brief.objects.filter(pk=post.brief.pk, state=Brief.State.USED).update(
@@ -123,7 +123,7 @@ def ask(work: Work, post: Post) -> None:
     operator said so, and nothing in it is for people to judge."""
     version, at = post.version, work.clock()
     assert version is not None  # noqa: S101 (it has passed the gates)
-    rivals = Library(work.site, post, at).rivals
+    rivals = Corpus(work.site, post, at).rivals
     why = facts.wants_a_person(Draft.of(version.document), rivals)
     trusted = post.cluster is not None and post.cluster.auto_approve
     if trusted and not why:
